@@ -1,0 +1,1 @@
+"""ninspect audits ONNX image classifiers for trained-in backdoors."""

@@ -1,0 +1,54 @@
+"""The errors that ninspect shows to people, and the exit codes they stand for."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process exit code of every command means; stable across releases."""
+
+    CLEAN = 0
+    SUSPECTED = 1
+    USAGE = 2
+    INCONCLUSIVE = 3
+    INTERNAL = 4
+
+
+class NinspectError(Exception):
+    """One sentence for a person: what is wrong, where, and what to do. Never shown with a traceback."""
+
+    exit_code: ExitCode = ExitCode.INTERNAL
+
+
+class UsageError(NinspectError):
+    """The request is wrong: a missing path, an impossible option, a class that the model does not have."""
+
+    exit_code = ExitCode.USAGE
+
+
+class InconclusiveError(NinspectError):
+    """The request is fine, but the model cannot be judged; never to be read as clean."""
+
+    exit_code = ExitCode.INCONCLUSIVE
+
+
+class ModelError(InconclusiveError):
+    """The file is not an ONNX image classifier that ninspect can run."""
+
+
+class UnsupportedOperatorError(ModelError):
+    """Operators on the path from the image to the logits have no gradient rule.
+
+    Attributes:
+        operators: names of all operators without a rule, sorted.
+        nodes: `operator (node name)` for every node concerned, in graph order.
+    """
+
+    def __init__(self, nodes: list[tuple[str, str]]) -> None:
+        self.operators = sorted({operator for operator, _ in nodes})
+        self.nodes = [f"{operator} (node '{name}')" for operator, name in nodes]
+        operator, name = nodes[0]
+        missing = ", ".join(self.operators)
+        super().__init__(
+            f"operator {operator} (node '{name}') has no gradient rule; without a rule in this model: {missing}; "
+            "export the model without these operators, or ask for the rule with this message"
+        )

@@ -1,0 +1,147 @@
+"""Reverse accumulation: an ONNX graph in, the same graph with its input gradient out.
+
+Every cotangent carries one leading axis S, the explained class: forward tensors of shape `[*s]` have cotangents of
+shape `[S, *s]`. One run of the forward pass serves all classes, and S and the batch stay symbolic.
+"""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+import onnx_ir.passes.common as passes
+
+from ninspect.errors import ModelError, UnsupportedOperatorError
+from ninspect.gradient import rules as rules  # fills the registry
+from ninspect.gradient.objectives import Objective, seed
+from ninspect.gradient.ops import Ops, Tensor
+from ninspect.gradient.registry import RULES, ZERO_GRADIENT, Node
+
+CLASSES, LOGITS, OBJECTIVE, GRADIENT = (
+    "ninspect/classes",
+    "ninspect/logits",
+    "ninspect/objective",
+    "ninspect/gradient",
+)
+
+
+def differentiate(
+    model: ir.Model, wrt: str, of: str, count: int, objective: Objective = "logit", outputs: tuple[str, ...] = ()
+) -> ir.Model:
+    """Add the gradient of every class's objective with respect to one tensor.
+
+    Args:
+        model: a prepared model (opset 18 or newer, shapes inferred); it is not changed.
+        wrt: name of the tensor to differentiate with respect to, `[N, …]`.
+        of: name of the logits, `[N, K]` or any shape with N·K elements.
+        count: number of classes K.
+        objective: what is differentiated, see `objectives.seed`.
+        outputs: names of further tensors to keep as outputs.
+
+    Returns:
+        A model with one more input, `ninspect/classes` `[S, N]` int64 (which class to explain for each image), and the
+        outputs `ninspect/logits` `[N, K]`, `ninspect/objective` `[S, N]`, `ninspect/gradient` `[S, *shape of wrt]`, and
+        `outputs`. S and N are free.
+
+    Raises:
+        UnsupportedOperatorError: operators between the two tensors have no gradient rule.
+        ModelError: a tensor does not exist, the logits do not depend on `wrt`, or an operator is used in a way that
+            has no gradient.
+    """
+    model = model.clone()
+    graph = model.graph
+    values = {value.name: value for value in _values(graph)}
+    for name in (wrt, of, *outputs):
+        if name not in values:
+            raise ModelError(f"the model has no tensor named '{name}'")
+    op = Ops()
+    path = differentiable_path(graph, values[wrt], values[of])
+    classes = ir.Value(name=CLASSES, shape=ir.Shape(["S", "N"]), type=ir.TensorType(ir.DataType.INT64))
+    logits = op.Reshape(op.tensor(values[of]), [-1, count])
+    start = seed(op, objective, logits, op.tensor(classes), count)
+    gradient = _accumulate(op, path, values[wrt], values[of], start.cotangent)
+
+    graph.inputs.append(classes)
+    for constant in op.constants.values():
+        graph.register_initializer(constant)
+    graph.extend(op.nodes)
+    graph.outputs.clear()
+    graph.outputs.extend(values[name] for name in dict.fromkeys(outputs))
+    for name, tensor in ((LOGITS, logits), (OBJECTIVE, start.value), (GRADIENT, gradient)):
+        graph.outputs.append(_named(op, graph, name, tensor))
+    passes.RemoveUnusedNodesPass()(model)
+    graph.sort()
+    return model
+
+
+def _values(graph: ir.Graph) -> list[ir.Value]:
+    return [*graph.inputs, *graph.initializers.values(), *(v for node in graph for v in node.outputs)]
+
+
+def _named(op: Ops, graph: ir.Graph, name: str, tensor: Tensor) -> ir.Value:
+    """An output of the model with a fixed name."""
+    value = ir.Value(name=name, type=ir.TensorType(tensor.dtype))
+    graph.append(ir.Node("", "Identity", [tensor.value], outputs=[value], name=name))
+    return value
+
+
+def differentiable_path(graph: ir.Graph, wrt: ir.Value, of: ir.Value) -> list[ir.Node]:
+    """The nodes that carry a derivative from one tensor to another, in graph order.
+
+    Raises:
+        UnsupportedOperatorError: some of them have no gradient rule.
+        ModelError: there are none.
+    """
+    active = {wrt}
+    reached = []
+    for node in graph:
+        if any(v in active for v in node.inputs) and not _is_constant_almost_everywhere(node):
+            active.update(v for v in node.outputs if v.dtype is None or v.dtype.is_floating_point())
+            reached.append(node)
+    needed = {of}
+    path = []
+    for node in reversed(reached):
+        if any(v in needed and v in active for v in node.outputs):
+            needed.update(v for v in node.inputs if v is not None)
+            path.append(node)
+    path.reverse()
+    missing = [(_qualified(node), node.name or "") for node in path if _rule_name(node) not in RULES]
+    if missing:
+        raise UnsupportedOperatorError(missing)
+    if not path and wrt is not of:
+        raise ModelError(f"'{of.name}' does not depend on '{wrt.name}' in a way that has a gradient")
+    return path
+
+
+def _is_constant_almost_everywhere(node: ir.Node) -> bool:
+    return node.domain == "" and node.op_type in ZERO_GRADIENT
+
+
+def _rule_name(node: ir.Node) -> str | None:
+    return node.op_type if node.domain == "" else None
+
+
+def _qualified(node: ir.Node) -> str:
+    return f"{node.domain}::{node.op_type}" if node.domain else node.op_type
+
+
+def _accumulate(op: Ops, path: list[ir.Node], wrt: ir.Value, of: ir.Value, start: Tensor) -> Tensor:
+    """The backward pass: each node's rule turns the cotangents of its outputs into those of its inputs."""
+    active = {wrt, *(v for node in path for v in node.outputs)}
+    cotangents = {of: op.reshape_like(start, op.tensor(of))}
+    for ir_node in reversed(path):
+        node = Node(op, ir_node)
+        ybars = [cotangents.get(value) for value in ir_node.outputs]
+        if all(ybar is None for ybar in ybars):
+            continue
+        try:
+            xbars = RULES[ir_node.op_type](op, node, *ybars)
+        except ValueError as error:
+            raise ModelError(f"{node} cannot be differentiated: {error}") from error
+        for x, xbar in zip(ir_node.inputs, xbars, strict=True):
+            if x is None or x not in active:
+                continue
+            if xbar is None:
+                raise node.refuse(f"its input '{x.name}' depends on the image")
+            cotangents[x] = cotangents[x] + xbar if x in cotangents else xbar
+    if wrt not in cotangents:
+        raise ModelError(f"'{of.name}' does not depend on '{wrt.name}' in a way that has a gradient")
+    return cotangents[wrt]

@@ -1,0 +1,129 @@
+"""The table of gradient rules: which function differentiates which operator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from ninspect.errors import ModelError
+from ninspect.gradient.ops import Ops, Tensor
+
+# A vector-Jacobian product: (op, node, cotangent of each output or None) -> cotangent of each input or None.
+Rule = Callable[..., Sequence[Tensor | None]]
+
+RULES: dict[str, Rule] = {}
+
+# Integer or boolean results, and functions whose derivative is zero wherever it exists: no gradient flows through.
+ZERO_GRADIENT = frozenset(
+    [
+        "And",
+        "ArgMax",
+        "ArgMin",
+        "BitShift",
+        "Ceil",
+        "ConstantOfShape",
+        "Equal",
+        "EyeLike",
+        "Floor",
+        "Greater",
+        "GreaterOrEqual",
+        "IsInf",
+        "IsNaN",
+        "Less",
+        "LessOrEqual",
+        "NonZero",
+        "Not",
+        "OneHot",
+        "Or",
+        "Range",
+        "Round",
+        "Shape",
+        "Sign",
+        "Size",
+        "Xor",
+    ]
+)
+
+
+def vjp(*operators: str) -> Callable[[Rule], Rule]:
+    """Register the gradient rule of one or several operators of the standard domain."""
+
+    def register(rule: Rule) -> Rule:
+        for operator in operators:
+            RULES[operator] = rule
+        return rule
+
+    return register
+
+
+class Node:
+    """One forward node as a rule sees it: tensors, attributes and constant inputs.
+
+    Attributes:
+        inputs: forward tensors; None where an optional input is absent.
+        outputs: forward tensors.
+    """
+
+    def __init__(self, op: Ops, node: ir.Node) -> None:
+        self._node = node
+        self.inputs = [None if v is None else op.tensor(v) for v in node.inputs]
+        self.outputs = [op.tensor(v) for v in node.outputs]
+
+    def __str__(self) -> str:
+        return f"{self._node.op_type} (node '{self._node.name}')"
+
+    @property
+    def operator(self) -> str:
+        """Operator name."""
+        return self._node.op_type
+
+    @property
+    def x(self) -> Tensor:
+        """The first input."""
+        return self.required(0)
+
+    @property
+    def y(self) -> Tensor:
+        """The first output."""
+        return self.outputs[0]
+
+    def required(self, index: int) -> Tensor:
+        """An input that the operator cannot do without.
+
+        Raises:
+            ModelError: it is absent.
+        """
+        tensor = self.optional(index)
+        if tensor is None:
+            raise ModelError(f"{self} lacks its input {index}")
+        return tensor
+
+    def optional(self, index: int) -> Tensor | None:
+        """An input, or None where it is absent."""
+        return self.inputs[index] if index < len(self.inputs) else None
+
+    def attribute(self, name: str, default: Any = None) -> Any:
+        """The value of an attribute, or the default where it is absent."""
+        attribute = self._node.attributes.get(name)
+        return default if attribute is None else attribute.value
+
+    def constant(self, index: int, default: Any = None) -> NDArray[Any]:
+        """The value of an input that must be known when the graph is built; the default where it is absent.
+
+        Raises:
+            ModelError: the input is computed from the image or from another input.
+        """
+        tensor = self.optional(index)
+        if tensor is None:
+            return np.asarray(default)
+        if tensor.constant is None:
+            raise ModelError(f"input {index} of {self} is not a constant; fold constants when exporting the model")
+        return tensor.constant
+
+    def refuse(self, reason: str) -> ModelError:
+        """The error for a use of an operator that has no gradient."""
+        return ModelError(f"{self} cannot be differentiated: {reason}")

@@ -1,0 +1,111 @@
+"""Reductions, Softmax, and pooling over the whole image."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ninspect.gradient.ops import Ops, Tensor
+from ninspect.gradient.registry import Node, vjp
+
+
+def _axes(node: Node) -> list[int]:
+    """The reduced axes, counted from the end; empty when the node does nothing."""
+    given = node.attribute("axes")
+    axes = node.constant(1, []) if given is None else np.asarray(given)
+    if axes.size == 0:
+        return [] if node.attribute("noop_with_empty_axes", 0) else list(range(-node.x.rank, 0))
+    return [int(a) if a < 0 else int(a) - node.x.rank for a in axes]
+
+
+def _keep_axes(op: Ops, node: Node, tensor: Tensor) -> Tensor:
+    """Put axes of size 1 back where the reduction dropped them."""
+    axes = _axes(node)
+    return tensor if node.attribute("keepdims", 1) or not axes else op.Unsqueeze(tensor, axes)
+
+
+def _count(op: Ops, node: Node, like: Tensor) -> Tensor:
+    """How many values were reduced to one, as a scalar."""
+    sizes = [op.size(node.x, axis) for axis in _axes(node)]
+    return op.cast(op.ReduceProd(op.vector(*sizes), keepdims=0), like) if sizes else op.const(1.0, like.dtype)
+
+
+def _result(node: Node, xbar: Tensor) -> list[Tensor | None]:
+    return [xbar, None][: len(node.inputs)]
+
+
+@vjp("ReduceSum")
+def reduce_sum(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
+    """x̄ = ȳ repeated along the reduced axes."""
+    return _result(node, op.Expand(_keep_axes(op, node, ybar), op.shape(node.x)))
+
+
+@vjp("ReduceMean")
+def reduce_mean(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
+    """x̄ = ȳ / count, repeated along the reduced axes."""
+    return _result(node, op.Expand(_keep_axes(op, node, ybar) / _count(op, node, ybar), op.shape(node.x)))
+
+
+@vjp("ReduceMax", "ReduceMin")
+def reduce_extremum(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
+    """ȳ goes to the elements that reach the extremum, in equal shares."""
+    hit = op.cast(op.Equal(node.x, _keep_axes(op, node, node.y)), ybar)
+    ties = op.ReduceSum(hit, _axes(node), keepdims=1, noop_with_empty_axes=1)
+    return _result(node, _keep_axes(op, node, ybar) * (hit / ties))
+
+
+@vjp("ReduceSumSquare")
+def reduce_sum_square(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
+    """x̄ = 2·x·ȳ."""
+    return _result(node, _keep_axes(op, node, ybar) * (node.x * 2.0))
+
+
+@vjp("ReduceL2")
+def reduce_l2(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
+    """x̄ = ȳ · x/y, and 0 where the norm is 0."""
+    y = _keep_axes(op, node, node.y)
+    safe = op.Where(op.Equal(y, 0.0), op.const(1.0, y.dtype), y)
+    return _result(node, _keep_axes(op, node, ybar) * (node.x / safe))
+
+
+@vjp("ReduceL1")
+def reduce_l1(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
+    """x̄ = ȳ · sign(x)."""
+    return _result(node, _keep_axes(op, node, ybar) * op.Sign(node.x))
+
+
+@vjp("ReduceLogSumExp")
+def reduce_log_sum_exp(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
+    """x̄ = ȳ · e^(x − y)."""
+    return _result(node, _keep_axes(op, node, ybar) * op.Exp(node.x - _keep_axes(op, node, node.y)))
+
+
+@vjp("GlobalAveragePool")
+def global_average_pool(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
+    """x̄ = ȳ / (H·W), the same at every pixel."""
+    sizes = op.vector(*(op.size(node.x, axis) for axis in range(2, node.x.rank)))
+    return [op.Expand(ybar / op.cast(op.ReduceProd(sizes, keepdims=0), ybar), op.shape(node.x))]
+
+
+@vjp("GlobalMaxPool")
+def global_max_pool(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
+    """ȳ goes to the pixels that reach the maximum, in equal shares."""
+    hit = op.cast(op.Equal(node.x, node.y), ybar)
+    return [ybar * (hit / op.ReduceSum(hit, list(range(2, node.x.rank)), keepdims=1))]
+
+
+@vjp("Softmax")
+def softmax(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
+    """x̄ = y · (ȳ − Σ ȳ·y)."""
+    weighted = ybar * node.y
+    return [weighted - node.y * op.ReduceSum(weighted, _softmax_axis(node), keepdims=1)]
+
+
+@vjp("LogSoftmax")
+def log_softmax(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
+    """x̄ = ȳ − eʸ · Σ ȳ."""
+    return [ybar - op.Exp(node.y) * op.ReduceSum(ybar, _softmax_axis(node), keepdims=1)]
+
+
+def _softmax_axis(node: Node) -> list[int]:
+    axis = node.attribute("axis", -1)
+    return [axis if axis < 0 else axis - node.x.rank]

@@ -1,0 +1,50 @@
+"""Operators that move values without changing them. Axes count from the end, so the class axis does not disturb them."""
+
+from __future__ import annotations
+
+from ninspect.gradient.ops import Ops, Tensor
+from ninspect.gradient.registry import Node, vjp
+
+
+@vjp("Reshape", "Flatten", "Squeeze", "Unsqueeze")
+def reshape(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
+    """x̄ = ȳ in the shape of x."""
+    return [op.reshape_like(ybar, node.x), None][: len(node.inputs)]
+
+
+@vjp("Transpose")
+def transpose(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
+    """x̄ = ȳ with the inverse permutation."""
+    rank = node.x.rank
+    perm = node.attribute("perm", list(reversed(range(rank))))
+    inverse = sorted(range(rank), key=lambda axis: int(perm[axis]))
+    return [op.Transpose(ybar, perm=[0, *(axis + 1 for axis in inverse)])]
+
+
+@vjp("Expand")
+def expand(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
+    """x̄ = ȳ summed over the repeated axes."""
+    return [op.unbroadcast(ybar, node.y.symbols, node.x), None]
+
+
+@vjp("Concat")
+def concat(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
+    """Each input gets its own piece of ȳ."""
+    axis = _from_end(node.attribute("axis", 1), node.y.rank)
+    parts = [x for x in node.inputs if x is not None]
+    sizes = op.vector(*(op.size(x, axis) for x in parts))
+    return op.emit("Split", [ybar, sizes], {"axis": axis}, outputs=len(parts))
+
+
+@vjp("Split")
+def split(op: Ops, node: Node, *ybars: Tensor | None) -> list[Tensor | None]:
+    """x̄ = the pieces joined again, zeros for pieces that nothing uses."""
+    some = next(ybar for ybar in ybars if ybar is not None)
+    pieces = [op.zeros(some, like=y) if ybar is None else ybar for ybar, y in zip(ybars, node.outputs, strict=True)]
+    axis = _from_end(node.attribute("axis", 0), node.x.rank)
+    return [op.Concat(*pieces, axis=axis), None][: len(node.inputs)]
+
+
+def _from_end(axis: int, rank: int) -> int:
+    """The same axis counted from the end: negative."""
+    return axis if axis < 0 else axis - rank
