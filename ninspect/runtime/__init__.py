@@ -1,0 +1,18 @@
+"""ONNX Runtime: logits and gradients of arrays of pixels."""
+
+from ninspect.runtime.network import Gradients, Network, Pixels, gradient_model
+from ninspect.runtime.providers import Device, cuda_device_count, open_session
+from ninspect.runtime.truth import TruthTest, check_gradient, check_scores
+
+__all__ = [
+    "Device",
+    "Gradients",
+    "Network",
+    "Pixels",
+    "TruthTest",
+    "check_gradient",
+    "check_scores",
+    "cuda_device_count",
+    "gradient_model",
+    "open_session",
+]

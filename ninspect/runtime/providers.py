@@ -1,0 +1,68 @@
+"""Which device ONNX Runtime runs on. The CUDA wheel must stay silent on a machine that has no GPU."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from typing import TYPE_CHECKING, Literal
+
+from ninspect.errors import ModelError, UsageError
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+Device = Literal["auto", "cpu", "cuda"]
+
+_FATAL_ONLY = 4
+
+
+def open_session(model: bytes, device: Device = "auto") -> onnxruntime.InferenceSession:
+    """An ONNX Runtime session for a serialised model.
+
+    Args:
+        model: the bytes of an ONNX file, weights included.
+        device: `auto` takes CUDA where a usable GPU is present, else the CPU.
+
+    Raises:
+        UsageError: `cuda` was asked for and is not usable.
+        ModelError: ONNX Runtime refuses the model.
+    """
+    import onnxruntime
+
+    onnxruntime.set_default_logger_severity(_FATAL_ONLY)  # its errors come back as exceptions; it need not print them
+    providers = ["CPUExecutionProvider"]
+    if device == "cuda" or (device == "auto" and cuda_device_count() > 0):
+        if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+            if device == "cuda":
+                raise UsageError("this ONNX Runtime has no CUDA provider; install onnxruntime-gpu, or use --device cpu")
+        else:
+            onnxruntime.preload_dlls()
+            providers.insert(0, "CUDAExecutionProvider")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _FATAL_ONLY
+    try:
+        session = onnxruntime.InferenceSession(model, options, providers=providers)
+    except Exception as error:  # its exception types share no base class
+        raise ModelError(f"ONNX Runtime does not accept the model: {first_line(error)}") from error
+    if device == "cuda" and session.get_providers()[0] != "CUDAExecutionProvider":
+        raise UsageError("CUDA cannot be used; install ninspect[cuda] and a current NVIDIA driver, or use --device cpu")
+    return session
+
+
+def cuda_device_count() -> int:
+    """Number of NVIDIA GPUs, asked of the driver itself; 0 where there is no driver."""
+    library = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+    count = ctypes.c_int(0)
+    try:
+        driver = ctypes.CDLL(library)
+        if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+            return 0
+    except (OSError, AttributeError):
+        return 0
+    return count.value
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error of ONNX Runtime, without its prefix of codes."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return line.rpartition("] : ")[2][:300] if line.startswith("[ONNXRuntimeError]") else line[:300]

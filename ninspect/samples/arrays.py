@@ -1,0 +1,157 @@
+"""Images as NumPy arrays: `.npz` archives, `.npy` files, and the arrays that other readers find."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ninspect.errors import UsageError
+from ninspect.samples.dataset import Source, reading
+
+IMAGE_NAMES = ("x", "x_test", "images", "data")
+LABEL_NAMES = ("y", "y_test", "labels", "targets")
+MAX_BYTES = 8 * 2**30
+# Float images that should end at 1 may overshoot by rounding.
+ROUNDING = 1e-3
+
+
+def npz_source(path: Path) -> Source:
+    """Images and, if there are any, labels from an `.npz` archive.
+
+    Raises:
+        UsageError: the archive is broken, or holds no images that can be told from the rest.
+    """
+    with reading(path, "an .npz archive"), zipfile.ZipFile(path) as archive:
+        members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+        images = _member(path, archive, members[_image_name(path, archive, members)])
+        label_name = next((name for name in LABEL_NAMES if name in members), None)
+        labels = _member(path, archive, members[label_name]) if label_name else None
+    return array_source("npz", path, images, labels)
+
+
+def npy_source(path: Path) -> Source:
+    """Images without labels from an `.npy` file, which is mapped and not read as a whole.
+
+    Raises:
+        UsageError: the file is broken, or its array does not hold images.
+    """
+    with reading(path, "an .npy array"):
+        images = np.lib.format.open_memmap(path, mode="r")
+    return array_source("npy", path, images, None)
+
+
+def array_source(kind: str, path: Path, images: NDArray[Any], labels: NDArray[Any] | None) -> Source:
+    """Images from an array.
+
+    Args:
+        kind: as in `Samples`.
+        path: where the arrays are from.
+        images: `[N, H, W, C]`, `[N, C, H, W]` or `[N, H, W]`; integers in 0–255, or floats in [0, 1] or in [0, 255].
+        labels: `[N]` or `[N, 1]` integers, `[N, K]` one-hot, or None.
+
+    Raises:
+        UsageError: the arrays are none of these.
+    """
+    from PIL import Image
+
+    pixels = _channels_last(path, images)
+    scale = _scale(path, images)
+
+    def read(index: int) -> Image.Image:
+        image = np.rint(pixels[index].astype(np.float32) * scale).clip(0, 255).astype(np.uint8)
+        return Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image)
+
+    names = [f"{path.name}[{index}]" for index in range(len(pixels))]
+    checked = None if labels is None else _labels(path, labels, len(pixels))
+    return Source(kind, names, checked, read, channels=pixels.shape[-1])
+
+
+def _image_name(path: Path, archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]) -> str:
+    for name in IMAGE_NAMES:
+        if name in members:
+            return name
+    shapes = {name: _header(archive, info)[0] for name, info in members.items()}
+    candidates = [name for name, shape in shapes.items() if len(shape) in (3, 4)]
+    if len(candidates) != 1:
+        found = ", ".join(f"{name} {shape}" for name, shape in shapes.items()) or "nothing"
+        raise UsageError(f"{path} has no array named {', '.join(IMAGE_NAMES)}, but {found}; name the image array x")
+    return candidates[0]
+
+
+def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
+    """One array of the archive, once its header is known to be honest and harmless."""
+    shape, dtype = _header(archive, info)
+    if dtype.hasobject:
+        raise UsageError(f"{info.filename} in {path} holds Python objects, which can run code; save it as numbers")
+    if not math.prod(shape) * dtype.itemsize < info.file_size <= MAX_BYTES:
+        raise UsageError(
+            f"{info.filename} in {path} has {info.file_size} bytes for an array of shape {shape}; "
+            f"give a complete array of at most {MAX_BYTES >> 30} GiB"
+        )
+    with archive.open(info) as member:
+        array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
+    return array
+
+
+def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    with archive.open(info) as member:
+        version = np.lib.format.read_magic(member)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(member)
+    return shape, dtype
+
+
+def _channels_last(path: Path, images: NDArray[Any]) -> NDArray[Any]:
+    """A view of `images` as `[N, H, W, C]`; C is the last axis if that has 1 or 3 entries, else the second."""
+    shape = images.shape
+    if 0 in shape:
+        raise UsageError(f"the image array in {path} is empty, {shape}; give at least one image")
+    if len(shape) == 3 and shape[-1] not in (1, 3):
+        return images[..., np.newaxis]
+    if len(shape) == 4 and shape[-1] in (1, 3):
+        return images
+    if len(shape) == 4 and shape[1] in (1, 3):
+        return np.moveaxis(images, 1, -1)
+    raise UsageError(
+        f"the image array in {path} has shape {shape}; reshape it to (N, H, W, C) or (N, C, H, W) "
+        "with 1 or 3 channels, or to (N, H, W)"
+    )
+
+
+def _scale(path: Path, images: NDArray[Any]) -> float:
+    """What takes the values to 0–255: 255 for floats in [0, 1], otherwise 1."""
+    if images.dtype.kind not in "iuf":
+        raise UsageError(f"the image array in {path} holds {images.dtype}; save it as uint8, or as floats in [0, 1]")
+    low, high = float(images.min()), float(images.max())
+    if not 0 <= low <= high <= 255:  # Also true for NaN, which is in no range.
+        raise UsageError(
+            f"the image array in {path} ranges from {low:g} to {high:g}; give pixels in 0–255 or in [0, 1], "
+            "not yet normalised"
+        )
+    return 255.0 if images.dtype.kind == "f" and high <= 1 + ROUNDING else 1.0
+
+
+def _labels(path: Path, labels: NDArray[Any], count: int) -> NDArray[np.int64]:
+    """`[N]` class numbers."""
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim == 2 and _one_hot(labels):
+        labels = labels.argmax(axis=1)
+    if labels.shape != (count,):
+        raise UsageError(
+            f"the labels in {path} have shape {labels.shape} for {count} images; give one class number per image"
+        )
+    if labels.dtype.kind not in "iuf" or not ((labels >= 0) & (labels < 2**31) & (np.rint(labels) == labels)).all():
+        raise UsageError(f"the labels in {path} are not class numbers; give whole numbers from 0")
+    return labels.astype(np.int64)
+
+
+def _one_hot(labels: NDArray[Any]) -> bool:
+    if labels.dtype.kind not in "biuf":
+        return False
+    return bool(((labels == 0) | (labels == 1)).all() and ((labels == 1).sum(axis=1) == 1).all())

@@ -1,0 +1,88 @@
+"""What passes between the readers and the rest of ninspect: images listed, and images decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ninspect.errors import NinspectError, UsageError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Clean images of one size, decoded.
+
+    Attributes:
+        pixels: `[N, H, W, C]` uint8, 0–255; C is 1 (grey) or 3 (always in RGB order).
+        labels: `[N]` int64, or None when the source has no labels.
+        names: N names for messages and reports, `file` or `file[index]`.
+        source: the path as it was given.
+        kind: `images`, `imagefolder`, `npz`, `npy` or `idx`.
+        skipped: one `name: reason` for every chosen image that could not be read.
+    """
+
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.int64] | None
+    names: tuple[str, ...]
+    source: str
+    kind: str
+    skipped: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        """The number of images N."""
+        return len(self.pixels)
+
+    def select(self, indices: ArrayLike) -> Samples:
+        """The images at `indices` (`[M]` integers, or `[N]` booleans), in that order."""
+        chosen = np.arange(len(self))[np.asarray(indices)]
+        return replace(
+            self,
+            pixels=self.pixels[chosen],
+            labels=None if self.labels is None else self.labels[chosen],
+            names=tuple(self.names[index] for index in chosen),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Images that are listed but not yet decoded, so that a subset can be chosen first.
+
+    Attributes:
+        kind: as in `Samples`.
+        names: N names.
+        labels: `[N]` int64, or None.
+        read: decodes the image at one index to 8 bits a channel; may raise anything when the image is broken.
+        channels: the channels that all images have, 1 or 3; None when images are converted to what the model wants.
+    """
+
+    kind: str
+    names: Sequence[str]
+    labels: NDArray[np.int64] | None
+    read: Callable[[int], Image]
+    channels: int | None = None
+
+
+def reason(error: Exception) -> str:
+    """Why a file could not be read, on one line and without repeating its path."""
+    return " ".join(str(getattr(error, "strerror", None) or error).split()) or type(error).__name__
+
+
+@contextmanager
+def reading(path: Path, what: str) -> Iterator[None]:
+    """Turns whatever a parser raises inside the block into one `UsageError` about `path`."""
+    try:
+        yield
+    except NinspectError:
+        raise
+    # Broken files make zipfile, gzip and NumPy raise ValueError, EOFError, zlib.error, RuntimeError, MemoryError, ...
+    except Exception as error:
+        raise UsageError(f"{path} cannot be read as {what} ({reason(error)}); give a complete one") from error
