@@ -1,1 +1,68 @@
-"""ninspect audits ONNX image classifiers for trained-in backdoors."""
+"""ninspect audits ONNX image classifiers for trained-in backdoors.
+
+>>> from pathlib import Path
+>>> import ninspect
+>>> result = ninspect.scan(Path("model.onnx"), Path("images"))  # doctest: +SKIP
+>>> result.verdict, result.targets  # doctest: +SKIP
+('suspected', [7])
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ninspect.audit import ScanOptions, open_network, scan
+    from ninspect.detect import NeuronInspect
+    from ninspect.errors import InconclusiveError, ModelError, NinspectError, UnsupportedOperatorError, UsageError
+    from ninspect.gradient import differentiate
+    from ninspect.model import Classifier, load_classifier
+    from ninspect.report import Result
+    from ninspect.runtime import Network
+    from ninspect.samples import Preprocess, Samples, load_samples
+
+_HOME = {
+    "Classifier": "model",
+    "InconclusiveError": "errors",
+    "ModelError": "errors",
+    "Network": "runtime",
+    "NeuronInspect": "detect",
+    "NinspectError": "errors",
+    "Preprocess": "samples",
+    "Result": "report",
+    "Samples": "samples",
+    "ScanOptions": "audit",
+    "UnsupportedOperatorError": "errors",
+    "UsageError": "errors",
+    "differentiate": "gradient",
+    "load_classifier": "model",
+    "load_samples": "samples",
+    "open_network": "audit",
+    "scan": "audit",
+}
+
+__all__ = [
+    "Classifier",
+    "InconclusiveError",
+    "ModelError",
+    "Network",
+    "NeuronInspect",
+    "NinspectError",
+    "Preprocess",
+    "Result",
+    "Samples",
+    "ScanOptions",
+    "UnsupportedOperatorError",
+    "UsageError",
+    "differentiate",
+    "load_classifier",
+    "load_samples",
+    "open_network",
+    "scan",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: `import ninspect` and `ninspect --help` stay instant."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'ninspect' has no attribute '{name}'")
+    return getattr(import_module(f"ninspect.{_HOME[name]}"), name)

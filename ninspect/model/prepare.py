@@ -51,14 +51,15 @@ def unify_opsets(proto: onnx.ModelProto) -> int:
     versions = [entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")]
     if not versions:
         raise ModelError("the model does not import the standard operator set; export it again")
+    version = max(versions)
     others = [entry for entry in proto.opset_import if entry.domain not in ("", "ai.onnx")]
     others = [onnx.OperatorSetIdProto(domain=entry.domain, version=entry.version) for entry in others]
     del proto.opset_import[:]
-    proto.opset_import.extend([onnx.OperatorSetIdProto(domain="", version=max(versions)), *others])
+    proto.opset_import.extend([onnx.OperatorSetIdProto(domain="", version=version), *others])
     for node in proto.graph.node:
         if node.domain == "ai.onnx":
             node.domain = ""
-    return max(versions)
+    return version
 
 
 def _normalize(model: ir.Model) -> None:

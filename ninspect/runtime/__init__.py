@@ -1,6 +1,6 @@
 """ONNX Runtime: logits and gradients of arrays of pixels."""
 
-from ninspect.runtime.network import Gradients, Network, Pixels, gradient_model
+from ninspect.runtime.network import Gradients, Network, Pixels, gradient_model, save_model
 from ninspect.runtime.providers import Device, cuda_device_count, open_session
 from ninspect.runtime.truth import TruthTest, check_gradient, check_scores
 
@@ -15,4 +15,5 @@ __all__ = [
     "cuda_device_count",
     "gradient_model",
     "open_session",
+    "save_model",
 ]

@@ -6,14 +6,17 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnx_ir as ir
 import onnx_ir.passes.common as passes
 from numpy.typing import NDArray
 
 from ninspect.errors import ModelError
+from ninspect.files import replace_file
 from ninspect.gradient import CLASSES, GRADIENT, OBJECTIVE, Objective, differentiate
 from ninspect.model import Classifier
 from ninspect.runtime.providers import Device, first_line, open_session
@@ -191,6 +194,21 @@ def gradient_model(classifier: Classifier, objective: Objective = "logit") -> ir
         objective=objective,
         outputs=(classifier.scores,),
     )
+
+
+def save_model(model: ir.Model, path: Path) -> None:
+    """Check a model with the onnx checker and write it; the file is replaced as a whole or not at all.
+
+    Raises:
+        ModelError: the model is not valid ONNX.
+        UsageError: the file cannot be written.
+    """
+    proto = ir.to_proto(model)
+    try:
+        onnx.checker.check_model(proto)
+    except onnx.checker.ValidationError as error:
+        raise ModelError(f"the augmented model is not valid ONNX: {first_line(error)}") from error
+    replace_file(path, lambda stream: stream.write(proto.SerializeToString()))
 
 
 def _bytes_per_image(value: ir.Value) -> int:

@@ -76,10 +76,10 @@ def _as_array(output: Any) -> NDArray[Any]:
 def check_gradient(network: Network, pixels: Pixels, seed: int) -> TruthTest:
     """Logit differences along a line against the integral of the gradient along it.
 
-    By the fundamental theorem of calculus z(x + hv) − z(x − hv) = ∫ ⟨∂z/∂x, v⟩ dt for t from −h to h. A plain difference
-    quotient has no good h in float32: a small one drowns in rounding, a large one crosses kinks of a ReLU network. The
-    integral holds across kinks, up to its own quadrature error, so a right gradient agrees at one of a few lengths and
-    a wrong one at none.
+    By the fundamental theorem of calculus z(x + hv) − z(x − hv) = ∫ ⟨∂z/∂x, v⟩ dt for t from −h to h. A plain
+    difference quotient has no good h in float32: a small one drowns in rounding, a large one crosses kinks of a ReLU
+    network. The integral holds across kinks, up to its own quadrature error, so a right gradient agrees at one of
+    a few lengths and a wrong one at none.
     """
     generator = np.random.default_rng(seed)
     classes = np.sort(generator.permutation(network.classes)[:_CLASSES])
@@ -119,7 +119,7 @@ def _gradient_at(network: Network, pixels: Pixels, classes: NDArray[np.int64]) -
 def _unit(x: NDArray[np.float32]) -> NDArray[np.float32]:
     """Each image of `[N, H, W, C]` divided by its Euclidean norm; zeros stay zeros."""
     norm = np.sqrt(np.sum(x * x, axis=(1, 2, 3), keepdims=True))
-    return np.divide(x, norm, out=np.zeros_like(x), where=norm > 0)
+    return np.asarray(np.divide(x, norm, out=np.zeros_like(x), where=norm > 0))
 
 
 def relative_error(actual: NDArray[np.floating], expected: NDArray[np.floating]) -> float:

@@ -41,6 +41,11 @@ class Samples:
         """The number of images N."""
         return len(self.pixels)
 
+    @property
+    def unit_pixels(self) -> NDArray[np.float32]:
+        """`[N, H, W, C]` float32 in [0, 1], as the rest of ninspect counts in."""
+        return self.pixels.astype(np.float32) / np.float32(255)
+
     def select(self, indices: ArrayLike) -> Samples:
         """The images at `indices` (`[M]` integers, or `[N]` booleans), in that order."""
         chosen = np.arange(len(self))[np.asarray(indices)]

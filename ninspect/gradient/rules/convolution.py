@@ -31,14 +31,23 @@ class Window:
         """Read the geometry from a Conv or pooling node.
 
         Raises:
-            ModelError: `auto_pad` depends on an image size that is not known.
+            ModelError: `auto_pad` depends on an image size that is not known, or the size of y is wrong.
         """
         axes = len(kernel)
         strides = node.attribute("strides", [1] * axes)
         dilations = node.attribute("dilations", [1] * axes)
         begin, end = _pads(node, kernel, strides, dilations)
-        sizes = (kernel, strides, dilations, begin, end)
-        return cls(*(tuple(int(v) for v in values) for values in sizes), ceil=bool(node.attribute("ceil_mode", 0)))
+        window = cls(
+            tuple(kernel), tuple(strides), tuple(dilations), tuple(begin), tuple(end), bool(node.attribute("ceil_mode", 0))
+        )
+        window._refuse_start_in_padding(node)
+        return window
+
+    def _refuse_start_in_padding(self, node: Node) -> None:
+        """ONNX Runtime drops a last window that starts in the end pads; up to opset 21, shape inference keeps it."""
+        for out, size, stride, begin in zip(node.y.dims[2:], node.x.dims[2:], self.strides, self.begin, strict=True):
+            if self.ceil and out is not None and size is not None and (out - 1) * stride >= begin + size:
+                raise node.refuse("its last window starts in the padding; export the model with opset 22 or newer")
 
     @property
     def extent(self) -> tuple[int, ...]:

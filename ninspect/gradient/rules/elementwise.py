@@ -58,10 +58,11 @@ def div(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
 
 @vjp("Pow")
 def power(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
-    """x̄ = ȳ · p · x^(p−1); the exponent is a constant."""
+    """x̄ = ȳ · p · x^(p−1), and 0 where p = 0 (not 0·∞ at x = 0); the exponent is a constant."""
     x, p = node.x, node.required(1)
     exponent = op.cast(p, x)
-    return [op.unbroadcast(ybar * (exponent * op.Pow(x, exponent - 1)), node.y.symbols, x), None]
+    slope = op.Where(op.Equal(exponent, 0.0), exponent, exponent * op.Pow(x, exponent - 1))
+    return [op.unbroadcast(ybar * slope, node.y.symbols, x), None]
 
 
 @vjp("Sum")
@@ -112,10 +113,16 @@ def identity(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     return [ybar]
 
 
-@vjp("Cast", "CastLike")
-def cast(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
+@vjp("Cast")
+def cast(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     """x̄ = ȳ in the type of x."""
-    return [op.cast(ybar, node.x), None][: len(node.inputs)]
+    return [op.cast(ybar, node.x)]
+
+
+@vjp("CastLike")
+def cast_like(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
+    """x̄ = ȳ in the type of x; the second input lends its type alone."""
+    return [op.cast(ybar, node.x), op.zeros(ybar, like=node.required(1))]
 
 
 @vjp("Dropout")
@@ -172,7 +179,8 @@ def prelu(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
 def elu(op: Ops, node: Node) -> Tensor:
     """1 where x > 0, else α·eˣ = y + α."""
     x = node.x
-    return op.Where(op.Greater(x, 0.0), op.const(1.0, x.dtype), node.y + node.attribute("alpha", 1.0))
+    alpha: float = node.attribute("alpha", 1.0)
+    return op.Where(op.Greater(x, 0.0), op.const(1.0, x.dtype), node.y + alpha)
 
 
 @pointwise("Celu")

@@ -49,7 +49,7 @@ def reduce_mean(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
 def reduce_extremum(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
     """ȳ goes to the elements that reach the extremum, in equal shares."""
     hit = op.cast(op.Equal(node.x, _keep_axes(op, node, node.y)), ybar)
-    ties = op.ReduceSum(hit, _axes(node), keepdims=1, noop_with_empty_axes=1)
+    ties = op.ReduceSum(hit, op.const(_axes(node)), keepdims=1, noop_with_empty_axes=1)
     return _result(node, _keep_axes(op, node, ybar) * (hit / ties))
 
 

@@ -1,0 +1,5 @@
+"""`python -m ninspect`."""
+
+from ninspect.cli import main
+
+main()

@@ -1,0 +1,275 @@
+"""The commands. Everything heavy is imported inside them, so that `ninspect --help` is instant."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+
+import typer
+
+from ninspect.cli import options as opt
+from ninspect.errors import ExitCode, NinspectError, UsageError
+from ninspect.files import replace_file
+
+if TYPE_CHECKING:
+    from ninspect.detect import Progress
+    from ninspect.report import Result
+
+app = typer.Typer(
+    help="Audits ONNX image classifiers for trained-in backdoors.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> NoReturn:
+    """Run the command line; ends the process with a documented exit code."""
+    try:
+        app(standalone_mode=True)
+    except NinspectError as error:
+        _fail(str(error), error.exit_code)
+    except BrokenPipeError:  # the reader of our output has left; nobody is there to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.INTERNAL)
+    except Exception as error:
+        if os.environ.get("NINSPECT_TRACEBACK"):
+            raise
+        _fail(
+            f"internal error, please report it: {type(error).__name__}: {error} (NINSPECT_TRACEBACK=1 shows where)",
+            ExitCode.INTERNAL,
+        )
+    sys.exit(ExitCode.CLEAN)
+
+
+def _fail(message: str, code: ExitCode) -> NoReturn:
+    from ninspect.text import printable
+
+    print(f"ninspect: {printable(message)}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"ninspect {version('ninspect')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Audits ONNX image classifiers for trained-in backdoors.
+
+    Exit codes: 0 clean, 1 suspected, 2 usage, 3 inconclusive, 4 internal error.
+    """
+
+
+@app.command()
+def scan(
+    model: opt.ModelPath,
+    samples: Annotated[
+        Path,
+        typer.Option(
+            "--samples",
+            "-s",
+            metavar="PATH",
+            help="Clean images: a folder, a folder of class folders, .npz, .npy, or MNIST IDX.",
+            show_default=False,
+        ),
+    ],
+    preprocess: opt.PreprocessFile = None,
+    scale: opt.Scale = None,
+    mean: opt.Mean = None,
+    std: opt.Std = None,
+    layout: opt.LayoutOption = None,
+    color: opt.Color = None,
+    size: opt.Size = None,
+    resize: opt.ResizeOption = None,
+    output: opt.OutputName = None,
+    classes: Annotated[str | None, typer.Option(metavar="LIST", help="Judge only these, such as 0,3,7-9.")] = None,
+    method: Annotated[Literal["neuroninspect"], typer.Option(help="How classes are judged.")] = "neuroninspect",
+    weights: Annotated[
+        str, typer.Option(metavar="X,X,X", help="Weights of sparse, smooth and persistent in the score.")
+    ] = "1,1,1",
+    threshold: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Heatmap value above which a pixel counts as on.")
+    ] = 0.5,
+    chained: Annotated[
+        bool, typer.Option("--chained", help="Persistence as published: one chain of exclusive ors.")
+    ] = False,
+    images: Annotated[int, typer.Option(min=1, help="Use at most this many, evenly over their classes.")] = 100,
+    alpha: Annotated[
+        float, typer.Option(min=0.0001, max=0.5, help="Largest probability of suspecting a clean model.")
+    ] = 0.01,
+    seed: Annotated[int, typer.Option(min=0, help="Of every random choice.")] = 0,
+    device: opt.DeviceOption = "auto",
+    format_: Annotated[Literal["text", "json"], typer.Option("--format", help="Of the result.")] = "text",
+    file: Annotated[
+        Path | None, typer.Option("-o", metavar="FILE", help="Write the result here instead of to stdout.")
+    ] = None,
+) -> None:
+    """Judge a model with clean images: is a class the target of a backdoor?
+
+    Example: ninspect scan model.onnx --samples images/ --mean 0.5 --std 0.5
+    """
+    from ninspect.audit import ScanOptions
+    from ninspect.audit import scan as audit
+    from ninspect.detect import NeuronInspect
+
+    settings, source = opt.preprocessing(
+        model, preprocess, scale=scale, mean=mean, std=std, layout=layout, color=color, size=size, resize=resize
+    )
+    lambdas = opt.numbers(weights, "--weights")
+    if not isinstance(lambdas, tuple) or len(lambdas) != 3:
+        raise UsageError(f"--weights '{weights}' is not a list of three numbers such as 1,1,1")
+    options = ScanOptions(
+        preprocess=settings,
+        preprocess_source=source,
+        output=output,
+        classes=None if classes is None else opt.class_list(classes),
+        detector=NeuronInspect((lambdas[0], lambdas[1], lambdas[2]), threshold, chained),
+        images=images,
+        seed=seed,
+        alpha=alpha,
+        device=device,
+    )
+    with _progress_bar() as progress:
+        result = audit(model, samples, options, progress)
+    _write(result, format_, file)
+    raise typer.Exit(result.exit_code)
+
+
+def _write(result: Result, format_: str, file: Path | None) -> None:
+    from ninspect.report import print_result, text_report
+
+    if format_ == "json":
+        _emit(result.to_json(), file)
+    elif file is None and sys.stdout.isatty():
+        print_result(result)
+    else:
+        _emit(text_report(result), file)
+
+
+def _emit(text: str, file: Path | None) -> None:
+    if file is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    else:
+        replace_file(file, lambda stream: stream.write(text.encode()))
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Progress]:
+    """A bar on stderr while a person watches; nothing in a log."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("explaining"), BarColumn(), MofNCompleteColumn(), TextColumn("maps"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@app.command()
+def explain(
+    model: opt.ModelPath,
+    image: Annotated[Path, typer.Option("--image", metavar="FILE", help="The picture.", show_default=False)],
+    class_: Annotated[int, typer.Option("--class", metavar="K", help="The class to explain.", show_default=False)],
+    file: Annotated[Path, typer.Option("-o", metavar="FILE", help="The PNG to write.", show_default=False)],
+    preprocess: opt.PreprocessFile = None,
+    scale: opt.Scale = None,
+    mean: opt.Mean = None,
+    std: opt.Std = None,
+    layout: opt.LayoutOption = None,
+    color: opt.Color = None,
+    size: opt.Size = None,
+    resize: opt.ResizeOption = None,
+    output: opt.OutputName = None,
+    objective: opt.ObjectiveOption = "logit",
+    device: opt.DeviceOption = "auto",
+) -> None:
+    """Show where a class looks: the picture beside its gradient heatmap.
+
+    Example: ninspect explain model.onnx --image stop.png --class 14 -o heatmap.png
+    """
+    from ninspect.audit import ScanOptions, explain_image
+
+    settings, source = opt.preprocessing(
+        model, preprocess, scale=scale, mean=mean, std=std, layout=layout, color=color, size=size, resize=resize
+    )
+    options = ScanOptions(preprocess=settings, preprocess_source=source, output=output, device=device)
+    explanation = explain_image(model, image, class_, options, objective)
+    from ninspect.explain import save_overlay
+
+    save_overlay(file, explanation.image, explanation.heatmap)
+    print(f"{file}: class {class_}, {objective} {explanation.value:.4g}; the model answers {explanation.predicted}")
+
+
+@app.command()
+def augment(
+    model: opt.ModelPath,
+    file: Annotated[Path, typer.Option("-o", metavar="FILE", help="The ONNX file to write.", show_default=False)],
+    layout: opt.LayoutOption = None,
+    size: opt.Size = None,
+    output: opt.OutputName = None,
+    objective: opt.ObjectiveOption = "logit",
+) -> None:
+    """Write the model with its input gradient as one more output, in standard ONNX operators.
+
+    Example: ninspect augment model.onnx -o gradient.onnx
+    """
+    from ninspect.model import load_classifier
+    from ninspect.runtime import gradient_model, save_model
+
+    settings, _ = opt.preprocessing(model, None, layout=layout, size=size)
+    classifier = load_classifier(model, output=output, layout=settings.layout, size=settings.size)
+    augmented = gradient_model(classifier, objective)
+    save_model(augmented, file)
+    for kind, values in (("input", augmented.graph.inputs), ("output", augmented.graph.outputs)):
+        for value in values:
+            print(f"{kind:6}  {value.name}")
+
+
+@app.command()
+def info(
+    model: opt.ModelPath,
+    layout: opt.LayoutOption = None,
+    size: opt.Size = None,
+    output: opt.OutputName = None,
+    format_: Annotated[Literal["text", "json"], typer.Option("--format", help="Of the result.")] = "text",
+) -> None:
+    """Show what ninspect understands of a model, without running it.
+
+    Example: ninspect info model.onnx
+    """
+    from ninspect.model import describe, load_classifier
+    from ninspect.text import printable
+
+    settings, _ = opt.preprocessing(model, None, layout=layout, size=size)
+    facts = describe(load_classifier(model, output=output, layout=settings.layout, size=settings.size))
+    if format_ == "json":
+        import json
+
+        print(json.dumps(facts, indent=2))
+    else:
+        width = max(map(len, facts))
+        for name, value in facts.items():
+            print(f"{name:{width}}  {printable(_plain(value))}")
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {count}" for key, count in value.items()) or "none"
+    return ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)

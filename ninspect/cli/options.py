@@ -1,0 +1,124 @@
+"""Options that several commands share, and how their texts become values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from ninspect.errors import UsageError
+
+if TYPE_CHECKING:
+    from ninspect.samples import Preprocess
+
+_INPUT = "Model input"
+
+ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="The ONNX file.", show_default=False)]
+PreprocessFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--preprocess",
+        metavar="FILE",
+        help="TOML file with scale, mean, std, layout, color, size, resize. Default: preprocess.toml beside the model.",
+        rich_help_panel=_INPUT,
+        show_default=False,
+    ),
+]
+Scale = Annotated[
+    float | None,
+    typer.Option(
+        help="Model input = (pixel·scale − mean) / std, pixel 0–255; 1/255 if not given.", rich_help_panel=_INPUT
+    ),
+]
+Mean = Annotated[
+    str | None, typer.Option(metavar="X[,X,X]", help="Subtracted; one number or one a channel.", rich_help_panel=_INPUT)
+]
+Std = Annotated[
+    str | None, typer.Option(metavar="X[,X,X]", help="Divided by; one number or one a channel.", rich_help_panel=_INPUT)
+]
+LayoutOption = Annotated[
+    Literal["NCHW", "NHWC", "flat"] | None,
+    typer.Option(help="Where the channels are, if the model's input does not tell.", rich_help_panel=_INPUT),
+]
+Color = Annotated[
+    Literal["rgb", "bgr", "gray"] | None, typer.Option(help="Channel order of the model.", rich_help_panel=_INPUT)
+]
+Size = Annotated[
+    str | None,
+    typer.Option(metavar="HxW", help="Image size, if the model does not fix it.", rich_help_panel=_INPUT),
+]
+ResizeOption = Annotated[
+    Literal["bilinear", "bicubic", "nearest", "lanczos", "none"] | None,
+    typer.Option(help="How images of another size are resized; none: refuse them.", rich_help_panel=_INPUT),
+]
+OutputName = Annotated[
+    str | None,
+    typer.Option("--output", metavar="NAME", help="The class-score output, if the model has several."),
+]
+DeviceOption = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to run.")]
+ObjectiveOption = Annotated[
+    Literal["logit", "margin", "logprob", "cross_entropy"], typer.Option(help="What of the class is differentiated.")
+]
+
+
+def preprocessing(
+    model: Path,
+    file: Path | None,
+    *,
+    scale: float | None = None,
+    mean: str | None = None,
+    std: str | None = None,
+    layout: str | None = None,
+    color: str | None = None,
+    size: str | None = None,
+    resize: str | None = None,
+) -> tuple[Preprocess, str]:
+    """The settings from file and flags, flags winning, and where they come from."""
+    from ninspect.samples import Preprocess
+
+    beside = model.parent / "preprocess.toml"
+    chosen = file or (beside if beside.is_file() else None)
+    settings = Preprocess.from_toml(chosen) if chosen else Preprocess()
+    flags = {
+        "scale": scale,
+        "mean": None if mean is None else numbers(mean, "--mean"),
+        "std": None if std is None else numbers(std, "--std"),
+        "layout": layout,
+        "color": color,
+        "size": None if size is None else _size(size),
+        "resize": resize,
+    }
+    given = [name for name, value in flags.items() if value is not None]
+    origin = [f"from {chosen}"] if chosen else []
+    origin += [f"from the command line ({', '.join(given)})"] if given else []
+    return settings.override(**flags), " and ".join(origin) or "defaults"
+
+
+def numbers(text: str, option: str) -> float | tuple[float, ...]:
+    """`0.5` or `0.485,0.456,0.406`."""
+    try:
+        values = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"{option} '{text}' is not a number or a list such as 0.485,0.456,0.406") from None
+    return values[0] if len(values) == 1 else values
+
+
+def _size(text: str) -> tuple[int, int]:
+    height, _, width = text.lower().partition("x")
+    if not (height.isdecimal() and width.isdecimal()):
+        raise UsageError(f"--size '{text}' is not of the form HEIGHTxWIDTH, such as 32x32")
+    return int(height), int(width)
+
+
+def class_list(text: str) -> list[int]:
+    """`0,3,7-9` to [0, 3, 7, 8, 9]."""
+    classes: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()) or (dash and int(last) < int(first)):
+            raise UsageError(f"--classes '{text}' is not a list of classes such as 0,3,7-9")
+        if dash and int(last) - int(first) > 1_000_000:
+            raise UsageError(f"--classes '{text}' names more classes than any model has")
+        classes += range(int(first), int(last if dash else first) + 1)
+    return classes

@@ -1,0 +1,55 @@
+"""NeuronInspect as published: features of the gradient heatmaps at clean images (arXiv 1911.07399)."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from ninspect.detect.interface import Detection, Evidence, low_tail
+from ninspect.explain import explain
+from ninspect.features import FeatureSums
+
+
+@dataclass(frozen=True)
+class NeuronInspect:
+    """score = λ_sp · sparse + λ_sm · smooth + λ_pe · persistent, low values are suspicious.
+
+    The paper's weights and threshold are not known; these are settings, not findings.
+
+    Attributes:
+        weights: (λ_sp, λ_sm, λ_pe).
+        threshold: a pixel of a heatmap in [0, 1] counts as on above this.
+        chained: use the published chain of exclusive ors instead of their mean over pairs of images.
+    """
+
+    weights: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    threshold: float = 0.5
+    chained: bool = False
+
+    @property
+    def name(self) -> str:
+        """What `--method` calls it."""
+        return "neuroninspect"
+
+    @property
+    def settings(self) -> dict[str, float | bool | list[float]]:
+        """What its scores depend on, for the report."""
+        return {"weights": list(self.weights), "threshold": self.threshold, "chained": self.chained}
+
+    def detect(self, evidence: Evidence) -> Detection:
+        """Explain every class at every clean image, and compare the classes."""
+        start = time.perf_counter()
+        height, width, _ = evidence.network.input_map.image_shape
+        sums = FeatureSums(len(evidence.classes), (height, width), self.threshold)
+        pairs, done = len(evidence.classes) * len(evidence.pixels), 0
+        for part in explain(evidence.network, evidence.pixels, evidence.classes):
+            sums.add(part.classes, part.maps)
+            done += part.maps.shape[0] * part.maps.shape[1]
+            evidence.progress(done, pairs)
+        features = sums.features()
+        persistent = features.persistent_chained if self.chained else features.persistent
+        columns = {"sparse": features.sparse, "smooth": features.smooth, "persistent": persistent}
+        score = np.sum([w * column for w, column in zip(self.weights, columns.values(), strict=True)], axis=0)
+        return low_tail(self.name, evidence.classes, columns | {"score": score}, time.perf_counter() - start)

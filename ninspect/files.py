@@ -1,0 +1,37 @@
+"""Writing files whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from ninspect.errors import UsageError
+
+
+def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Call `write` with a temporary file in the same folder, then rename it to `path`.
+
+    Raises:
+        UsageError: the folder does not exist or cannot be written; nothing is left behind.
+    """
+    temporary = None
+    try:
+        if path.exists() and not path.is_file():  # a device or pipe, such as /dev/null, is written to, not replaced
+            with path.open("wb") as stream:
+                write(stream)
+            return
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as stream:
+            write(stream)
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(temporary).chmod(0o666 & ~mask)  # mkstemp's own 0600 is for secrets
+        Path(temporary).replace(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)

@@ -1,0 +1,31 @@
+"""What ninspect understands of a model, as plain facts."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+from ninspect.model.classifier import Classifier
+
+
+def describe(classifier: Classifier) -> dict[str, str | int | list[int | str] | dict[str, int]]:
+    """Facts about a classifier that can be printed or written as JSON."""
+    file, layout = classifier.file, classifier.layout
+    height, width, channels = layout.image_shape
+    return {
+        "path": file.path,
+        "sha256": file.sha256,
+        "producer": classifier.producer or "unknown",
+        "opset": classifier.opset,
+        "input": classifier.input,
+        "input_shape": ["N" if classifier.batch is None else classifier.batch, *layout.input_shape],
+        "input_type": str(classifier.dtype),
+        "layout": layout.name,
+        "image": f"{height}x{width}, {channels} channel{'s' if channels > 1 else ''}",
+        "output": classifier.output,
+        "activation": " ".join(classifier.activations) or "none",
+        "logits": classifier.logits,
+        "classes": classifier.classes,
+        "parameters": sum(math.prod(tensor.dims) for tensor in file.proto.graph.initializer),
+        "operators": dict(sorted(Counter(node.op_type for node in file.proto.graph.node).items())),
+    }

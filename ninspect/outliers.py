@@ -1,0 +1,86 @@
+"""Which classes stand out, and how surprising that is for the number of classes that were looked at."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import median_abs_deviation
+
+# With fewer classes the median absolute deviation rests on two or three numbers.
+FEWEST_CLASSES = 5
+PUBLISHED_INDEX = 2.0
+
+_SIMULATIONS = 20_000
+_SEED = 1911_07399
+_BLOCK = 2_000_000
+
+
+def robust_z(scores: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(score − median) / (1.4826 · MAD), along the last axis.
+
+    The factor makes the median absolute deviation estimate the standard deviation of Gaussian scores.
+
+    Args:
+        scores: `[..., K]`; values that are not numbers are left out and stay so.
+
+    Returns:
+        `[..., K]` float64; not a number throughout where the MAD is 0, which leaves no scale to measure with.
+    """
+    values = np.asarray(scores, np.float64)
+    median = np.nanmedian(values, axis=-1, keepdims=True)
+    spread = median_abs_deviation(values, axis=-1, scale="normal", nan_policy="omit", keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(spread > 0, (values - median) / spread, np.nan)
+
+
+def anomaly_index(scores: NDArray[np.floating]) -> NDArray[np.float64]:
+    """How far each class's score lies **below** the others: −robust_z. Positive values are suspicious.
+
+    The published index is the absolute value of this for the classes on the low side; above 2 counts as an outlier
+    there, a rule that flags 33 % of clean models with 10 classes and 63 % of those with 43.
+    """
+    return -robust_z(scores)
+
+
+def p_value(largest: float, classes: int) -> float:
+    """Probability that the largest of K robust z-scores reaches `largest` when all classes are alike and Gaussian.
+
+    Args:
+        largest: the largest index found.
+        classes: K, how many classes were compared, at least 5.
+
+    Returns:
+        From 1/20001 (the resolution of the simulation) to 1.
+    """
+    null = _null_maxima(classes)
+    reached = len(null) - int(np.searchsorted(null, largest, side="left"))
+    return (1 + reached) / (1 + len(null))
+
+
+def critical_index(alpha: float, classes: int) -> float:
+    """The index that the largest of K classes exceeds with probability `alpha` in a clean model."""
+    return float(np.quantile(_null_maxima(classes), 1 - alpha))
+
+
+@lru_cache(maxsize=8)
+def _null_maxima(classes: int) -> NDArray[np.float64]:
+    """Sorted maxima of K robust z-scores of Gaussian noise; there is no closed form, as the MAD is random as well."""
+    if classes < FEWEST_CLASSES:
+        raise ValueError(f"outliers among {classes} classes mean nothing; at least {FEWEST_CLASSES} are needed")
+    generator = np.random.default_rng(_SEED)
+    rows = max(1, _BLOCK // classes)
+    maxima = [
+        _largest_z(generator.standard_normal((min(rows, _SIMULATIONS - start), classes)))
+        for start in range(0, _SIMULATIONS, rows)
+    ]
+    return np.sort(np.concatenate(maxima))
+
+
+def _largest_z(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`robust_z(scores).max(axis=-1)`, without the care for missing values that simulations do not need."""
+    median = np.median(scores, axis=-1, keepdims=True)
+    spread = 1.482602218505602 * np.median(np.abs(scores - median), axis=-1)
+    largest: NDArray[np.float64] = (scores.max(axis=-1) - median[..., 0]) / spread
+    return largest

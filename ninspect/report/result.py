@@ -1,0 +1,114 @@
+"""The one result schema: what a scan found, and everything needed to repeat it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ninspect.errors import ExitCode
+
+SCHEMA: Literal["ninspect/result/1"] = "ninspect/result/1"
+Verdict = Literal["clean", "suspected", "inconclusive"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelInfo(_Part):
+    """The file that was scanned. What could not be found out before a scan stopped is null."""
+
+    path: str
+    sha256: str | None = None
+    opset: int | None = None
+    producer: str | None = None
+    input: str | None = None
+    input_shape: list[int | None] | None = Field(None, description="batch axis first, null where it is free")
+    layout: str | None = None
+    output: str | None = None
+    logits: str | None = None
+
+
+class SampleInfo(_Part):
+    """The clean images that were used."""
+
+    source: str
+    kind: str
+    count: int
+    labelled: bool
+    skipped: list[str] = Field(description="unreadable images, each with the reason")
+    clean_accuracy: float | None = Field(description="share of labelled images that the model gets right")
+
+
+class PreprocessInfo(_Part):
+    """model input = (pixel · scale − mean) / std, with pixel in 0–255."""
+
+    scale: float
+    mean: float | list[float]
+    std: float | list[float]
+    layout: str | None
+    color: str | None
+    size: tuple[int, int] | None
+    resize: str
+    source: str = Field(description="where the settings come from")
+
+
+class TruthInfo(_Part):
+    """A test of the scan itself: relative error, and the largest that passes."""
+
+    name: str
+    error: float | None = Field(description="null where it is not a finite number")
+    tolerance: float
+    passed: bool
+
+
+class DetectorInfo(_Part):
+    """One detector's findings. Lists have one entry per explained class; null where nothing could be measured."""
+
+    name: str
+    settings: dict[str, float | bool | list[float]]
+    scores: dict[str, list[float | None]]
+    index: list[float | None] = Field(description="robust z-score in the suspicious direction")
+    p_value: float | None = Field(description="probability of so large an index in a clean model")
+    critical_index: float | None = Field(description="index that a clean model exceeds with probability alpha")
+    flagged: list[int] = Field(description="classes with an index above 2, the published rule; not used to decide")
+    targets: list[int] = Field(description="classes above the critical index, most suspect first")
+    problem: str | None = Field(description="why this detector cannot judge the model")
+    seconds: float
+
+
+class Result(_Part):
+    """The outcome of a scan."""
+
+    schema_: Literal["ninspect/result/1"] = Field(SCHEMA, alias="schema")
+    verdict: Verdict
+    reason: str
+    targets: list[int] = Field(description="suspected target classes, most suspect first")
+    p_value: float | None
+    alpha: float
+    classes: int | None = Field(description="number of classes of the model")
+    explained: list[int] = Field(description="the classes that were judged")
+    model: ModelInfo
+    samples: SampleInfo | None
+    preprocess: PreprocessInfo
+    truth_tests: list[TruthInfo]
+    detectors: list[DetectorInfo]
+    warnings: list[str]
+    provider: str | None = Field(description="ONNX Runtime's execution provider")
+    versions: dict[str, str]
+    seed: int
+    seconds: float
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code of a scan with this verdict."""
+        return {
+            "clean": ExitCode.CLEAN,
+            "suspected": ExitCode.SUSPECTED,
+            "inconclusive": ExitCode.INCONCLUSIVE,
+        }[self.verdict]
+
+    def to_json(self) -> str:
+        """This result as a JSON document."""
+        return self.model_dump_json(indent=2, by_alias=True) + "\n"

@@ -1,0 +1,126 @@
+"""The result as text for a terminal or a log."""
+
+from __future__ import annotations
+
+import io
+import math
+
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from ninspect.report.result import DetectorInfo, Result
+from ninspect.text import printable
+
+_STYLES = {"clean": "bold green", "suspected": "bold red", "inconclusive": "bold yellow"}
+_MOST_ROWS = 12
+_PLAIN_WIDTH = 110
+
+
+def text_report(result: Result) -> str:
+    """The result as plain text of a fixed width, for logs and files."""
+    stream = io.StringIO()
+    print_result(result, Console(file=stream, width=_PLAIN_WIDTH, highlight=False))
+    return "".join(line.rstrip() + "\n" for line in stream.getvalue().splitlines())
+
+
+def print_result(result: Result, console: Console | None = None) -> None:
+    """Print the verdict, the classes that stand out most, and the conditions of the scan; by default on stdout."""
+    console = console or Console(highlight=False)
+    headline = Text.assemble((result.verdict.upper(), _STYLES[result.verdict]), "  ", printable(result.model.path))
+    console.print(headline, soft_wrap=True)
+    console.print(Padding(Text(_sentence(printable(result.reason))), (0, 0, 1, 2)))
+    for detector in result.detectors:
+        console.print(_class_table(result, detector))
+        console.print(Padding(Text(_reading(result, detector), style="dim"), (0, 0, 1, 2)))
+    console.print(_conditions(result))
+    for warning in result.warnings:
+        console.print(Text(f"  Warning: {printable(warning)}.", style="yellow"))
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+
+
+def _class_table(result: Result, detector: DetectorInfo) -> Table:
+    """The classes by falling index; the head of the list when there are many."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=True, title=f"Method {detector.name}", title_justify="left")
+    table.add_column("class", justify="right")
+    for name in detector.scores:
+        table.add_column(name, justify="right")
+    table.add_column("index", justify="right")
+    table.add_column("")
+    ranked = sorted(range(len(detector.index)), key=lambda i: -_sortable(detector.index[i]))
+    for i in ranked[:_MOST_ROWS]:
+        label = result.explained[i]
+        mark = "suspected" if label in result.targets else "above 2" if label in detector.flagged else ""
+        cells = [_number(column[i], 1) for column in detector.scores.values()]
+        style = "bold red" if label in result.targets else ""
+        table.add_row(str(label), *cells, _number(detector.index[i], 2), mark, style=style)
+    if len(ranked) > _MOST_ROWS:
+        table.caption = f"and {len(ranked) - _MOST_ROWS} classes below"
+        table.caption_justify = "left"
+    return table
+
+
+def _sortable(value: float | None) -> float:
+    return -math.inf if value is None else value
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _reading(result: Result, detector: DetectorInfo) -> str:
+    """What the index means, so that a number is never shown without its scale."""
+    if detector.critical_index is None:
+        return "The index has no meaning here."
+    count = len(result.explained)
+    return (
+        f"Index: distance from the other classes in robust standard deviations. A clean model with {count} classes "
+        f"exceeds {detector.critical_index:.2f} with probability {result.alpha:g}. The published rule, above 2, is "
+        "shown and not used."
+    )
+
+
+def _conditions(result: Result) -> Table:
+    """What was scanned, with what, and how to trust it."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", min_width=10)
+    grid.add_column(overflow="fold")
+    for name, text in _facts(result):
+        grid.add_row(f"  {name}", printable(text))
+    return grid
+
+
+def _facts(result: Result) -> list[tuple[str, str]]:
+    facts = []
+    model, samples, settings = result.model, result.samples, result.preprocess
+    if model.sha256 is not None:
+        producer = model.producer or "unknown exporter"
+        shape = ", ".join("N" if d is None else str(d) for d in model.input_shape or [])
+        facts.append(("model", f"{producer}, opset {model.opset}, {result.classes} classes"))
+        facts.append(("", f"input '{model.input}' [{shape}] {model.layout}, logits '{model.logits}'"))
+        facts.append(("", f"sha256 {model.sha256}"))
+    if samples is not None:
+        accuracy = "" if samples.clean_accuracy is None else f", clean accuracy {samples.clean_accuracy:.1%}"
+        facts.append(("images", f"{samples.count} from {samples.source} ({samples.kind}){accuracy}"))
+    facts.append(
+        ("input", f"(pixel · {settings.scale:.4g} − {_list(settings.mean)}) / {_list(settings.std)}, {settings.source}")
+    )
+    if result.truth_tests:
+        errors = ", ".join(f"{test.name} {_scientific(test.error)}" for test in result.truth_tests)
+        facts.append(("self-test", f"relative errors: {errors}"))
+    provider = (result.provider or "").removesuffix("ExecutionProvider")
+    facts.append(("run", f"{provider + ', ' if provider else ''}seed {result.seed}, {result.seconds:.1f} s"))
+    return facts
+
+
+def _list(value: float | list[float]) -> str:
+    return f"{value:g}" if isinstance(value, float) else "[" + ", ".join(f"{v:g}" for v in value) + "]"
+
+
+def _scientific(value: float | None) -> str:
+    return "not a number" if value is None else f"{value:.1e}"
