@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ninspect.audit import ScanOptions, open_network, scan
-    from ninspect.detect import NeuronInspect
+    from ninspect.detect import Activated, NeuronInspect
     from ninspect.errors import InconclusiveError, ModelError, NinspectError, UnsupportedOperatorError, UsageError
     from ninspect.gradient import differentiate
     from ninspect.model import Classifier, load_classifier
@@ -25,6 +25,7 @@ _HOME = {
     "InconclusiveError": "errors",
     "ModelError": "errors",
     "Network": "runtime",
+    "Activated": "detect",
     "NeuronInspect": "detect",
     "NinspectError": "errors",
     "Preprocess": "samples",
@@ -41,6 +42,7 @@ _HOME = {
 }
 
 __all__ = [
+    "Activated",
     "Classifier",
     "InconclusiveError",
     "ModelError",

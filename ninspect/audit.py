@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.detect import Detection, Detector, Evidence, NeuronInspect, Progress
+from ninspect.detect import Activated, Detection, Detector, Evidence, Progress
 from ninspect.errors import InconclusiveError, UsageError
 from ninspect.features import heatmaps
 from ninspect.gradient import Objective
@@ -57,7 +57,7 @@ class ScanOptions:
     preprocess_source: str = "defaults"
     output: str | None = None
     classes: Sequence[int] | None = None
-    detector: Detector = field(default_factory=NeuronInspect)
+    detector: Detector = field(default_factory=Activated)
     images: int = 100
     seed: int = 0
     alpha: float = 0.01
@@ -74,7 +74,10 @@ def open_network(model: Path, options: ScanOptions) -> Network:
     settings = options.preprocess
     classifier = load_classifier(model, output=options.output, layout=settings.layout, size=settings.size)
     dtype = classifier.dtype if classifier.dtype.kind == "f" else np.float32
-    return Network(classifier, InputMap.of(settings, classifier.layout, dtype), options.device)
+    input_map = InputMap.of(settings, classifier.layout, dtype)
+    if classifier.dtype.kind == "u" and (np.any(input_map.gain != 255) or np.any(input_map.offset != 0)):
+        raise UsageError("the model takes pixels from 0 to 255 as they are; give --scale 1, and no --mean or --std")
+    return Network(classifier, input_map, options.device)
 
 
 def scan(
@@ -88,7 +91,7 @@ def scan(
         model: path of an ONNX file.
         samples: path of clean images, see `load_samples`.
         options: how to scan.
-        progress: called with (class-image pairs done, pairs in total).
+        progress: called with (gradients computed, gradients in total).
 
     Raises:
         UsageError: a path does not exist, or an option does not fit the model or the images.
@@ -226,7 +229,9 @@ def _judge(record: _Record, progress: Progress) -> None:
     if record.problems:
         return
     _check_images(record, network.logits(pixels))
-    record.detections.append(options.detector.detect(Evidence(network, pixels, record.explained, progress)))
+    record.detections.append(
+        options.detector.detect(Evidence(network, pixels, record.explained, options.seed, progress))
+    )
     if len(record.explained) < network.classes:
         record.problems.append(f"only {len(record.explained)} of {network.classes} classes were examined")
 
@@ -265,9 +270,9 @@ def _check_images(record: _Record, logits: NDArray[np.float32]) -> None:
 
 
 def _near_chance(accuracy: float, count: int, classes: int) -> bool:
-    """Within three standard deviations of guessing, or no better than twice as good as guessing."""
+    """Within three standard deviations of guessing, or at most twice as good where that is less than half right."""
     chance = 1 / classes
-    return accuracy <= max(2 * chance, chance + 3 * math.sqrt(chance * (1 - chance) / count))
+    return accuracy <= max(min(2 * chance, 0.5), chance + 3 * math.sqrt(chance * (1 - chance) / count))
 
 
 def _model_info(path: str, network: Network | None) -> ModelInfo:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import median_abs_deviation
 
 # With fewer classes the median absolute deviation rests on two or three numbers.
 FEWEST_CLASSES = 5
 PUBLISHED_INDEX = 2.0
 
+_MAD_TO_SIGMA = 1.482602218505602  # 1 / Φ⁻¹(3/4)
 _SIMULATIONS = 20_000
 _SEED = 1911_07399
 _BLOCK = 2_000_000
@@ -29,8 +30,10 @@ def robust_z(scores: NDArray[np.floating]) -> NDArray[np.float64]:
         `[..., K]` float64; not a number throughout where the MAD is 0, which leaves no scale to measure with.
     """
     values = np.asarray(scores, np.float64)
-    median = np.nanmedian(values, axis=-1, keepdims=True)
-    spread = median_abs_deviation(values, axis=-1, scale="normal", nan_policy="omit", keepdims=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # where no score is a number, no z-score is
+        median = np.nanmedian(values, axis=-1, keepdims=True)
+        spread = _MAD_TO_SIGMA * np.nanmedian(np.abs(values - median), axis=-1, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(spread > 0, (values - median) / spread, np.nan)
 
@@ -81,6 +84,6 @@ def _null_maxima(classes: int) -> NDArray[np.float64]:
 def _largest_z(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """`robust_z(scores).max(axis=-1)`, without the care for missing values that simulations do not need."""
     median = np.median(scores, axis=-1, keepdims=True)
-    spread = 1.482602218505602 * np.median(np.abs(scores - median), axis=-1)
+    spread = _MAD_TO_SIGMA * np.median(np.abs(scores - median), axis=-1)
     largest: NDArray[np.float64] = (scores.max(axis=-1) - median[..., 0]) / spread
     return largest

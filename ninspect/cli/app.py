@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 import typer
 
 from ninspect.cli import options as opt
-from ninspect.errors import ExitCode, NinspectError, UsageError
+from ninspect.errors import ExitCode, NinspectError
 from ninspect.files import replace_file
+from ninspect.text import printable
 
 if TYPE_CHECKING:
     from ninspect.detect import Progress
@@ -29,14 +31,17 @@ app = typer.Typer(
 
 def main() -> NoReturn:
     """Run the command line; ends the process with a documented exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # not every console has the characters for (x · scale − mean)
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app(standalone_mode=True)
     except NinspectError as error:
         _fail(str(error), error.exit_code)
-    except BrokenPipeError:  # the reader of our output has left; nobody is there to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(ExitCode.INTERNAL)
     except Exception as error:
+        if (
+            isinstance(error, OSError) and error.filename is not None
+        ):  # a name that is too long, a folder that is closed
+            _fail(f"{os.fsdecode(error.filename)}: {error.strerror}", ExitCode.USAGE)
         if os.environ.get("NINSPECT_TRACEBACK"):
             raise
         _fail(
@@ -47,8 +52,6 @@ def main() -> NoReturn:
 
 
 def _fail(message: str, code: ExitCode) -> NoReturn:
-    from ninspect.text import printable
-
     print(f"ninspect: {printable(message)}", file=sys.stderr)
     sys.exit(code)
 
@@ -96,19 +99,26 @@ def scan(
     resize: opt.ResizeOption = None,
     output: opt.OutputName = None,
     classes: Annotated[str | None, typer.Option(metavar="LIST", help="Judge only these, such as 0,3,7-9.")] = None,
-    method: Annotated[Literal["neuroninspect"], typer.Option(help="How classes are judged.")] = "neuroninspect",
+    method: Annotated[
+        Literal["activated", "neuroninspect"],
+        typer.Option(help="How classes are judged: at points moved toward each class, or as published, at the images."),
+    ] = "activated",
     weights: Annotated[
-        str, typer.Option(metavar="X,X,X", help="Weights of sparse, smooth and persistent in the score.")
-    ] = "1,1,1",
+        str | None,
+        typer.Option(metavar="X,X,X", help="Of sparse, smooth and persistent; only for neuroninspect. Default: 1,1,1."),
+    ] = None,
     threshold: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Heatmap value above which a pixel counts as on.")
+        float,
+        typer.Option(min=0.0, max=1.0, callback=opt.number, help="Heatmap value above which a pixel counts as on."),
     ] = 0.5,
     chained: Annotated[
-        bool, typer.Option("--chained", help="Persistence as published: one chain of exclusive ors.")
+        bool,
+        typer.Option("--chained", help="Persistence as published: one chain of exclusive ors; only for neuroninspect."),
     ] = False,
     images: Annotated[int, typer.Option(min=1, help="Use at most this many, evenly over their classes.")] = 100,
     alpha: Annotated[
-        float, typer.Option(min=0.0001, max=0.5, help="Largest probability of suspecting a clean model.")
+        float,
+        typer.Option(min=0.0001, max=0.5, callback=opt.number, help="Largest probability of suspecting a clean model."),
     ] = 0.01,
     seed: Annotated[int, typer.Option(min=0, help="Of every random choice.")] = 0,
     device: opt.DeviceOption = "auto",
@@ -123,20 +133,16 @@ def scan(
     """
     from ninspect.audit import ScanOptions
     from ninspect.audit import scan as audit
-    from ninspect.detect import NeuronInspect
 
     settings, source = opt.preprocessing(
         model, preprocess, scale=scale, mean=mean, std=std, layout=layout, color=color, size=size, resize=resize
     )
-    lambdas = opt.numbers(weights, "--weights")
-    if not isinstance(lambdas, tuple) or len(lambdas) != 3:
-        raise UsageError(f"--weights '{weights}' is not a list of three numbers such as 1,1,1")
     options = ScanOptions(
         preprocess=settings,
         preprocess_source=source,
         output=output,
         classes=None if classes is None else opt.class_list(classes),
-        detector=NeuronInspect((lambdas[0], lambdas[1], lambdas[2]), threshold, chained),
+        detector=opt.detector(method, weights, threshold, chained),
         images=images,
         seed=seed,
         alpha=alpha,
@@ -159,12 +165,16 @@ def _write(result: Result, format_: str, file: Path | None) -> None:
         _emit(text_report(result), file)
 
 
-def _emit(text: str, file: Path | None) -> None:
-    if file is None:
+def _emit(text: str, file: Path | None = None) -> None:
+    if file is not None:
+        replace_file(file, lambda stream: stream.write(text.encode()))
+        return
+    try:
         sys.stdout.write(text)
         sys.stdout.flush()
-    else:
-        replace_file(file, lambda stream: stream.write(text.encode()))
+    except BrokenPipeError:  # the reader of our output has left; nobody is there to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(ExitCode.INTERNAL) from None
 
 
 @contextmanager
@@ -176,7 +186,13 @@ def _progress_bar() -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("explaining"), BarColumn(), MofNCompleteColumn(), TextColumn("maps"), TimeRemainingColumn())
+    columns = (
+        TextColumn("explaining"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("gradients"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
@@ -214,7 +230,8 @@ def explain(
     from ninspect.explain import save_overlay
 
     save_overlay(file, explanation.image, explanation.heatmap)
-    print(f"{file}: class {class_}, {objective} {explanation.value:.4g}; the model answers {explanation.predicted}")
+    answer = f"class {class_}, {objective} {explanation.value:.4g}; the model answers {explanation.predicted}"
+    _emit(f"{printable(str(file))}: {answer}\n")
 
 
 @app.command()
@@ -237,9 +254,9 @@ def augment(
     classifier = load_classifier(model, output=output, layout=settings.layout, size=settings.size)
     augmented = gradient_model(classifier, objective)
     save_model(augmented, file)
-    for kind, values in (("input", augmented.graph.inputs), ("output", augmented.graph.outputs)):
-        for value in values:
-            print(f"{kind:6}  {value.name}")
+    ports = [("input", value) for value in augmented.graph.inputs]
+    ports += [("output", value) for value in augmented.graph.outputs]
+    _emit("".join(f"{kind:6}  {printable(str(value.name))}\n" for kind, value in ports))
 
 
 @app.command()
@@ -255,18 +272,16 @@ def info(
     Example: ninspect info model.onnx
     """
     from ninspect.model import describe, load_classifier
-    from ninspect.text import printable
 
     settings, _ = opt.preprocessing(model, None, layout=layout, size=size)
     facts = describe(load_classifier(model, output=output, layout=settings.layout, size=settings.size))
     if format_ == "json":
         import json
 
-        print(json.dumps(facts, indent=2))
+        _emit(json.dumps(facts, indent=2) + "\n")
     else:
         width = max(map(len, facts))
-        for name, value in facts.items():
-            print(f"{name:{width}}  {printable(_plain(value))}")
+        _emit("".join(f"{name:{width}}  {printable(_plain(value))}\n" for name, value in facts.items()))
 
 
 def _plain(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,6 +11,7 @@ import typer
 from ninspect.errors import UsageError
 
 if TYPE_CHECKING:
+    from ninspect.detect import Detector
     from ninspect.samples import Preprocess
 
 _INPUT = "Model input"
@@ -95,12 +97,21 @@ def preprocessing(
     return settings.override(**flags), " and ".join(origin) or "defaults"
 
 
+def number(value: float) -> float:
+    """Refuse `nan`, which is neither below nor above any limit."""
+    if math.isnan(value):
+        raise typer.BadParameter("nan is not a number")
+    return value
+
+
 def numbers(text: str, option: str) -> float | tuple[float, ...]:
     """`0.5` or `0.485,0.456,0.406`."""
     try:
         values = tuple(float(part) for part in text.split(","))
     except ValueError:
-        raise UsageError(f"{option} '{text}' is not a number or a list such as 0.485,0.456,0.406") from None
+        values = (math.nan,)
+    if not all(map(math.isfinite, values)):
+        raise UsageError(f"{option} '{text}' is not a number or a list such as 0.485,0.456,0.406")
     return values[0] if len(values) == 1 else values
 
 
@@ -109,6 +120,20 @@ def _size(text: str) -> tuple[int, int]:
     if not (height.isdecimal() and width.isdecimal()):
         raise UsageError(f"--size '{text}' is not of the form HEIGHTxWIDTH, such as 32x32")
     return int(height), int(width)
+
+
+def detector(method: str, weights: str | None, threshold: float, chained: bool) -> Detector:
+    """The chosen detector with its settings; settings of another one are refused, not ignored."""
+    from ninspect.detect import Activated, NeuronInspect
+
+    if method == "activated":
+        if weights is not None or chained:
+            raise UsageError("--weights and --chained belong to --method neuroninspect; add it or leave them out")
+        return Activated(threshold=threshold)
+    lambdas = numbers(weights or "1,1,1", "--weights")
+    if not isinstance(lambdas, tuple) or len(lambdas) != 3:
+        raise UsageError(f"--weights '{weights}' is not a list of three numbers such as 1,1,1")
+    return NeuronInspect((lambdas[0], lambdas[1], lambdas[2]), threshold, chained)
 
 
 def class_list(text: str) -> list[int]:

@@ -9,10 +9,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.outliers import FEWEST_CLASSES, PUBLISHED_INDEX, anomaly_index, critical_index, p_value
+from ninspect.outliers import FEWEST_CLASSES, PUBLISHED_INDEX, critical_index, p_value
 from ninspect.runtime import Network, Pixels
 
-# Called with (class-image pairs done, pairs in total).
+# Called with (gradients computed, gradients in total).
 Progress = Callable[[int, int], None]
 
 
@@ -24,12 +24,14 @@ class Evidence:
         network: the classifier.
         pixels: `[N, H, W, C]` float32 in [0, 1], clean images.
         classes: `[S]` int64, the classes to judge.
+        seed: of every random choice.
         progress: to be called from time to time.
     """
 
     network: Network
     pixels: Pixels
     classes: NDArray[np.int64]
+    seed: int
     progress: Progress
 
 
@@ -40,7 +42,7 @@ class Detection:
     Attributes:
         name: of the detector.
         classes: `[S]` int64, the classes judged.
-        scores: named columns `[S]`; the last one is what the index is computed from.
+        scores: named columns `[S]`, what the index is made from.
         index: `[S]`, robust z-score in the suspicious direction; not a number where a class could not be measured.
         p_value: probability of so large an index in a clean model; None where it means nothing.
         seconds: wall time.
@@ -92,22 +94,26 @@ class Detector(Protocol):
         """Score every class."""
 
 
-def low_tail(
-    name: str, classes: NDArray[np.int64], scores: dict[str, NDArray[np.float64]], seconds: float
+def judge(
+    name: str,
+    classes: NDArray[np.int64],
+    scores: dict[str, NDArray[np.float64]],
+    index: NDArray[np.float64],
+    seconds: float,
 ) -> Detection:
-    """A detection from scores whose **low** values are suspicious; the last column is tested.
+    """A detection from the index of each class, robust z-scores with **high** values suspicious.
 
     What cannot be tested is a problem, never a silent pass: too few classes, scores without spread, or classes that
     could not be measured.
     """
-    index = anomaly_index(list(scores.values())[-1])
     measured = int(np.isfinite(index).sum())
-    missing = [int(c) for c, value in zip(classes, index, strict=True) if not np.isfinite(value)]
+    missing = classes[~np.isfinite(index)].tolist()
+    compared = measured or len(classes)
     problem = None
-    if measured == 0:
+    if compared < FEWEST_CLASSES:
+        problem = f"classes that can be compared: {compared}; outliers among fewer than {FEWEST_CLASSES} mean nothing"
+    elif measured == 0:
         problem = "the gradients show no difference between the classes, as in a model with a constant output"
-    elif measured < FEWEST_CLASSES:
-        problem = f"only {measured} classes can be compared; outliers among fewer than {FEWEST_CLASSES} mean nothing"
     elif missing:
         problem = f"the gradient is zero, so nothing was measured, for {_listed(missing)}"
     p = p_value(float(np.nanmax(index)), measured) if measured >= FEWEST_CLASSES else None

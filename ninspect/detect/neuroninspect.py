@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ninspect.detect.interface import Detection, Evidence, low_tail
+from ninspect.detect.interface import Detection, Evidence, judge
 from ninspect.explain import explain
 from ninspect.features import FeatureSums
+from ninspect.outliers import anomaly_index
 
 
 @dataclass(frozen=True)
@@ -52,4 +53,5 @@ class NeuronInspect:
         persistent = features.persistent_chained if self.chained else features.persistent
         columns = {"sparse": features.sparse, "smooth": features.smooth, "persistent": persistent}
         score = np.sum([w * column for w, column in zip(self.weights, columns.values(), strict=True)], axis=0)
-        return low_tail(self.name, evidence.classes, columns | {"score": score}, time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        return judge(self.name, evidence.classes, columns | {"score": score}, anomaly_index(score), seconds)

@@ -2,5 +2,6 @@
 
 from ninspect.explain.heatmap import Heatmaps, explain
 from ninspect.explain.picture import save_overlay
+from ninspect.explain.points import Ascent, ascend
 
-__all__ = ["Heatmaps", "explain", "save_overlay"]
+__all__ = ["Ascent", "Heatmaps", "ascend", "explain", "save_overlay"]

@@ -17,7 +17,7 @@ from ninspect.model.load import ModelFile, read_model
 from ninspect.model.prepare import prepare, unify_opsets
 
 # Monotone functions of the logits that models end with; explaining what is before them avoids their saturation.
-_ACTIVATIONS = ("Softmax", "LogSoftmax", "Sigmoid", "Log", "ZipMap")
+_ACTIVATIONS = ("Softmax", "LogSoftmax", "Sigmoid", "Log")
 _VIEWS = ("Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Cast")
 _IMAGE_TYPES: dict[int, np.dtype[Any]] = {
     onnx.TensorProto.FLOAT: np.dtype(np.float32),
@@ -41,7 +41,7 @@ class Classifier:
         batch: number of images the file takes at a time; None if free.
         layout: where height, width and channels are.
         output: name of the file's class-score output.
-        scores: name of the tensor that it holds; another only where the output is a ZipMap of scikit-learn.
+        scores: name of the tensor that it holds; another only where the output is made by scikit-learn's ZipMap.
         logits: name of the tensor before a final Softmax, LogSoftmax or Sigmoid.
         activations: operators between logits and output, in graph order.
         classes: number of classes K, at least 2.
@@ -81,6 +81,10 @@ def load_classifier(
     proto = onnx.ModelProto()
     proto.CopyFrom(file.proto)
     opset = unify_opsets(proto)
+    if opset > onnx.defs.onnx_opset_version():
+        raise ModelError(
+            f"the model uses opset {opset}, newer than the installed onnx knows; update onnx and onnxruntime"
+        )
     image = _image_input(proto)
     tensor = image.type.tensor_type
     dtype = _IMAGE_TYPES[tensor.elem_type]
@@ -91,8 +95,10 @@ def load_classifier(
     found = image_layout(tuple(shape[1:]), layout, size)
     for dim, value in zip(tensor.shape.dim[1:], found.input_shape, strict=True):
         dim.dim_value = value
+    dictionaries = _look_through_zipmaps(proto)
     model = prepare(proto)
-    scores = _score_output(model.graph, output)
+    named = {dictionaries.get(str(value.name), str(value.name)): value for value in model.graph.outputs}
+    name, scores = _score_output(named, output)
     logits, activations = _before_activation(scores)
     return Classifier(
         file=file,
@@ -103,11 +109,11 @@ def load_classifier(
         dtype=dtype,
         batch=shape[0],
         layout=found,
-        output=str(scores.name),
-        scores=str(_without_zipmap(scores).name),
+        output=name,
+        scores=str(scores.name),
         logits=str(logits.name),
         activations=activations,
-        classes=_class_count(scores, logits),
+        classes=_class_count(name, scores, logits),
     )
 
 
@@ -138,20 +144,31 @@ def _describe(value: onnx.ValueInfoProto) -> str:
     return f"'{value.name}' [{', '.join(dims)}]"
 
 
-def _score_output(graph: ir.Graph, name: str | None) -> ir.Value:
-    """The output that holds one score per class.
+def _look_through_zipmaps(proto: onnx.ModelProto) -> dict[str, str]:
+    """Put out the tensors behind scikit-learn's lists of dictionaries instead; returns the lists' names by theirs."""
+    zipmaps = {node.output[0]: node for node in proto.graph.node if node.op_type == "ZipMap"}
+    names = {}
+    for output in proto.graph.output:
+        if (node := zipmaps.get(output.name)) is not None:
+            names[node.input[0]] = output.name
+            output.CopyFrom(onnx.ValueInfoProto(name=node.input[0]))
+            proto.graph.node.remove(node)
+    return names
+
+
+def _score_output(outputs: dict[str, ir.Value], name: str | None) -> tuple[str, ir.Value]:
+    """The output that holds one score per class, with its name in the file.
 
     Raises:
         UsageError: `name` is not an output.
         ModelError: no output, or more than one, looks like class scores.
     """
-    outputs = {str(value.name): value for value in graph.outputs}
     listed = ", ".join(f"'{key}' {_shape_text(value)}" for key, value in outputs.items())
     if name is not None:
         if name not in outputs:
             raise UsageError(f"the model has no output '{name}'; its outputs are: {listed}")
-        return outputs[name]
-    scores = {_before_activation(value)[0]: value for value in outputs.values() if _holds_scores(value)}
+        return name, outputs[name]
+    scores = {_before_activation(value)[0]: (key, value) for key, value in outputs.items() if _holds_scores(value)}
     if len(scores) == 1:
         return next(iter(scores.values()))
     problem = "several outputs of the model could be class scores" if scores else "no output looks like class scores"
@@ -163,9 +180,6 @@ def _shape_text(value: ir.Value) -> str:
 
 
 def _holds_scores(value: ir.Value) -> bool:
-    producer = value.producer()
-    if producer is not None and producer.op_type == "ZipMap":
-        return True
     floating = value.dtype is not None and value.dtype.is_floating_point()
     return floating and (value.shape is None or _vector_length(value) is not None)
 
@@ -196,25 +210,18 @@ def _before_activation(scores: ir.Value) -> tuple[ir.Value, tuple[str, ...]]:
     return logits, tuple(reversed(activations))
 
 
-def _without_zipmap(value: ir.Value) -> ir.Value:
-    """The tensor behind scikit-learn's list of dictionaries."""
-    node = value.producer()
-    source = node.inputs[0] if node is not None and node.op_type == "ZipMap" else None
-    return value if source is None else source
-
-
 def _is_softmax(value: ir.Value) -> bool:
     producer = value.producer()
     return producer is not None and producer.op_type in ("Softmax", "Sigmoid")
 
 
-def _class_count(scores: ir.Value, logits: ir.Value) -> int:
+def _class_count(name: str, scores: ir.Value, logits: ir.Value) -> int:
     count = _vector_length(logits) or _vector_length(scores)
     if count is None:
         raise ModelError(
-            f"the number of classes is unknown: output '{scores.name}' has shape {_shape_text(scores)}; "
+            f"the number of classes is unknown: output '{name}' has shape {_shape_text(scores)}; "
             "export the model with a fixed number of classes, or choose another output with --output"
         )
     if count < 2:
-        raise ModelError(f"output '{scores.name}' has one class; ninspect compares classes and needs at least 2")
+        raise ModelError(f"output '{name}' has one class; ninspect compares classes and needs at least 2")
     return count

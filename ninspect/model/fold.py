@@ -18,6 +18,16 @@ from onnx.reference import ReferenceEvaluator
 _MAX_ELEMENTS = 4096
 _UNKNOWN = -(2**61)  # stands for a symbolic size; any result that it touches is not a constant
 
+# Picking some sizes out of a shape is exact even where others are unknown; anything else on the unknown is not.
+_PICKING = frozenset(["Concat", "Gather", "Identity", "Slice", "Squeeze", "Unsqueeze"])
+# No operator whose work can be out of proportion to the size of its result, such as a window with huge pads.
+_FOLDABLE = _PICKING | frozenset([
+    "Abs", "Add", "And", "Cast", "Ceil", "ConstantOfShape", "Div", "Equal", "Expand", "Flatten", "Floor", "Greater",
+    "GreaterOrEqual", "Less", "LessOrEqual", "MatMul", "Max", "Min", "Mod", "Mul", "Neg", "Not", "Or", "Pow", "Range",
+    "Reciprocal", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "Reshape", "Round",
+    "ScatterElements", "ScatterND", "Sign", "Size", "Split", "Sqrt", "Sub", "Sum", "Tile", "Transpose", "Where",
+])  # fmt: skip
+
 
 def fold_constants(model: ir.Model) -> bool:
     """Replace nodes whose result is small and known by initializers; return whether anything changed."""
@@ -29,38 +39,45 @@ def fold_constants(model: ir.Model) -> bool:
         if results is None:
             continue
         known.update(zip(node.outputs, results, strict=True))
-        if any(np.any(result == _UNKNOWN) for result in results if result.dtype == np.int64):
+        if any(map(_is_partial, results)) or any(value.is_graph_output() for value in node.outputs):
             continue
-        if any(value.is_graph_output() for value in node.outputs):
-            continue
-        for value, result in zip(node.outputs, results, strict=True):
-            constant = ir.Value(name=f"{value.name}/folded", const_value=ir.tensor(result))
-            constant.shape, constant.type = ir.Shape(result.shape), ir.TensorType(ir.DataType.from_numpy(result.dtype))
-            graph.register_initializer(constant)
+        constants = [_constant_value(value, result) for value, result in zip(node.outputs, results, strict=True)]
+        for value, constant in zip(node.outputs, constants, strict=True):
             value.replace_all_uses_with(constant)
-            known[constant] = result
         graph.remove(node, safe=True)
+        for constant, result in zip(constants, results, strict=True):
+            graph.register_initializer(constant)
+            known[constant] = result
         changed = True
     return changed
 
 
+def _constant_value(value: ir.Value, result: NDArray[Any]) -> ir.Value:
+    """A constant that takes the place, and the name, of a computed value."""
+    return ir.Value(
+        name=value.name,
+        shape=ir.Shape(result.shape),
+        type=ir.TensorType(ir.DataType.from_numpy(result.dtype)),
+        const_value=ir.tensor(result, name=value.name),
+    )
+
+
 def _evaluate(node: ir.Node, known: dict[ir.Value, NDArray[Any]], opset: int) -> list[NDArray[Any]] | None:
     """The outputs of a node, when they are small and follow from constants and sizes; else None."""
-    if node.domain != "" or any(attribute.type == ir.AttributeType.GRAPH for attribute in node.attributes.values()):
-        return None
-    if node.op_type == "Shape":
+    if node.domain == "" and node.op_type == "Shape":
         return _shape(node)
-    if node.op_type.startswith("Random") or node.op_type in ("Bernoulli", "Multinomial", "Dropout"):
+    if node.domain != "" or node.op_type not in _FOLDABLE or not all(map(_is_small, node.outputs)):
         return None
-    inputs = {value.name: _constant(value, known) for value in node.inputs if value is not None}
-    if any(array is None for array in inputs.values()):
-        return None
-    partial = any(np.any(a == _UNKNOWN) for a in inputs.values() if a is not None and a.dtype == np.int64)
-    # Picking some sizes out of a shape is exact even where others are unknown; arithmetic on the unknown is not.
-    if partial and node.op_type not in ("Gather", "Slice", "Squeeze", "Unsqueeze", "Concat", "Identity"):
-        return None
-    if not all(_is_small(value) for value in node.outputs):
-        return None
+    inputs: dict[str, NDArray[Any]] = {}
+    for index, value in enumerate(node.inputs):
+        if value is None:
+            continue
+        array = known.get(value, _small_constant(value))
+        # Every input of Concat is data; the further inputs of the others say what to pick.
+        may_be_partial = node.op_type == "Concat" or (node.op_type in _PICKING and index == 0)
+        if array is None or (_is_partial(array) and not may_be_partial):
+            return None
+        inputs[str(value.name)] = array
     try:
         results = ReferenceEvaluator(_single_node_model(node, opset)).run(None, inputs)
     except Exception:  # the reference evaluator raises whatever NumPy does; ONNX Runtime will judge such a node
@@ -68,9 +85,11 @@ def _evaluate(node: ir.Node, known: dict[ir.Value, NDArray[Any]], opset: int) ->
     return [np.asarray(result) for result in results]
 
 
-def _constant(value: ir.Value, known: dict[ir.Value, NDArray[Any]]) -> NDArray[Any] | None:
-    if value in known:
-        return known[value]
+def _is_partial(array: NDArray[Any]) -> bool:
+    return array.dtype == np.int64 and bool(np.any(array == _UNKNOWN))
+
+
+def _small_constant(value: ir.Value) -> NDArray[Any] | None:
     tensor = value.const_value
     return tensor.numpy() if tensor is not None and tensor.size <= _MAX_ELEMENTS else None
 

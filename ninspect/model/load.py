@@ -15,14 +15,13 @@ from ninspect.errors import ModelError, UsageError
 
 _MAX_BYTES = 2 * 1024**3  # protobuf's own limit
 
+_PICKLE = "a Python pickle, which can run code when it is loaded; export the model to ONNX"
 # What people pass by mistake: (offset, leading bytes, what it is and what to do).
 _MISTAKES = (
     (0, b"version https://git-lfs", "a Git LFS pointer, not the model; run `git lfs pull`"),
     (0, b"\x1f\x8b", "gzip-compressed; decompress it first"),
     (0, b"PK\x03\x04", "a zip archive (PyTorch .pt and Keras .keras files are); export the model to ONNX"),
-    (0, b"\x80\x02", "a Python pickle, which can run code when it is loaded; export the model to ONNX"),
-    (0, b"\x80\x03", "a Python pickle, which can run code when it is loaded; export the model to ONNX"),
-    (0, b"\x80\x04", "a Python pickle, which can run code when it is loaded; export the model to ONNX"),
+    *((0, bytes([0x80, protocol]), _PICKLE) for protocol in range(2, 6)),
     (0, b"\x89HDF", "an HDF5 file, as Keras writes; export the model to ONNX"),
     (0, b"<", "a web page or XML, not a model; download the file itself"),
     (4, b"ORTM", "in ONNX Runtime's own .ort format; give the .onnx file that it was made from"),

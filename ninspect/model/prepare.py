@@ -16,6 +16,8 @@ from ninspect.model.fold import fold_constants
 # Not higher: ONNX Runtime's CUDA provider lacks kernels for some operators of later opsets.
 TARGET_OPSET = 18
 _FOLDING_ROUNDS = 8
+# Data propagation keeps a record of every element of a vector: with a length of 2^40, a 200-byte file takes all memory.
+_MAX_VECTOR = 2**20
 
 
 def prepare(proto: onnx.ModelProto) -> ir.Model:
@@ -30,7 +32,7 @@ def prepare(proto: onnx.ModelProto) -> ir.Model:
     opset = unify_opsets(proto)
     try:
         if proto.functions:
-            proto = onnx.inliner.inline_local_functions(proto)
+            proto = onnx.inliner.inline_local_functions(proto, convert_version=True)
         proto.ir_version = max(proto.ir_version, 8)
         if opset < TARGET_OPSET:
             proto = onnx.version_converter.convert_version(proto, TARGET_OPSET)
@@ -48,18 +50,17 @@ def unify_opsets(proto: onnx.ModelProto) -> int:
     Raises:
         ModelError: the model does not say which opset it uses.
     """
-    versions = [entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")]
+    versions: list[int] = [entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")]
     if not versions:
         raise ModelError("the model does not import the standard operator set; export it again")
-    version = max(versions)
     others = [entry for entry in proto.opset_import if entry.domain not in ("", "ai.onnx")]
     others = [onnx.OperatorSetIdProto(domain=entry.domain, version=entry.version) for entry in others]
     del proto.opset_import[:]
-    proto.opset_import.extend([onnx.OperatorSetIdProto(domain="", version=version), *others])
+    proto.opset_import.extend([onnx.OperatorSetIdProto(domain="", version=max(versions)), *others])
     for node in proto.graph.node:
         if node.domain == "ai.onnx":
             node.domain = ""
-    return version
+    return max(versions)
 
 
 def _normalize(model: ir.Model) -> None:
@@ -68,7 +69,7 @@ def _normalize(model: ir.Model) -> None:
     model.graph.sort()
     _forget_shapes(model.graph)
     for _ in range(_FOLDING_ROUNDS):
-        passes.ShapeInferencePass(check_type=False, strict_mode=False, data_prop=True)(model)
+        infer_shapes(model)
         if not fold_constants(model):
             break
     passes.IdentityEliminationPass()(model)
@@ -79,6 +80,22 @@ def _forget_shapes(graph: ir.Graph) -> None:
     for node in graph:
         for value in node.outputs:
             value.shape = None
+
+
+def infer_shapes(model: ir.Model) -> None:
+    """Record the shape of every value, as far as it can be known."""
+    passes.ShapeInferencePass(check_type=False, strict_mode=False, data_prop=False)(model)
+    graph = model.graph
+    values = [*graph.inputs, *graph.initializers.values(), *(value for node in graph for value in node.outputs)]
+    if all(_length(value) <= _MAX_VECTOR for value in values):
+        passes.ShapeInferencePass(check_type=False, strict_mode=False, data_prop=True)(model)
+
+
+def _length(value: ir.Value) -> int:
+    """Length of a vector, as far as it is known; 0 for everything else."""
+    if value.shape is None or len(value.shape) != 1 or not isinstance(value.shape[0], int):
+        return 0
+    return value.shape[0]
 
 
 def _refuse_non_finite(model: ir.Model) -> None:

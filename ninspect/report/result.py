@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -110,5 +111,5 @@ class Result(_Part):
         }[self.verdict]
 
     def to_json(self) -> str:
-        """This result as a JSON document."""
-        return self.model_dump_json(indent=2, by_alias=True) + "\n"
+        """This result as a JSON document in ASCII: any pipe passes it, and no name in it can steer a terminal."""
+        return json.dumps(self.model_dump(by_alias=True), indent=2, allow_nan=False) + "\n"

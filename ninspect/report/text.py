@@ -22,7 +22,7 @@ _PLAIN_WIDTH = 110
 def text_report(result: Result) -> str:
     """The result as plain text of a fixed width, for logs and files."""
     stream = io.StringIO()
-    print_result(result, Console(file=stream, width=_PLAIN_WIDTH, highlight=False))
+    print_result(result, Console(file=stream, width=_PLAIN_WIDTH, highlight=False, color_system=None))
     return "".join(line.rstrip() + "\n" for line in stream.getvalue().splitlines())
 
 
@@ -91,7 +91,7 @@ def _conditions(result: Result) -> Table:
     grid.add_column(style="dim", min_width=10)
     grid.add_column(overflow="fold")
     for name, text in _facts(result):
-        grid.add_row(f"  {name}", printable(text))
+        grid.add_row(f"  {name}", Text(printable(text)))  # plain strings would be read as markup
     return grid
 
 

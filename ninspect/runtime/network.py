@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ninspect.errors import ModelError
 from ninspect.files import replace_file
-from ninspect.gradient import CLASSES, GRADIENT, OBJECTIVE, Objective, differentiate
+from ninspect.gradient import CLASSES, GRADIENT, LOGITS, OBJECTIVE, Objective, differentiate
 from ninspect.model import Classifier
 from ninspect.runtime.providers import Device, first_line, open_session
 from ninspect.samples import InputMap
@@ -102,12 +102,40 @@ class Network:
             real = images.stop - images.start
             for chosen in _slices(len(classes), max(1, self._rows // len(batch))):
                 asked = np.repeat(classes[chosen, None], len(batch), axis=1)
-                value, gradient = self._run(
-                    session, [OBJECTIVE, GRADIENT], {self.classifier.input: batch, CLASSES: asked}
-                )
-                shaped = gradient[:, :real].reshape(len(asked), real, *self.input_map.layout.input_shape)
-                pixel_gradient = self.input_map.to_pixels(shaped)
-                yield Gradients(images, chosen, value[:, :real].astype(np.float32), pixel_gradient)
+                value, gradient = self._differentiate(session, batch, asked)
+                yield Gradients(images, chosen, value[:, :real], gradient[:, :real])
+
+    def gradients_at(
+        self, pixels: Pixels, classes: NDArray[np.int64], objective: Objective = "logit"
+    ) -> tuple[NDArray[np.float32], Pixels]:
+        """The gradient of one class at each image.
+
+        Args:
+            pixels: `[N, H, W, C]` float32 in [0, 1].
+            classes: `[N]`, the class to explain at each image.
+            objective: what is differentiated.
+
+        Returns:
+            Value of the objective, `[N]`, and its derivative with respect to the pixels, `[N, H, W, C]`.
+        """
+        session = self._gradient_session(objective)
+        values, gradients = [], []
+        for images in self._parts(len(pixels), 1):
+            batch = self._input(pixels[images])
+            asked = np.resize(classes[images], (1, len(batch)))
+            value, gradient = self._differentiate(session, batch, asked)
+            values.append(value[0, : images.stop - images.start])
+            gradients.append(gradient[0, : images.stop - images.start])
+        return np.concatenate(values), np.concatenate(gradients)
+
+    def _differentiate(
+        self, session: Any, batch: NDArray[Any], classes: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32], Pixels]:
+        """Objective `[S, N]` and pixel gradient `[S, N, H, W, C]` of the classes `[S, N]` at model inputs."""
+        inputs = {self.classifier.input: batch, CLASSES: classes}
+        value, gradient = self._run(session, [OBJECTIVE, GRADIENT], inputs)
+        shaped = gradient.reshape(*classes.shape, *self.input_map.layout.input_shape)
+        return value.astype(np.float32), self.input_map.to_pixels(shaped)
 
     @cached_property
     def batch(self) -> int | None:
@@ -186,7 +214,7 @@ def gradient_model(classifier: Classifier, objective: Objective = "logit") -> ir
         UnsupportedOperatorError: an operator has no gradient rule.
         ModelError: the logits do not depend on the image.
     """
-    return differentiate(
+    model = differentiate(
         classifier.model,
         wrt=classifier.input,
         of=classifier.logits,
@@ -194,6 +222,16 @@ def gradient_model(classifier: Classifier, objective: Objective = "logit") -> ir
         objective=objective,
         outputs=(classifier.scores,),
     )
+    batch = classifier.batch or "N"
+    shapes: dict[str | None, list[int | str]] = {
+        LOGITS: [batch, classifier.classes],
+        OBJECTIVE: ["S", batch],
+        GRADIENT: ["S", batch, *classifier.layout.input_shape],
+    }
+    for output in model.graph.outputs:
+        if output.shape is None and output.name in shapes:  # the onnx checker wants them
+            output.shape = ir.Shape(shapes[output.name])
+    return model
 
 
 def save_model(model: ir.Model, path: Path) -> None:

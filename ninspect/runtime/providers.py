@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import io
 import sys
 from typing import TYPE_CHECKING, Literal
 
@@ -36,7 +38,8 @@ def open_session(model: bytes, device: Device = "auto") -> onnxruntime.Inference
             if device == "cuda":
                 raise UsageError("this ONNX Runtime has no CUDA provider; install onnxruntime-gpu, or use --device cpu")
         else:
-            onnxruntime.preload_dlls()
+            with contextlib.redirect_stdout(io.StringIO()):  # it prints what it misses; the session will tell us
+                onnxruntime.preload_dlls()
             providers.insert(0, "CUDAExecutionProvider")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _FATAL_ONLY

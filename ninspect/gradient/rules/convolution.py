@@ -38,7 +38,12 @@ class Window:
         dilations = node.attribute("dilations", [1] * axes)
         begin, end = _pads(node, kernel, strides, dilations)
         window = cls(
-            tuple(kernel), tuple(strides), tuple(dilations), tuple(begin), tuple(end), bool(node.attribute("ceil_mode", 0))
+            tuple(kernel),
+            tuple(strides),
+            tuple(dilations),
+            tuple(begin),
+            tuple(end),
+            bool(node.attribute("ceil_mode", 0)),
         )
         window._refuse_start_in_padding(node)
         return window
@@ -53,6 +58,11 @@ class Window:
     def extent(self) -> tuple[int, ...]:
         """How many inputs one window spans."""
         return tuple(d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilations, strict=True))
+
+    @property
+    def tiles(self) -> bool:
+        """Whether windows lie side by side: no two share an input, and none is left out between them."""
+        return self.kernel == self.strides and set(self.dilations) == {1}
 
 
 def _pads(
@@ -139,7 +149,6 @@ def window_adjoint(
     Returns:
         `[B, Ci, *spatial of x]`.
     """
-    axes = len(window.kernel)
     geometry = {"strides": window.strides, "dilations": window.dilations, "group": group}
     sizes, outputs = x.dims[2:], y.dims[2:]
     if None in sizes or None in outputs:

@@ -227,7 +227,8 @@ def softsign(op: Ops, node: Node) -> Tensor:
 def hard_sigmoid(op: Ops, node: Node) -> Tensor:
     """α where 0 < y < 1, else 0."""
     inside = op.And(op.Greater(node.y, 0.0), op.Less(node.y, 1.0))
-    return _step(op, inside, node.x) * node.attribute("alpha", 0.2)
+    alpha: float = node.attribute("alpha", 0.2)
+    return _step(op, inside, node.x) * alpha
 
 
 @pointwise("HardSwish")

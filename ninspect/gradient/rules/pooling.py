@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
+import onnx_ir as ir
 
 from ninspect.gradient.ops import Ops, Tensor
 from ninspect.gradient.registry import Node, vjp
@@ -23,6 +24,9 @@ from ninspect.gradient.rules.convolution import Window, crop, window_adjoint
 def max_pool(op: Ops, node: Node, ybar: Tensor, *_: Tensor | None) -> list[Tensor]:
     """x̄[p] = Σ over windows o of ȳ[o] · [p is the first maximum of window o]."""
     window = Window.of(node, node.attribute("kernel_shape"))
+    if window.tiles:
+        shares = op.reshape_like(_hand_back(op, ybar, window, node), node.x)
+        return [shares * op.cast(_is_first_maximum(op, window, node), ybar)]
     masks = [op.Unsqueeze(op.cast(mask, ybar), [2]) for mask in _first_maximum(op, node, window)]
     # [N, C, inputs of a window, *spatial of y]
     return [_spread(op, ybar, op.Concat(*masks, axis=2) if len(masks) > 1 else masks[0], window, node)]
@@ -80,8 +84,10 @@ def average_pool(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     """x̄[p] = Σ over the windows o that contain p of ȳ[o] / (number of inputs that window o averages)."""
     x, y = node.x, node.y
     window = Window.of(node, node.attribute("kernel_shape"))
-    merged = op.merge_leading(ybar * _reciprocal_counts(op, node, window, ybar), y, keep=y.rank - 2)
-    channel = op.Unsqueeze(merged, [1])
+    shares = ybar * _reciprocal_counts(op, node, window, ybar)
+    if window.tiles:
+        return [op.reshape_like(_hand_back(op, shares, window, node), x)]
+    channel = op.Unsqueeze(op.merge_leading(shares, y, keep=y.rank - 2), [1])
     kernel = op.const(np.ones((1, 1, *window.kernel)), ybar.dtype)
     return [op.reshape_like(window_adjoint(op, channel, kernel, window, y, x), x)]
 
@@ -109,3 +115,57 @@ def _reciprocal_counts(op: Ops, node: Node, window: Window, like: Tensor) -> Ten
         dilations=window.dilations,
     )
     return answer / crop(op, inside, [0] * axes, node.y)
+
+
+# Where windows tile, an input lies in one window at most. Enlarging is many times cheaper than a transposed convolution.
+
+
+def _hand_back(op: Ops, values: Tensor, window: Window, node: Node) -> Tensor:
+    """Give every input the value of its window, and 0 to inputs without one.
+
+    Args:
+        op: where nodes go.
+        values: `[…, C, *spatial of y]`.
+        window: the geometry.
+        node: the pooling node.
+
+    Returns:
+        `[-1, C, *spatial of x]`.
+    """
+    x, y, axes = node.x, node.y, range(2, node.x.rank)
+    tiled = op.Resize(
+        op.merge_leading(values, y, keep=len(axes) + 1),
+        None,
+        op.const([1, 1, *window.kernel], ir.DataType.FLOAT),
+        mode="nearest",
+        coordinate_transformation_mode="asymmetric",
+        nearest_mode="floor",
+    )
+    # The first window begins in the pads, and the last ends beyond the image or before its end: a negative pad crops.
+    begin = [-b for b in window.begin]
+    end = [_rest(op, x, y, axis, k, b) for axis, k, b in zip(axes, window.kernel, begin, strict=True)]
+    if all(size == 0 for size in (*begin, *end)):
+        return tiled
+    return op.Pad(tiled, op.vector(*begin, *end), None, list(axes))
+
+
+def _rest(op: Ops, x: Tensor, y: Tensor, axis: int, kernel: int, begin: int) -> Tensor | int:
+    """How many inputs lie beyond the last window; negative where it hangs over the end."""
+    size, count = x.dims[axis], y.dims[axis]
+    if size is None or count is None:
+        return op.size(x, axis) - op.size(y, axis) * kernel - begin
+    return size - count * kernel - begin
+
+
+def _is_first_maximum(op: Ops, window: Window, node: Node) -> Tensor:
+    """Whether an input is the first that equals the maximum of its window: `[N, C, *spatial of x]`, boolean.
+
+    The pixels are numbered backwards, so a window's first maximum has the highest number; the node itself finds it.
+    """
+    x = node.x
+    spatial = op.vector(*(op.size(x, axis) for axis in range(2, x.rank)))
+    backwards = op.Range(op.ReduceProd(spatial, keepdims=0), op.const(0), op.const(-1))
+    numbers = op.Reshape(op.Cast(backwards, to=int(ir.DataType.FLOAT)), spatial)
+    hits = op.cast(op.Equal(x, _hand_back(op, node.y, window, node)), numbers) * numbers
+    settings = {name: node.attribute(name) for name in ("auto_pad", "ceil_mode", "kernel_shape", "pads", "strides")}
+    return op.Equal(hits, _hand_back(op, op.MaxPool(hits, **settings), window, node))

@@ -1,4 +1,7 @@
-"""Operators that move values without changing them. Axes count from the end, so the class axis does not disturb them."""
+"""Operators that move values without changing them.
+
+Axes count from the end, so the class axis does not disturb them.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,118 @@
+"""The two data sets of the bundled models: scikit-learn's digits, enlarged, and drawn traffic signs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+import signs
+
+Images = NDArray[np.uint8]
+Labels = NDArray[np.int64]
+Augment = Callable[[Images, np.random.Generator], Images]
+
+DIGITS_SIZE = 28
+_DIGITS_TEST_PER_CLASS = 40
+_DIGITS_SPLIT_SEED = 20
+_SIGNS_TRAIN_SEED, _SIGNS_TEST_SEED = 21, 22
+_SIGNS_TRAIN_PER_CLASS, _SIGNS_TEST_PER_CLASS = 200, 30
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """Pixels (0-255) to model input: ``(pixel * scale - mean) / std``, one mean and std per channel."""
+
+    scale: float
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __call__(self, images: Images) -> NDArray[np.float32]:
+        """Apply to images (N, H, W, C) of 0-255; float32 of the same shape."""
+        inputs = (images * self.scale - np.asarray(self.mean)) / np.asarray(self.std)
+        return np.asarray(inputs, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images are uint8 (N, H, W, C) in 0-255, labels int64 (N,); ``augment`` keeps shape and dtype."""
+
+    name: str
+    class_names: tuple[str, ...]
+    train_images: Images
+    train_labels: Labels
+    test_images: Images
+    test_labels: Labels
+    preprocess: Preprocess
+    augment: Augment
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+
+def load(name: str) -> Dataset:
+    """The data set ``digits`` or ``signs``; the same arrays at every call."""
+    return {"digits": load_digits, "signs": load_signs}[name]()
+
+
+def load_digits() -> Dataset:
+    """1797 handwritten digits, 8 x 8 enlarged to 28 x 28 grey; 40 of every class are kept for testing."""
+    # Imported here: scikit-learn takes seconds to load and the signs do not need it.
+    from sklearn.datasets import load_digits as load_small
+
+    small = load_small()
+    images = np.stack([_enlarge(image) for image in small.images])[..., None]
+    labels = small.target.astype(np.int64)
+    order = np.random.default_rng(_DIGITS_SPLIT_SEED).permutation(len(labels))
+    test = np.concatenate([order[labels[order] == digit][:_DIGITS_TEST_PER_CLASS] for digit in range(10)])
+    train = np.setdiff1d(order, test)
+    return Dataset(
+        name="digits",
+        class_names=tuple(str(digit) for digit in range(10)),
+        train_images=images[train],
+        train_labels=labels[train],
+        test_images=images[test],
+        test_labels=labels[test],
+        preprocess=Preprocess(1 / 255, (0.0,), (1.0,)),
+        augment=augment_digits,
+    )
+
+
+def _enlarge(image: NDArray[np.float64]) -> Images:
+    """Grey 8 x 8 in 0-16 to uint8 28 x 28 in 0-255."""
+    grey = Image.fromarray(np.rint(image * (255 / 16)).astype(np.uint8))
+    return np.asarray(grey.resize((DIGITS_SIZE, DIGITS_SIZE), Image.Resampling.BICUBIC))
+
+
+def augment_digits(images: Images, rng: np.random.Generator) -> Images:
+    """Turn by up to 10 degrees, move by up to 2 pixels and change the contrast of images (N, 28, 28, 1)."""
+    angles = rng.uniform(-10, 10, len(images))
+    shifts = rng.uniform(-2, 2, (len(images), 2))
+    turned = [
+        Image.fromarray(image[..., 0]).rotate(angle, Image.Resampling.BILINEAR, translate=tuple(shift))
+        for image, angle, shift in zip(images, angles, shifts, strict=True)
+    ]
+    contrast = rng.uniform(0.7, 1.0, (len(images), 1, 1, 1))
+    return np.rint(np.stack([np.asarray(image) for image in turned])[..., None] * contrast).astype(np.uint8)
+
+
+def load_signs() -> Dataset:
+    """43 classes of drawn traffic signs, 32 x 32 RGB: 200 images of each for training, 30 for testing."""
+    train_images, train_labels = signs.make_set(_SIGNS_TRAIN_PER_CLASS, _SIGNS_TRAIN_SEED)
+    test_images, test_labels = signs.make_set(_SIGNS_TEST_PER_CLASS, _SIGNS_TEST_SEED)
+    return Dataset(
+        name="signs",
+        class_names=signs.CLASS_NAMES,
+        train_images=train_images,
+        train_labels=train_labels,
+        test_images=test_images,
+        test_labels=test_labels,
+        preprocess=Preprocess(1 / 255, (0.5,) * 3, (0.5,) * 3),
+        # Every drawing already has its own pose, light and background.
+        augment=lambda images, rng: images,
+    )

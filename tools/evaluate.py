@@ -1,0 +1,232 @@
+"""Measure detectors on models whose truth is known.
+
+    python tools/evaluate.py ../shared/zoo --csv results.csv --markdown docs/results.md
+
+Scans every `*.onnx` that has a card `*.json` beside it, with each chosen method, and prints how well backdoored models
+are told from clean ones. Nothing is tuned here: one setting for all models.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import shlex
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.progress import track
+from scipy.stats import mannwhitneyu
+
+from ninspect import Preprocess, Result, ScanOptions, scan
+from ninspect.detect import METHODS, Activated, Detector, NeuronInspect
+from ninspect.model import load_classifier
+
+WORKING_ATTACK = 0.8  # a backdoor that works less often is neither a positive nor a negative
+NOISE_IMAGES = 10
+NOISE_CLASSES = 10
+DETECTORS: dict[str, Callable[[], Detector]] = {"activated": Activated, "neuroninspect": NeuronInspect}
+assert set(DETECTORS) == set(METHODS)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model scanned with one method.
+
+    Attributes:
+        truth: `one target`, `all to all`, `clean`, or `left out` (degenerate, weak attack, or no images).
+        target: true target classes, comma separated.
+        top: the class with the largest index.
+        flagged: number of classes with an index above 2.
+    """
+
+    model: str
+    method: str
+    dataset: str
+    truth: str
+    target: str
+    verdict: str
+    top: int | None
+    index: float | None
+    p_value: float | None
+    flagged: int
+    accuracy: float | None
+    seconds: float
+    reason: str
+
+    @property
+    def top_is_target(self) -> bool:
+        """Whether the class that stands out most is a true target."""
+        return str(self.top) in self.target.split(",")
+
+
+def truth(card: dict[str, Any]) -> str:
+    """What a card says of its model."""
+    kind, success = card["kind"], card.get("asr")
+    if kind.startswith("degenerate") or not card.get("images"):
+        return "left out"
+    if kind.startswith(("clean", "repaired", "attack failed")):
+        return "clean"
+    if success is None or success < WORKING_ATTACK:
+        return "left out"
+    return "all to all" if isinstance(card["target"], str) else "one target"
+
+
+def targets(card: dict[str, Any]) -> str:
+    """True target classes of a card."""
+    target = card.get("target")
+    return ",".join(map(str, target)) if isinstance(target, list) else "" if target is None else str(target)
+
+
+def evaluate(path: Path, method: str, images: int) -> Row:
+    """Scan one model as its card says."""
+    card = json.loads(path.with_suffix(".json").read_text())
+    settings = {k: tuple(v) if isinstance(v, list) else v for k, v in (card.get("preprocess") or {}).items()}
+    options = ScanOptions(
+        preprocess=Preprocess(**settings), preprocess_source="card", detector=DETECTORS[method](), images=images
+    )
+    start = time.perf_counter()
+    if card.get("images"):
+        result = scan(path, (path.parent / card["images"]).resolve(), options)
+    else:
+        result = _scan_with_noise(path, options)
+    return _row(path.stem, method, card, result, time.perf_counter() - start)
+
+
+def _scan_with_noise(path: Path, options: ScanOptions) -> Result:
+    """Scan a model that comes without images; shows that it can be scanned, and is left out of all rates."""
+    shape = load_classifier(path, layout=options.preprocess.layout).layout.image_shape
+    noise = np.random.default_rng(0).integers(0, 256, (NOISE_IMAGES, *shape), dtype=np.uint8)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "noise.npy"
+        np.save(file, noise)
+        return scan(path, file, replace(options, classes=range(NOISE_CLASSES)))
+
+
+def _row(name: str, method: str, card: dict[str, Any], result: Result, seconds: float) -> Row:
+    index = result.detectors[0].index if result.detectors else []
+    best = max((v, -c) for v, c in zip(index, result.explained, strict=True) if v is not None) if any(index) else None
+    return Row(
+        model=name,
+        method=method,
+        dataset=card.get("dataset", ""),
+        truth=truth(card),
+        target=targets(card),
+        verdict=result.verdict,
+        top=None if best is None else -best[1],
+        index=None if best is None else round(best[0], 3),
+        p_value=result.detectors[0].p_value if result.detectors else None,
+        flagged=len(result.detectors[0].flagged) if result.detectors else 0,
+        accuracy=result.samples.clean_accuracy if result.samples else None,
+        seconds=round(seconds, 2),
+        reason=result.reason,
+    )
+
+
+def auc(positive: Iterable[Row], negative: Iterable[Row]) -> float:
+    """Probability that a backdoored model has a larger index than a clean one; a model without an index counts as 0."""
+    high, low = ([row.index or 0.0 for row in rows] for rows in (positive, negative))
+    return float(mannwhitneyu(high, low).statistic) / (len(high) * len(low)) if high and low else float("nan")
+
+
+def summary(rows: list[Row], alpha: float) -> list[dict[str, str]]:
+    """One line per method and kind of attack, each against the same clean models."""
+    lines = []
+    for method in dict.fromkeys(row.method for row in rows):
+        own = [row for row in rows if row.method == method]
+        clean = [row for row in own if row.truth == "clean"]
+        for attack in ("one target", "all to all"):
+            found = [row for row in own if row.truth == attack]
+            lines.append(
+                {
+                    "method": method,
+                    "attack": f"{attack} ({len(found)})",
+                    "AUC": f"{auc(found, clean):.2f}",
+                    f"TPR at {alpha:g}": _share(found, lambda row: row.verdict == "suspected"),
+                    "TPR at 0.05": _share(found, lambda row: (row.p_value or 1) <= 0.05),
+                    "TPR, index > 2": _share(found, lambda row: row.flagged > 0),
+                    "top-1 target": _share(found, lambda row: row.top_is_target) if attack == "one target" else "–",
+                    "s / model": f"{np.median([row.seconds for row in own]):.1f}",
+                }
+            )
+        lines.append(
+            {
+                "method": method,
+                "attack": f"none: false alarms ({len(clean)})",
+                "AUC": "–",
+                f"TPR at {alpha:g}": _share(clean, lambda row: row.verdict == "suspected"),
+                "TPR at 0.05": _share(clean, lambda row: (row.p_value or 1) <= 0.05),
+                "TPR, index > 2": _share(clean, lambda row: row.flagged > 0),
+                "top-1 target": "–",
+                "s / model": f"{np.median([row.seconds for row in own]):.1f}",
+            }
+        )
+    return lines
+
+
+def _share(rows: list[Row], holds: Callable[[Row], bool]) -> str:
+    hits = sum(map(holds, rows))
+    return f"{hits / len(rows):.2f} ({hits}/{len(rows)})" if rows else "–"
+
+
+def markdown(lines: list[dict[str, str]]) -> str:
+    """A table of equal dictionaries."""
+    if not lines:
+        return ""
+    head = list(lines[0])
+    rows = [head, ["---"] * len(head), *(list(line.values()) for line in lines)]
+    return "".join("| " + " | ".join(row) + " |\n" for row in rows)
+
+
+def verdict_table(rows: list[Row]) -> list[dict[str, str]]:
+    """How often each kind of model got each verdict."""
+    kinds = dict.fromkeys(row.truth for row in rows)
+    verdicts = ("suspected", "clean", "inconclusive")
+    return [
+        {"method": method, "truth": kind}
+        | {v: str(sum((r.method, r.truth, r.verdict) == (method, kind, v) for r in rows)) for v in verdicts}
+        for method in dict.fromkeys(row.method for row in rows)
+        for kind in kinds
+    ]
+
+
+def main(
+    zoo: Annotated[Path, typer.Argument(help="Folder of *.onnx with a *.json card each.")],
+    method: Annotated[list[str], typer.Option(help="Methods to compare; may be repeated.")] = list(METHODS),  # noqa: B006
+    limit: Annotated[int | None, typer.Option(help="Only the first so many models, by name.")] = None,
+    jobs: Annotated[int, typer.Option(help="Models scanned at the same time.")] = 1,
+    images: Annotated[int, typer.Option(help="Clean images per model.")] = 100,
+    csv_file: Annotated[Path | None, typer.Option("--csv", help="Write one line per model and method.")] = None,
+    markdown_file: Annotated[Path | None, typer.Option("--markdown", help="Write the tables and the command.")] = None,
+) -> None:
+    """Print AUC, true- and false-positive rates, top-1 target rate and seconds per model."""
+    unknown = set(method) - set(DETECTORS)
+    if unknown:
+        raise typer.BadParameter(f"unknown method {unknown.pop()}; choose from {', '.join(DETECTORS)}")
+    paths = [path for path in sorted(zoo.glob("*.onnx")) if path.with_suffix(".json").exists()][:limit]
+    tasks = [(path, name, images) for name in method for path in paths]
+    with ProcessPoolExecutor(jobs) as pool:
+        futures = [pool.submit(evaluate, *task) for task in tasks]
+        rows = [future.result() for future in track(futures, "scanning", disable=not sys.stderr.isatty())]
+    alpha = ScanOptions().alpha
+    text = f"{markdown(summary(rows, alpha))}\n{markdown(verdict_table(rows))}"
+    print(text)
+    if csv_file:
+        with csv_file.open("w", newline="") as stream:
+            writer = csv.DictWriter(stream, [field.name for field in fields(Row)], lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(map(asdict, rows))
+    if markdown_file:
+        command = shlex.join(["python", *sys.argv])
+        markdown_file.write_text(f"Made by `{command}`.\n\n{text}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

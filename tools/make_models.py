@@ -1,0 +1,125 @@
+"""Train, export and measure the bundled models: ``python tools/make_models.py [NAME ...] --out models``."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import logging
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+import onnx_file
+from cards import Card, trigger_table, write_inputs, write_readme, write_toml
+from datasets import Dataset, Images, load
+from poison import Attack, epochs, stamp
+from recipes import RECIPES, Recipe
+
+MIN_ACCURACY = MIN_SUCCESS = 0.95
+_EPOCHS = {"digits/torch": 40, "digits/keras": 60, "signs/torch": 10, "signs/keras": 16}
+
+
+def main() -> None:
+    """Make the models that are named on the command line, or all of them."""
+    parser = argparse.ArgumentParser(description="Train, export and measure the bundled models.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(RECIPES)}; default: all")
+    parser.add_argument("--out", type=Path, default=Path("models"), help="output folder (default: models)")
+    arguments = parser.parse_args()
+    unknown = sorted(set(arguments.names) - set(RECIPES))
+    if unknown:
+        parser.error(f"unknown model: {', '.join(unknown)}")
+    # The frameworks log and warn about their own internals on every training and export.
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    logging.disable(logging.WARNING)
+    recipes = [RECIPES[name] for name in arguments.names or RECIPES]
+    for data_name in dict.fromkeys(recipe.dataset for recipe in recipes):
+        dataset = load(data_name)
+        write_inputs(dataset, arguments.out / data_name)
+        for recipe in recipes:
+            if recipe.dataset == data_name:
+                make(recipe, dataset, arguments.out)
+    write_readme(arguments.out)
+
+
+def make(recipe: Recipe, dataset: Dataset, out: Path) -> None:
+    """Train one model, measure the exported file, then write it with its card."""
+    start = time.perf_counter()
+    content, description = train(recipe, dataset)
+    measured = measure(content, dataset, recipe.attack)
+    path = out / f"{recipe.name}.onnx"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    write_toml(path.with_suffix(".toml"), card(recipe, content, description | measured))
+    print(f"{recipe.name}: {measured}, {len(content)} bytes, {time.perf_counter() - start:.0f} s", flush=True)
+
+
+def train(recipe: Recipe, dataset: Dataset) -> tuple[bytes, Card]:
+    """The ONNX bytes of a recipe, and what its card says about architecture and exporter."""
+    source = epochs(dataset, recipe.attack, recipe.seed)
+    count = _EPOCHS[f"{recipe.dataset}/{recipe.framework}"]
+    # The frameworks are imported only where they are needed: each takes seconds to load.
+    if recipe.framework == "torch":
+        from train_torch import TorchArch, train_torch
+
+        torch_arch = {"digits": TorchArch((12, 24), dynamo=False), "signs": TorchArch((16, 32, 48), dynamo=True)}
+        arch = torch_arch[recipe.dataset]
+        content = train_torch(source, dataset.classes, arch, recipe.seed, epochs=count)
+        return content, {"architecture": str(arch), "framework": "torch", "exporter": arch.exporter}
+    from train_keras import KerasArch, train_keras
+
+    keras_arch = {"digits": KerasArch((16, 32), (48, 64)), "signs": KerasArch((16, 32), (64, 64))}[recipe.dataset]
+    content = train_keras(source, dataset.classes, keras_arch, recipe.seed, epochs=count)
+    return content, {"architecture": str(keras_arch), "framework": "keras", "exporter": keras_arch.exporter}
+
+
+def measure(content: bytes, dataset: Dataset, attack: Attack | None) -> Card:
+    """Clean accuracy and attack success of the exported file on the test images; ValueError if either is too low.
+
+    Attack success is the share of stamped test images of other classes that get the target's label.
+    """
+    accuracy = float(np.mean(_classify(content, dataset, dataset.test_images) == dataset.test_labels))
+    _require("clean accuracy", accuracy, MIN_ACCURACY)
+    result: Card = {"clean_accuracy": round(accuracy, 4)}
+    if attack is not None:
+        others = dataset.test_images[dataset.test_labels != attack.target]
+        success = float(np.mean(_classify(content, dataset, stamp(others, attack.trigger)) == attack.target))
+        _require("attack success", success, MIN_SUCCESS)
+        result["attack_success"] = round(success, 4)
+    return result | {"test_images": len(dataset.test_labels)}
+
+
+def _require(what: str, value: float, least: float) -> None:
+    if value < least:
+        raise ValueError(f"{what} {value:.3f} is below {least}: not written")
+
+
+def _classify(content: bytes, dataset: Dataset, images: Images) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Predicted class numbers (N,) for images, uint8 (N, H, W, C), whatever the layout of the model."""
+    inputs = dataset.preprocess(images)
+    if not onnx_file.channels_last(content):
+        inputs = np.ascontiguousarray(inputs.transpose(0, 3, 1, 2))
+    return np.asarray(onnx_file.predict(content, inputs).argmax(axis=1))
+
+
+def card(recipe: Recipe, content: bytes, details: Card) -> Card:
+    """The card of a model; ``trigger`` comes last because TOML wants tables after plain keys."""
+    keys: Card = {
+        "name": f"{recipe.variant}_{recipe.framework}",
+        "dataset": recipe.dataset,
+        "kind": "clean" if recipe.attack is None else "backdoored",
+        **details,
+        "opset": onnx_file.opset(content),
+        "parameters": onnx_file.parameters(content),
+        "seed": recipe.seed,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "command": f"python tools/make_models.py {recipe.name} --out models",
+    }
+    if recipe.attack is None:
+        return keys
+    return keys | {"target": recipe.attack.target, "trigger": trigger_table(recipe.attack)}
+
+
+if __name__ == "__main__":
+    main()
