@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.detect import Activated, Detection, Detector, Evidence, Progress
+from ninspect.detect import Activated, Detection, Detector, Evidence, Progress, listed
 from ninspect.errors import InconclusiveError, UsageError
 from ninspect.features import heatmaps
 from ninspect.gradient import Objective
 from ninspect.model import Classifier, load_classifier
-from ninspect.outliers import critical_index
+from ninspect.outliers import SMALLEST_P, critical_index
 from ninspect.report.result import (
     SCHEMA,
     DetectorInfo,
@@ -208,12 +208,19 @@ class _Record:
         problems = [*self.problems, *([detection.problem] if detection.problem else [])]
         if problems:
             return "inconclusive", "; ".join(problems), [], p
-        return "clean", f"no class stands out from the other {detection.measured - 1} (p = {p:.2g})", [], p
+        return "clean", f"no class stands out from the other {detection.measured - 1} ({_probability(p)})", [], p
 
 
 def _suspicion(targets: list[int], p: float | None, measured: int) -> str:
-    named = f"class {targets[0]} looks" if len(targets) == 1 else f"classes {', '.join(map(str, targets))} look"
-    return f"{named} like the target of a backdoor, compared with all {measured} classes (p = {p:.2g})"
+    verb, kind = ("looks", "the target") if len(targets) == 1 else ("look", "targets")
+    return (
+        f"{listed(targets)} {verb} like {kind} of a backdoor, compared with all {measured} classes ({_probability(p)})"
+    )
+
+
+def _probability(p: float | None) -> str:
+    assert p is not None
+    return f"p ≤ {p:.1g}" if p <= SMALLEST_P else f"p = {p:.2g}"
 
 
 def _judge(record: _Record, progress: Progress) -> None:

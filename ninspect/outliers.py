@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 FEWEST_CLASSES = 5
 PUBLISHED_INDEX = 2.0
 
+SMALLEST_P = 1 / 20_001  # the resolution of the simulation
+
 _MAD_TO_SIGMA = 1.482602218505602  # 1 / Φ⁻¹(3/4)
-_SIMULATIONS = 20_000
+_SIMULATIONS = round(1 / SMALLEST_P) - 1
 _SEED = 1911_07399
 _BLOCK = 2_000_000
 
@@ -55,7 +57,7 @@ def p_value(largest: float, classes: int) -> float:
         classes: K, how many classes were compared, at least 5.
 
     Returns:
-        From 1/20001 (the resolution of the simulation) to 1.
+        From `SMALLEST_P` to 1.
     """
     null = _null_maxima(classes)
     reached = len(null) - int(np.searchsorted(null, largest, side="left"))

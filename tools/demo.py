@@ -7,17 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-MODELS = Path(__file__).resolve().parent.parent / "models" / "signs"
+ROOT = Path(__file__).resolve().parent.parent
 EXPECTED = {"badnet_torch.onnx": 1, "clean_torch.onnx": 0}
 
 
 def main() -> int:
     """Run `ninspect scan` on both models; 0 when both verdicts are right."""
     for name, expected in EXPECTED.items():
-        command = ["scan", str(MODELS / name), "--samples", str(MODELS / "samples")]
-        shown = ["scan", f"models/signs/{name}", "--samples", "models/signs/samples"]
-        print("$ ninspect", *shown, flush=True)
-        code = subprocess.run([sys.executable, "-m", "ninspect", *command], check=False).returncode
+        command = ["scan", f"models/signs/{name}", "--samples", "models/signs/samples"]
+        print("$ ninspect", *command, flush=True)
+        code = subprocess.run([sys.executable, "-m", "ninspect", *command], cwd=ROOT, check=False).returncode
         print(flush=True)
         if code != expected:
             print(f"{name}: exit code {code}, expected {expected}", file=sys.stderr)

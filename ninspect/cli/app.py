@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from ninspect.report import Result
 
 app = typer.Typer(
-    help="Audits ONNX image classifiers for trained-in backdoors.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -33,14 +33,13 @@ def main() -> NoReturn:
     """Run the command line; ends the process with a documented exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # not every console has the characters for (x · scale − mean)
         sys.stdout.reconfigure(errors="backslashreplace")
+    logging.disable()  # what libraries log is not meant for the person at the terminal
     try:
         app(standalone_mode=True)
     except NinspectError as error:
         _fail(str(error), error.exit_code)
     except Exception as error:
-        if (
-            isinstance(error, OSError) and error.filename is not None
-        ):  # a name that is too long, a folder that is closed
+        if isinstance(error, OSError) and error.filename is not None:  # a closed folder, a name that is too long
             _fail(f"{os.fsdecode(error.filename)}: {error.strerror}", ExitCode.USAGE)
         if os.environ.get("NINSPECT_TRACEBACK"):
             raise
@@ -109,7 +108,7 @@ def scan(
     ] = None,
     threshold: Annotated[
         float,
-        typer.Option(min=0.0, max=1.0, callback=opt.number, help="Heatmap value above which a pixel counts as on."),
+        typer.Option(min=0.0, max=1.0, help="Heatmap value above which a pixel counts as on."),
     ] = 0.5,
     chained: Annotated[
         bool,
@@ -118,7 +117,7 @@ def scan(
     images: Annotated[int, typer.Option(min=1, help="Use at most this many, evenly over their classes.")] = 100,
     alpha: Annotated[
         float,
-        typer.Option(min=0.0001, max=0.5, callback=opt.number, help="Largest probability of suspecting a clean model."),
+        typer.Option(min=0.0001, max=0.5, help="Largest probability of suspecting a clean model."),
     ] = 0.01,
     seed: Annotated[int, typer.Option(min=0, help="Of every random choice.")] = 0,
     device: opt.DeviceOption = "auto",

@@ -97,13 +97,6 @@ def preprocessing(
     return settings.override(**flags), " and ".join(origin) or "defaults"
 
 
-def number(value: float) -> float:
-    """Refuse `nan`, which is neither below nor above any limit."""
-    if math.isnan(value):
-        raise typer.BadParameter("nan is not a number")
-    return value
-
-
 def numbers(text: str, option: str) -> float | tuple[float, ...]:
     """`0.5` or `0.485,0.456,0.406`."""
     try:

@@ -115,12 +115,12 @@ def judge(
     elif measured == 0:
         problem = "the gradients show no difference between the classes, as in a model with a constant output"
     elif missing:
-        problem = f"the gradient is zero, so nothing was measured, for {_listed(missing)}"
+        problem = f"the gradient is zero, so nothing was measured, for {listed(missing)}"
     p = p_value(float(np.nanmax(index)), measured) if measured >= FEWEST_CLASSES else None
     return Detection(name, classes, scores, index, p, seconds, problem)
 
 
-def _listed(classes: list[int]) -> str:
+def listed(classes: list[int]) -> str:
     """`class 3`, or `classes 3, 5, 8 and 12 more`."""
     if len(classes) == 1:
         return f"class {classes[0]}"

@@ -27,7 +27,8 @@ def seed(op: Ops, objective: Objective, logits: Tensor, classes: Tensor, count: 
 
     Args:
         op: where nodes go.
-        objective: `logit` z_c, `margin` z_c − max_{j≠c} z_j, `logprob` log softmax(z)_c, or `cross_entropy`, its negative.
+        objective: `logit` z_c, `margin` z_c − max_{j≠c} z_j, `logprob` log softmax(z)_c,
+            or its negative `cross_entropy`.
         logits: `[N, K]`.
         classes: `[S, N]` int64, the class c to explain for each image.
         count: K.

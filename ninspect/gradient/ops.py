@@ -167,7 +167,7 @@ class Ops:
         return Tensor(self, self.constants[key])
 
     def like(self, operand: Any, reference: Tensor | None) -> Tensor:
-        """`operand` as a tensor; numbers and arrays take the reference's type when that is a float or they are not ints."""
+        """`operand` as a tensor; numbers take the reference's type, integer arrays are int64 (axes, shapes, pads)."""
         if isinstance(operand, Tensor):
             return operand
         array = np.asarray(operand)
@@ -186,7 +186,7 @@ class Ops:
     def shape(self, x: Tensor) -> Tensor:
         """Shape of the forward value `x` as an int64 vector."""
         if x.value not in self._shapes:
-            static = None not in x.dims
+            static = x.value.shape is not None and None not in x.dims
             self._shapes[x.value] = self.const(list(x.dims)) if static else self.Shape(x)
         return self._shapes[x.value]
 
@@ -253,7 +253,7 @@ class Ops:
         return self.Transpose(self.MatMul(self.Transpose(ybar, perm=swap), matrix), perm=swap)
 
     def selection_matrix(self, index: Tensor, size: Tensor, like: Tensor) -> Tensor:
-        """The matrix of a selection along an axis: M[o, i] = [index[o] = i], with `size` columns, in the type of `like`."""
+        """The matrix of a selection along an axis: M[o, i] = [index[o] = i], with `size` columns, typed as `like`."""
         scalar = self.Squeeze(size, [0])
         index = self.Where(self.Less(index, 0), index + scalar, index)
         columns = self.Range(self.const(0), scalar, self.const(1))

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from ninspect.errors import ModelError, UsageError
+from ninspect.errors import ModelError, UnsupportedOperatorError, UsageError
 from ninspect.model.layout import ImageLayout, image_layout
 from ninspect.model.load import ModelFile, read_model
 from ninspect.model.prepare import prepare, unify_opsets
@@ -113,7 +113,7 @@ def load_classifier(
         scores=str(scores.name),
         logits=str(logits.name),
         activations=activations,
-        classes=_class_count(name, scores, logits),
+        classes=_class_count(model.graph, name, scores, logits),
     )
 
 
@@ -215,8 +215,11 @@ def _is_softmax(value: ir.Value) -> bool:
     return producer is not None and producer.op_type in ("Softmax", "Sigmoid")
 
 
-def _class_count(name: str, scores: ir.Value, logits: ir.Value) -> int:
+def _class_count(graph: ir.Graph, name: str, scores: ir.Value, logits: ir.Value) -> int:
     count = _vector_length(logits) or _vector_length(scores)
+    foreign = [(f"{node.domain}::{node.op_type}", node.name or "") for node in graph if node.domain]
+    if count is None and foreign:
+        raise UnsupportedOperatorError(foreign)
     if count is None:
         raise ModelError(
             f"the number of classes is unknown: output '{name}' has shape {_shape_text(scores)}; "

@@ -41,7 +41,9 @@ def print_result(result: Result, console: Console | None = None) -> None:
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+    first = text.partition(" ")[0]
+    start = first.capitalize() if first.isalpha() else first  # a file name keeps its letters
+    return start + text[len(first) :] + ("" if text.endswith(".") else ".")
 
 
 def _class_table(result: Result, detector: DetectorInfo) -> Table:
@@ -55,13 +57,12 @@ def _class_table(result: Result, detector: DetectorInfo) -> Table:
     ranked = sorted(range(len(detector.index)), key=lambda i: -_sortable(detector.index[i]))
     for i in ranked[:_MOST_ROWS]:
         label = result.explained[i]
-        mark = "suspected" if label in result.targets else "above 2" if label in detector.flagged else ""
+        mark = "suspected" if label in result.targets else ""
         cells = [_number(column[i], 1) for column in detector.scores.values()]
         style = "bold red" if label in result.targets else ""
         table.add_row(str(label), *cells, _number(detector.index[i], 2), mark, style=style)
     if len(ranked) > _MOST_ROWS:
-        table.caption = f"and {len(ranked) - _MOST_ROWS} classes below"
-        table.caption_justify = "left"
+        table.add_row("…", *("" for _ in table.columns[1:-1]), f"and {len(ranked) - _MOST_ROWS} more")
     return table
 
 
@@ -80,8 +81,7 @@ def _reading(result: Result, detector: DetectorInfo) -> str:
     count = len(result.explained)
     return (
         f"Index: distance from the other classes in robust standard deviations. A clean model with {count} classes "
-        f"exceeds {detector.critical_index:.2f} with probability {result.alpha:g}. The published rule, above 2, is "
-        "shown and not used."
+        f"exceeds {detector.critical_index:.2f} with probability {result.alpha:g}."
     )
 
 
@@ -119,7 +119,8 @@ def _facts(result: Result) -> list[tuple[str, str]]:
 
 
 def _list(value: float | list[float]) -> str:
-    return f"{value:g}" if isinstance(value, float) else "[" + ", ".join(f"{v:g}" for v in value) + "]"
+    values = [value] if isinstance(value, float) else value
+    return f"{values[0]:g}" if len(set(values)) == 1 else "[" + ", ".join(f"{v:g}" for v in values) + "]"
 
 
 def _scientific(value: float | None) -> str:

@@ -19,6 +19,14 @@ from ninspect.gradient.ops import Ops, Tensor
 from ninspect.gradient.registry import Node, vjp
 from ninspect.gradient.rules.convolution import Window, crop, window_adjoint
 
+# A mask for every input of a window, and a kernel as large as the window: more would be an attack, not a network.
+_MAX_OVERLAPPING, _MAX_AVERAGED = 2**10, 2**20
+
+
+def _refuse_huge(node: Node, window: Window, most: int) -> None:
+    if math.prod(window.kernel) > most:
+        raise node.refuse(f"its window has more than {most} inputs")
+
 
 @vjp("MaxPool")
 def max_pool(op: Ops, node: Node, ybar: Tensor, *_: Tensor | None) -> list[Tensor]:
@@ -27,6 +35,7 @@ def max_pool(op: Ops, node: Node, ybar: Tensor, *_: Tensor | None) -> list[Tenso
     if window.tiles:
         shares = op.reshape_like(_hand_back(op, ybar, window, node), node.x)
         return [shares * op.cast(_is_first_maximum(op, window, node), ybar)]
+    _refuse_huge(node, window, _MAX_OVERLAPPING)
     masks = [op.Unsqueeze(op.cast(mask, ybar), [2]) for mask in _first_maximum(op, node, window)]
     # [N, C, inputs of a window, *spatial of y]
     return [_spread(op, ybar, op.Concat(*masks, axis=2) if len(masks) > 1 else masks[0], window, node)]
@@ -84,6 +93,7 @@ def average_pool(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     """x̄[p] = Σ over the windows o that contain p of ȳ[o] / (number of inputs that window o averages)."""
     x, y = node.x, node.y
     window = Window.of(node, node.attribute("kernel_shape"))
+    _refuse_huge(node, window, _MAX_AVERAGED)
     shares = ybar * _reciprocal_counts(op, node, window, ybar)
     if window.tiles:
         return [op.reshape_like(_hand_back(op, shares, window, node), x)]
@@ -117,7 +127,7 @@ def _reciprocal_counts(op: Ops, node: Node, window: Window, like: Tensor) -> Ten
     return answer / crop(op, inside, [0] * axes, node.y)
 
 
-# Where windows tile, an input lies in one window at most. Enlarging is many times cheaper than a transposed convolution.
+# Where windows tile, an input lies in one window at most: enlarging y is then cheaper than a transposed convolution.
 
 
 def _hand_back(op: Ops, values: Tensor, window: Window, node: Node) -> Tensor:
@@ -161,6 +171,7 @@ def _is_first_maximum(op: Ops, window: Window, node: Node) -> Tensor:
     """Whether an input is the first that equals the maximum of its window: `[N, C, *spatial of x]`, boolean.
 
     The pixels are numbered backwards, so a window's first maximum has the highest number; the node itself finds it.
+    In float32 the numbers are exact for images of up to 2^24 pixels.
     """
     x = node.x
     spatial = op.vector(*(op.size(x, axis) for axis in range(2, x.rank)))
