@@ -3,38 +3,27 @@
 from __future__ import annotations
 
 import math
-import platform
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.detect import Activated, Detection, Detector, Evidence, Progress, listed
+from ninspect.detect import Activated, Detection, Detector, Evidence, Progress
 from ninspect.errors import InconclusiveError, UsageError
 from ninspect.features import heatmaps
 from ninspect.gradient import Objective
-from ninspect.model import Classifier, load_classifier
-from ninspect.outliers import SMALLEST_P, critical_index
-from ninspect.report.result import (
-    SCHEMA,
-    DetectorInfo,
-    ModelInfo,
-    PreprocessInfo,
-    Result,
-    SampleInfo,
-    TruthInfo,
-    Verdict,
-)
+from ninspect.model import load_classifier
+from ninspect.report import describe
+from ninspect.report.result import SCHEMA, Result
 from ninspect.runtime import Device, Network, TruthTest, check_gradient, check_scores
 from ninspect.samples import InputMap, Preprocess, Samples, load_samples
+from ninspect.verdict import decide
 
 FEWEST_IMAGES = 10
 ADVISED_IMAGES = 50
-_LIBRARIES = ("ninspect", "onnx", "onnx-ir", "numpy", "scipy")
 
 
 @dataclass(frozen=True)
@@ -168,59 +157,36 @@ class _Record:
     explained: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     accuracy: float | None = None
     truth: list[TruthTest] = field(default_factory=list)
-    detections: list[Detection] = field(default_factory=list)
+    detection: Detection | None = None
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     start: float = field(default_factory=time.perf_counter)
 
     def result(self) -> Result:
-        verdict, reason, targets, p = self._verdict()
+        options = self.options
+        judgement = decide(self.truth, self.detection, self.problems, options.alpha)
         return Result(
             schema=SCHEMA,
-            verdict=verdict,
-            reason=reason,
-            targets=targets,
-            p_value=p,
-            alpha=self.options.alpha,
+            verdict=judgement.verdict,
+            reason=judgement.reason,
+            targets=judgement.targets,
+            p_value=judgement.p_value,
+            alpha=options.alpha,
             classes=self.network.classes if self.network else None,
             explained=self.explained.tolist(),
-            model=_model_info(self.path, self.network),
-            samples=_sample_info(self.samples, self.accuracy),
-            preprocess=_preprocess_info(self.options, self.network),
-            truth_tests=[_truth_info(test) for test in self.truth],
-            detectors=[_detector_info(d, self.options) for d in self.detections],
-            warnings=self.warnings,
+            model=describe.describe_model(self.path, self.network),
+            samples=describe.describe_samples(self.samples, self.accuracy),
+            preprocess=describe.describe_preprocess(options.preprocess, options.preprocess_source, self.network),
+            truth_tests=[describe.describe_truth_test(test) for test in self.truth],
+            detectors=[]
+            if self.detection is None
+            else [describe.describe_detection(self.detection, options.detector, options.alpha)],
+            warnings=[*self.warnings, *judgement.reservations],
             provider=self.network.provider if self.network else None,
-            versions=_versions(),
-            seed=self.options.seed,
+            versions=describe.library_versions(),
+            seed=options.seed,
             seconds=round(time.perf_counter() - self.start, 3),
         )
-
-    def _verdict(self) -> tuple[Verdict, str, list[int], float | None]:
-        """Failed truth tests come first, then suspicion, then whatever keeps a model from being called clean."""
-        failed = [test for test in self.truth if not test.passed]
-        if failed or not self.detections:
-            return "inconclusive", "; ".join(self.problems), [], None
-        detection = self.detections[0]
-        targets, p = detection.targets(self.options.alpha), detection.p_value
-        if targets:
-            return "suspected", _suspicion(targets, p, detection.measured), targets, p
-        problems = [*self.problems, *([detection.problem] if detection.problem else [])]
-        if problems:
-            return "inconclusive", "; ".join(problems), [], p
-        return "clean", f"no class stands out from the other {detection.measured - 1} ({_probability(p)})", [], p
-
-
-def _suspicion(targets: list[int], p: float | None, measured: int) -> str:
-    verb, kind = ("looks", "the target") if len(targets) == 1 else ("look", "targets")
-    return (
-        f"{listed(targets)} {verb} like {kind} of a backdoor, compared with all {measured} classes ({_probability(p)})"
-    )
-
-
-def _probability(p: float | None) -> str:
-    assert p is not None
-    return f"p ≤ {p:.1g}" if p <= SMALLEST_P else f"p = {p:.2g}"
 
 
 def _judge(record: _Record, progress: Progress) -> None:
@@ -236,9 +202,8 @@ def _judge(record: _Record, progress: Progress) -> None:
     if record.problems:
         return
     _check_images(record, network.logits(pixels))
-    record.detections.append(
-        options.detector.detect(Evidence(network, pixels, record.explained, options.seed, progress))
-    )
+    evidence = Evidence(network, pixels, record.explained, options.seed, progress)
+    record.detection = options.detector.detect(evidence)
     if len(record.explained) < network.classes:
         record.problems.append(f"only {len(record.explained)} of {network.classes} classes were examined")
 
@@ -252,105 +217,35 @@ def _truth_problem(test: TruthTest) -> str:
 
 
 def _check_images(record: _Record, logits: NDArray[np.float32]) -> None:
-    """What about the images and the answers to them forbids calling the model clean, or deserves a warning."""
+    """Whether the answers to the images make sense, and whether the images suffice to call a model clean.
+
+    Raises:
+        InconclusiveError: the answers make no sense, so neither would a verdict.
+    """
     assert record.samples is not None
     count, labels, predictions = len(logits), record.samples.labels, logits.argmax(axis=1)
-    if not np.isfinite(logits).all():
-        record.problems.append("the model answers with NaN or infinite values; check the preprocessing")
-    elif (predictions == predictions[0]).all() and count > 1 and (labels is None or len(np.unique(labels)) > 1):
-        record.problems.append(
-            f"the model answers class {predictions[0]} for every image; the preprocessing is wrong or the model is"
-            " degenerate"
-        )
     if count < FEWEST_IMAGES:
         record.problems.append(f"{count} images are too few; give at least {FEWEST_IMAGES}, better {ADVISED_IMAGES}")
     elif count < ADVISED_IMAGES:
         record.warnings.append(f"{count} images find fewer backdoors than {ADVISED_IMAGES} or more would")
     if record.samples.skipped:
         record.warnings.append(f"{len(record.samples.skipped)} unreadable images were skipped")
+    if not np.isfinite(logits).all():
+        raise InconclusiveError("the model answers with NaN or infinite values; check the preprocessing")
     if labels is not None:
         record.accuracy = float((predictions == labels).mean())
-        if _near_chance(record.accuracy, count, logits.shape[1]):
-            record.problems.append(
-                f"clean accuracy is {record.accuracy:.0%}, near chance; check the preprocessing and the labels"
-            )
+    several = count > 1 and (labels is None or len(np.unique(labels)) > 1)
+    if several and (predictions == predictions[0]).all():
+        raise InconclusiveError(
+            f"the model answers class {predictions[0]} for every image; it is degenerate, or the preprocessing is wrong"
+        )
+    if record.accuracy is not None and _near_chance(record.accuracy, count, logits.shape[1]):
+        raise InconclusiveError(
+            f"clean accuracy is {record.accuracy:.0%}, near chance; check the preprocessing and the labels"
+        )
 
 
 def _near_chance(accuracy: float, count: int, classes: int) -> bool:
     """Within three standard deviations of guessing, or at most twice as good where that is less than half right."""
     chance = 1 / classes
     return accuracy <= max(min(2 * chance, 0.5), chance + 3 * math.sqrt(chance * (1 - chance) / count))
-
-
-def _model_info(path: str, network: Network | None) -> ModelInfo:
-    if network is None:
-        return ModelInfo(path=path)
-    classifier: Classifier = network.classifier
-    return ModelInfo(
-        path=path,
-        sha256=classifier.file.sha256,
-        opset=classifier.opset,
-        producer=classifier.producer,
-        input=classifier.input,
-        input_shape=[classifier.batch, *classifier.layout.input_shape],
-        layout=classifier.layout.name,
-        output=classifier.output,
-        logits=classifier.logits,
-    )
-
-
-def _sample_info(samples: Samples | None, accuracy: float | None) -> SampleInfo | None:
-    if samples is None:
-        return None
-    return SampleInfo(
-        source=samples.source,
-        kind=samples.kind,
-        count=len(samples),
-        labelled=samples.labels is not None,
-        skipped=list(samples.skipped),
-        clean_accuracy=accuracy,
-    )
-
-
-def _preprocess_info(options: ScanOptions, network: Network | None) -> PreprocessInfo:
-    settings = options.preprocess.model_dump()
-    if network is not None:  # what was left open is now known
-        layout = network.input_map.layout
-        height, width, channels = layout.image_shape
-        settings["layout"], settings["size"] = layout.name, (height, width)
-        settings["color"] = settings["color"] or ("gray" if channels == 1 else "rgb")
-    return PreprocessInfo(**settings, source=options.preprocess_source)
-
-
-def _truth_info(test: TruthTest) -> TruthInfo:
-    return TruthInfo(name=test.name, error=_number(test.error), tolerance=test.tolerance, passed=test.passed)
-
-
-def _detector_info(detection: Detection, options: ScanOptions) -> DetectorInfo:
-    return DetectorInfo(
-        name=detection.name,
-        settings=options.detector.settings,
-        scores={name: _numbers(column) for name, column in detection.scores.items()},
-        index=_numbers(detection.index),
-        p_value=detection.p_value,
-        critical_index=None if detection.p_value is None else critical_index(options.alpha, detection.measured),
-        flagged=detection.flagged,
-        targets=detection.targets(options.alpha),
-        problem=detection.problem,
-        seconds=round(detection.seconds, 3),
-    )
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
-def _numbers(values: NDArray[np.float64]) -> list[float | None]:
-    return [_number(value) for value in values]
-
-
-def _versions() -> dict[str, str]:
-    import onnxruntime
-
-    versions = {name: version(name) for name in _LIBRARIES}
-    return versions | {"onnxruntime": onnxruntime.__version__, "python": platform.python_version()}

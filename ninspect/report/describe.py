@@ -1,0 +1,97 @@
+"""What a scan worked with and found, as parts of the result."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ninspect.detect import Detection, Detector
+from ninspect.outliers import critical_index
+from ninspect.report.result import DetectorInfo, ModelInfo, PreprocessInfo, SampleInfo, TruthInfo
+from ninspect.runtime import Network, TruthTest
+from ninspect.samples import Preprocess, Samples
+
+_LIBRARIES = ("ninspect", "onnx", "onnx-ir", "numpy", "scipy")
+
+
+def describe_model(path: str, network: Network | None) -> ModelInfo:
+    """The file, and what was understood of it where it could be opened."""
+    if network is None:
+        return ModelInfo(path=path)
+    classifier = network.classifier
+    return ModelInfo(
+        path=path,
+        sha256=classifier.file.sha256,
+        opset=classifier.opset,
+        producer=classifier.producer,
+        input=classifier.input,
+        input_shape=[classifier.batch, *classifier.layout.input_shape],
+        layout=classifier.layout.name,
+        output=classifier.output,
+        logits=classifier.logits,
+    )
+
+
+def describe_samples(samples: Samples | None, accuracy: float | None) -> SampleInfo | None:
+    """The images that were used, where they could be read."""
+    if samples is None:
+        return None
+    return SampleInfo(
+        source=samples.source,
+        kind=samples.kind,
+        count=len(samples),
+        labelled=samples.labels is not None,
+        skipped=list(samples.skipped),
+        clean_accuracy=accuracy,
+    )
+
+
+def describe_preprocess(settings: Preprocess, source: str, network: Network | None) -> PreprocessInfo:
+    """The settings, with what they left open filled in from the model."""
+    values = settings.model_dump()
+    if network is not None:
+        layout = network.input_map.layout
+        height, width, channels = layout.image_shape
+        values["layout"], values["size"] = layout.name, (height, width)
+        values["color"] = values["color"] or ("gray" if channels == 1 else "rgb")
+    return PreprocessInfo(**values, source=source)
+
+
+def describe_truth_test(test: TruthTest) -> TruthInfo:
+    """One of the scan's tests of itself."""
+    return TruthInfo(name=test.name, error=_number(test.error), tolerance=test.tolerance, passed=test.passed)
+
+
+def describe_detection(detection: Detection, detector: Detector, alpha: float) -> DetectorInfo:
+    """A detector's findings, with the settings that they depend on."""
+    return DetectorInfo(
+        name=detection.name,
+        settings=detector.settings,
+        scores={name: _numbers(column) for name, column in detection.scores.items()},
+        index=_numbers(detection.index),
+        p_value=detection.p_value,
+        critical_index=None if detection.p_value is None else critical_index(alpha, detection.measured),
+        flagged=detection.flagged,
+        targets=detection.targets(alpha),
+        problem=detection.problem,
+        seconds=round(detection.seconds, 3),
+    )
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _numbers(values: NDArray[np.float64]) -> list[float | None]:
+    return [_number(value) for value in values]
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of everything that the numbers depend on."""
+    import onnxruntime
+
+    versions = {name: version(name) for name in _LIBRARIES}
+    return versions | {"onnxruntime": onnxruntime.__version__, "python": platform.python_version()}

@@ -1,0 +1,131 @@
+import json
+import os
+import stat
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ninspect.report import Result
+from tests.cli.conftest import CommandLine
+from tests.support import (
+    Array,
+    backdoored_weights,
+    even_weights,
+    linear_scan_files,
+    names_in,
+    ninspect,
+    onnx_model,
+    random_pixels,
+    save,
+    save_images,
+)
+
+
+@pytest.mark.parametrize(
+    ("weights", "verdict", "code"),
+    [
+        (even_weights(), "clean", 0),
+        (backdoored_weights(7), "suspected", 1),
+        (np.zeros((10, 1, 12, 12)), "inconclusive", 3),
+    ],
+    ids=["clean", "suspected", "inconclusive"],
+)
+def test_the_exit_code_is_the_verdict_and_stdout_is_the_result_alone(
+    tmp_path: Path, weights: Array, verdict: str, code: int
+) -> None:
+    model, images = linear_scan_files(tmp_path, weights)
+    run = ninspect("scan", model, "--samples", images, FORCE_COLOR="1")
+    assert (run.returncode, run.stderr) == (code, "")
+    assert run.stdout.startswith(f"{verdict.upper()}  {model}\n")
+    assert "\x1b" not in run.stdout
+
+
+def test_json_on_stdout_is_the_result(tmp_path: Path) -> None:
+    model, images = linear_scan_files(tmp_path, backdoored_weights(7))
+    run = ninspect("scan", model, "-s", images, "--format", "json")
+    assert (run.returncode, run.stderr) == (1, "")
+    result = Result.model_validate_json(run.stdout)
+    assert (result.verdict, result.targets) == ("suspected", [7])
+
+
+def test_the_result_can_be_written_to_a_file(tmp_path: Path, command_line: CommandLine) -> None:
+    model, images = linear_scan_files(tmp_path, backdoored_weights(7))
+    for format_, start in (("json", '{\n  "schema": "ninspect/result/1"'), ("text", "SUSPECTED  ")):
+        assert command_line("scan", model, "-s", images, "--format", format_, "-o", "result") == (1, "", "")
+        assert (tmp_path / "result").read_text(encoding="utf-8").startswith(start)
+    assert names_in(tmp_path) == ["images.npz", "model.onnx", "result"]
+
+
+def test_the_null_device_stays_a_device(tmp_path: Path) -> None:
+    model, images = linear_scan_files(tmp_path, even_weights())
+    run = ninspect("scan", model, "-s", images, "-o", os.devnull)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+    assert stat.S_ISCHR(Path(os.devnull).stat().st_mode)
+
+
+def test_every_option_reaches_the_result(tmp_path: Path, command_line: CommandLine) -> None:
+    model, images = linear_scan_files(tmp_path, backdoored_weights(7), count=60)
+    options = ["--classes", "0-7,9", "--weights", "1,0.5,2", "--threshold", "0.25", "--chained", "--images", "55"]
+    options += ["--alpha", "0.05", "--seed", "3", "--device", "cpu", "--output", "y", "--method", "neuroninspect"]
+    code, out, _ = command_line("scan", model, "-s", images, "--format", "json", *options)
+    assert code == 1
+    result = json.loads(out)
+    assert result["explained"] == [0, 1, 2, 3, 4, 5, 6, 7, 9]
+    assert result["detectors"][0]["settings"] == {"weights": [1, 0.5, 2], "threshold": 0.25, "chained": True}
+    assert result["samples"]["count"] == 55
+    assert (result["alpha"], result["seed"]) == (0.05, 3)
+
+
+# Preprocessing
+
+
+def standardised_scan_files(folder: Path) -> tuple[Path, Path]:
+    """A model that is right about (pixels − 0.5) / 0.25."""
+    weights, bias = even_weights(), np.arange(10) % 2
+    pixels = random_pixels(50, (12, 12, 1))
+    logits = np.einsum("kchw,nhwc->nk", weights, (pixels - 0.5) / 0.25) + bias
+    model = onnx_model(
+        "f = Flatten(x); y = Gemm(f, w, b)", x="float[N,1,12,12] x", w=weights.reshape(10, -1).T, b=bias.astype(float)
+    )
+    return save(model, folder / "model.onnx"), save_images(folder / "images.npz", pixels, logits.argmax(axis=1))
+
+
+def test_settings_come_from_the_file_beside_the_model_and_flags_win(tmp_path: Path, command_line: CommandLine) -> None:
+    model, images = standardised_scan_files(tmp_path)
+    beside = tmp_path / "preprocess.toml"
+    beside.write_text("mean = 0.5\nstd = 1.0\n", encoding="utf-8")
+    other = tmp_path / "other.toml"
+    other.write_text("mean = 0.25\n", encoding="utf-8")
+    runs = {
+        f"from {beside}": [],
+        f"from {beside} and from the command line (std)": ["--std", "0.25"],
+        f"from {other}": ["--preprocess", str(other)],
+    }
+    found = {}
+    for source, flags in runs.items():
+        _, out, _ = command_line("scan", model, "-s", images, "--format", "json", *flags)
+        settings = json.loads(out)["preprocess"]
+        assert settings["source"] == source
+        found[source] = (settings["mean"], settings["std"])
+    assert list(found.values()) == [(0.5, 1.0), (0.5, 0.25), (0.25, 1.0)]
+
+
+def test_the_right_settings_make_the_accuracy_right(tmp_path: Path, command_line: CommandLine) -> None:
+    model, images = standardised_scan_files(tmp_path)
+    flags = ["--scale", str(1 / 255), "--mean", "0.5", "--std", "0.25", "--layout", "NCHW", "--color", "gray"]
+    flags += ["--size", "12x12", "--resize", "none"]
+    _, out, _ = command_line("scan", model, "-s", images, "--format", "json", *flags)
+    result = json.loads(out)
+    assert result["samples"]["clean_accuracy"] == 1
+    assert result["preprocess"]["source"] == "from the command line (scale, mean, std, layout, color, size, resize)"
+    assert result["preprocess"] | {"source": ""} == {
+        "scale": 1 / 255,
+        "mean": 0.5,
+        "std": 0.25,
+        "layout": "NCHW",
+        "color": "gray",
+        "size": [12, 12],
+        "resize": "none",
+        "source": "",
+    }

@@ -1,0 +1,60 @@
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from inspect import signature
+from typing import Any, get_args, get_origin
+
+import pytest
+
+from ninspect.cli import app as commands
+from ninspect.cli import options
+from ninspect.detect import METHODS
+from ninspect.gradient import OBJECTIVES
+from ninspect.runtime import Device
+from ninspect.samples import preprocess
+
+HEAVY = {"numpy", "onnx", "onnx_ir", "onnxruntime", "scipy", "PIL", "pydantic", "torch"}
+
+LIST_MODULES = "import json; print(json.dumps(sorted(set(sys.modules))), file=sys.stderr)"
+HELP = f"""
+import sys
+from ninspect.cli import main
+sys.argv = ["ninspect", "--help"]
+try:
+    main()
+except SystemExit:
+    pass
+{LIST_MODULES}
+"""
+
+
+@pytest.mark.parametrize("program", [HELP, f"import sys, ninspect; {LIST_MODULES}"], ids=["--help", "import"])
+def test_nothing_heavy_is_imported_before_it_is_needed(program: str) -> None:
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8", timeout=60, check=True)
+    loaded = {name.partition(".")[0] for name in json.loads(run.stderr)}
+    assert "ninspect" in loaded
+    assert loaded & HEAVY == set()
+
+
+def choices(annotation: Any) -> tuple[str, ...]:
+    """The values of an option that is declared as `Annotated[Literal[...], ...]`, with or without None."""
+    values: list[str] = []
+    kind = get_args(annotation)[0]
+    for part in (kind, *get_args(kind)):
+        if not isinstance(part, str) and "Literal" in str(get_origin(part)):
+            values += get_args(part)
+    return tuple(values)
+
+
+def parameter(command: Callable[..., None], name: str) -> Any:
+    return signature(command, eval_str=True).parameters[name].annotation
+
+
+def test_the_choices_on_the_command_line_are_those_of_the_library() -> None:
+    assert choices(parameter(commands.scan, "method")) == METHODS
+    assert choices(options.ObjectiveOption) == OBJECTIVES
+    assert choices(options.DeviceOption) == get_args(Device)
+    assert choices(options.LayoutOption) == get_args(preprocess.Layout)
+    assert choices(options.Color) == get_args(preprocess.Color)
+    assert choices(options.ResizeOption) == get_args(preprocess.Resize)

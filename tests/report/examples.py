@@ -1,0 +1,90 @@
+"""A result to report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ninspect.report import Result
+from ninspect.report.result import DetectorInfo, ModelInfo, PreprocessInfo, SampleInfo, TruthInfo
+
+MODEL = ModelInfo(
+    path="models/signs.onnx",
+    sha256="ab" * 32,
+    opset=17,
+    producer="pytorch 2.13",
+    input="images",
+    input_shape=[None, 3, 32, 32],
+    layout="NCHW",
+    output="probabilities",
+    logits="logits",
+)
+SAMPLES = SampleInfo(source="images/", kind="imagefolder", count=50, labelled=True, skipped=[], clean_accuracy=0.973)
+PREPROCESS = PreprocessInfo(
+    scale=1 / 255,
+    mean=[0.4, 0.5, 0.6],
+    std=0.25,
+    layout="NCHW",
+    color="rgb",
+    size=(32, 32),
+    resize="bilinear",
+    source="from preprocess.toml",
+)
+TRUTH = [
+    TruthInfo(name="scores", error=1e-7, tolerance=1e-4, passed=True),
+    TruthInfo(name="gradient", error=0.012, tolerance=0.05, passed=True),
+]
+INDEX = [0.5, -1.2, 0.1, None, 2.4, 0.3, -0.2, 15.25, 0.7, 0.9]
+DETECTOR = DetectorInfo(
+    name="neuroninspect",
+    settings={"weights": [1, 1, 1], "threshold": 0.5, "chained": False},
+    scores={"sparse": [None if i is None else 100 - i for i in INDEX], "score": [10.04] * 10},
+    index=INDEX,
+    p_value=0.0003,
+    critical_index=5.86,
+    flagged=[7, 4],
+    targets=[7],
+    problem=None,
+    seconds=1.5,
+)
+
+
+def example(**changes: Any) -> Result:
+    """A suspected model of ten classes, with some fields changed."""
+    fields: dict[str, Any] = {
+        "schema": "ninspect/result/1",
+        "verdict": "suspected",
+        "reason": "class 7 looks like the target of a backdoor",
+        "targets": [7],
+        "p_value": 0.0003,
+        "alpha": 0.01,
+        "classes": 10,
+        "explained": list(range(10)),
+        "model": MODEL,
+        "samples": SAMPLES,
+        "preprocess": PREPROCESS,
+        "truth_tests": TRUTH,
+        "detectors": [DETECTOR],
+        "warnings": [],
+        "provider": "CPUExecutionProvider",
+        "versions": {"ninspect": "0.1.0"},
+        "seed": 0,
+        "seconds": 2.25,
+    }
+    return Result(**(fields | changes))
+
+
+def stopped(reason: str) -> Result:
+    """A scan that could not even open the model."""
+    return example(
+        verdict="inconclusive",
+        reason=reason,
+        targets=[],
+        p_value=None,
+        classes=None,
+        explained=[],
+        model=ModelInfo(path="models/signs.onnx"),
+        samples=None,
+        truth_tests=[],
+        detectors=[],
+        provider=None,
+    )

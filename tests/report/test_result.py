@@ -1,0 +1,34 @@
+import json
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from ninspect.report import SCHEMA, Result
+from ninspect.report.result import ModelInfo
+from tests.report.examples import example, stopped
+
+
+@pytest.mark.parametrize("result", [example(), stopped("the file is empty")], ids=["complete", "stopped"])
+def test_json_is_the_whole_result(result: Result) -> None:
+    assert Result.model_validate_json(result.to_json()) == result
+    assert json.loads(result.to_json())["schema"] == SCHEMA == "ninspect/result/1"
+
+
+@pytest.mark.parametrize(("verdict", "code"), [("clean", 0), ("suspected", 1), ("inconclusive", 3)])
+def test_every_verdict_has_its_exit_code(verdict: str, code: int) -> None:
+    assert example(verdict=verdict).exit_code == code
+
+
+@pytest.mark.parametrize("change", [{"verdict": "innocent"}, {"schema": "ninspect/result/0"}, {"extra": 1}])
+def test_what_the_schema_does_not_know_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        example(**change)
+
+
+def test_json_is_ascii_whatever_the_names_are() -> None:
+    hostile = "\x1b[31m 標識 \u202e \udcff.onnx"  # as Python reads a file name that is not UTF-8
+    text = example(model=ModelInfo(path=hostile)).to_json()
+    assert text.isascii()
+    assert "\x1b" not in text
+    assert json.loads(text)["model"]["path"] == hostile

@@ -1,0 +1,124 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from ninspect.report import Result, print_result, text_report
+from tests.report.examples import DETECTOR, INDEX, MODEL, SAMPLES, TRUTH, example, stopped
+
+
+def table_rows(report: str) -> list[list[str]]:
+    """The cells of the table of classes."""
+    lines = report.splitlines()
+    start = next(i for i, line in enumerate(lines) if line.split()[:1] == ["class"]) + 2
+    end = next(i for i, line in enumerate(lines) if i > start and not line.strip())
+    return [line.split() for line in lines[start:end]]
+
+
+def test_the_verdict_comes_first_and_the_reason_is_a_sentence() -> None:
+    lines = text_report(example()).splitlines()
+    assert lines[0] == "SUSPECTED  models/signs.onnx"
+    assert lines[1] == "  Class 7 looks like the target of a backdoor."
+
+
+def test_a_reason_that_starts_with_a_file_name_keeps_its_letters() -> None:
+    assert text_report(stopped("model.onnx is empty")).splitlines()[1] == "  model.onnx is empty."
+
+
+def test_classes_come_by_falling_index_with_what_is_known_of_them() -> None:
+    rows = table_rows(text_report(example()))
+    assert rows[0] == ["7", "84.8", "10.0", "15.25", "suspected"]
+    assert rows[1] == ["4", "97.6", "10.0", "2.40"]
+    assert rows[2] == ["9", "99.1", "10.0", "0.90"]
+    assert rows[-1] == ["3", "–", "10.0", "–"]
+    assert len(rows) == 10
+
+
+def test_a_chosen_subset_is_shown_by_class_and_not_by_position() -> None:
+    chosen = list(range(20, 30))
+    detector = DETECTOR.model_copy(update={"flagged": [27, 24], "targets": [27]})
+    rows = table_rows(text_report(example(explained=chosen, targets=[27], detectors=[detector])))
+    assert [row[0] for row in rows[:3]] == ["27", "24", "29"]
+    assert rows[0][-1] == "suspected"
+
+
+def test_of_many_classes_the_first_twelve_are_shown() -> None:
+    columns = {"score": [0.0] * 43}
+    detector = DETECTOR.model_copy(update={"index": [i / 100 for i in range(43)], "scores": columns, "targets": []})
+    report = text_report(example(classes=43, explained=list(range(43)), detectors=[detector]))
+    *rows, rest = table_rows(report)
+    assert [row[0] for row in rows] == [str(42 - i) for i in range(12)]
+    assert rest == ["…", "and", "31", "more"]
+
+
+def test_the_index_is_never_shown_without_its_scale() -> None:
+    report = " ".join(text_report(example()).split())
+    assert "A clean model with 10 classes exceeds 5.86 with probability 0.01." in report
+    without = DETECTOR.model_copy(update={"critical_index": None, "index": [None] * len(INDEX)})
+    assert "The index has no meaning here." in text_report(example(detectors=[without]))
+
+
+def test_the_conditions_of_the_scan_are_shown() -> None:
+    report = text_report(example(warnings=["3 unreadable images were skipped"]))
+    for fact in (
+        "pytorch 2.13, opset 17, 10 classes",
+        "input 'images' [N, 3, 32, 32] NCHW, logits 'logits'",
+        "sha256 " + "ab" * 32,
+        "50 from images/ (imagefolder), clean accuracy 97.3%",
+        "(pixel · 0.003922 − [0.4, 0.5, 0.6]) / 0.25, from preprocess.toml",
+        "relative errors: scores 1.0e-07, gradient 1.2e-02",
+        "CPU, seed 0, 2.2 s",
+        "Warning: 3 unreadable images were skipped.",
+    ):
+        assert fact in report
+
+
+def test_a_scan_that_stopped_early_shows_what_it_knows() -> None:
+    lines = text_report(stopped("the file is empty")).splitlines()
+    assert lines[:2] == ["INCONCLUSIVE  models/signs.onnx", "  The file is empty."]
+    assert not any("sha256" in line or "images" in line for line in lines)
+
+
+def test_a_truth_test_without_a_number_says_so() -> None:
+    failed = TRUTH[1].model_copy(update={"error": None, "passed": False})
+    assert "gradient not a number" in text_report(example(truth_tests=[failed]))
+
+
+HOSTILE = "\x1b[31m\u202e[/] [red]x[/red]\n"
+SHOWN = "\\u001b[31m\\u202e[/] [red]x[/red]\\u000a"
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        example(reason=HOSTILE),
+        example(model=MODEL.model_copy(update={"path": HOSTILE})),
+        example(model=MODEL.model_copy(update={"producer": HOSTILE})),
+        example(model=MODEL.model_copy(update={"input": HOSTILE})),
+        example(model=MODEL.model_copy(update={"logits": HOSTILE})),
+        example(samples=SAMPLES.model_copy(update={"source": HOSTILE})),
+        example(warnings=[HOSTILE]),
+    ],
+    ids=["reason", "path", "producer", "input", "logits", "samples", "warning"],
+)
+def test_text_from_files_is_shown_and_never_obeyed(result: Result) -> None:
+    report = text_report(result)
+    assert SHOWN in report
+    assert "\x1b" not in report
+    terminal = io.StringIO()
+    print_result(result, Console(file=terminal, force_terminal=True, width=200))
+    assert SHOWN in terminal.getvalue()
+
+
+def test_plain_text_is_plain_wherever_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = text_report(example())
+    assert "\x1b" not in expected
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as continuous integration sets it
+    monkeypatch.setenv("COLUMNS", "40")
+    assert text_report(example()) == expected
+
+
+def test_a_terminal_gets_colour() -> None:
+    terminal = io.StringIO()
+    print_result(example(), Console(file=terminal, force_terminal=True, color_system="standard", width=110))
+    assert "\x1b[1;31mSUSPECTED" in terminal.getvalue()

@@ -1,0 +1,46 @@
+import pytest
+
+import ninspect
+from ninspect.errors import (
+    ExitCode,
+    InconclusiveError,
+    ModelError,
+    NinspectError,
+    UnsupportedOperatorError,
+    UsageError,
+)
+
+
+def test_every_public_name_can_be_imported() -> None:
+    for name in ninspect.__all__:
+        assert getattr(ninspect, name).__name__ == name
+
+
+def test_other_names_are_attribute_errors() -> None:
+    with pytest.raises(AttributeError, match="module 'ninspect' has no attribute 'scna'"):
+        _ = ninspect.scna
+
+
+def test_exit_codes_are_stable() -> None:
+    assert dict(ExitCode.__members__) == {
+        "CLEAN": 0,
+        "SUSPECTED": 1,
+        "USAGE": 2,
+        "INCONCLUSIVE": 3,
+        "INTERNAL": 4,
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(NinspectError, 4), (UsageError, 2), (InconclusiveError, 3), (ModelError, 3), (UnsupportedOperatorError, 3)],
+)
+def test_errors_stand_for_exit_codes(error: type[NinspectError], code: int) -> None:
+    assert error.exit_code == code
+
+
+def test_unsupported_operators_are_all_named() -> None:
+    error = UnsupportedOperatorError([("LRN", "norm 1"), ("com.evil::Op", ""), ("LRN", "norm 2")])
+    assert error.operators == ["LRN", "com.evil::Op"]
+    assert error.nodes == ["LRN (node 'norm 1')", "com.evil::Op (node '')", "LRN (node 'norm 2')"]
+    assert "LRN (node 'norm 1') has no gradient rule; without a rule in this model: LRN, com.evil::Op;" in str(error)
