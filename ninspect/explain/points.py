@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ninspect.runtime import Network, Pixels
 
-_POINTS_IN_MEMORY = 512
+_MEMORY = 64 * 1024**2  # for the points of the classes that are moved together
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def ascend(
         progress: called with the number of gradients computed since the last call.
     """
     epsilon = np.float32(length * np.sqrt(starts[0].size / 784))
-    together = max(1, _POINTS_IN_MEMORY // len(starts))
+    together = max(1, _MEMORY // starts.nbytes)
     for first in range(0, len(classes), together):
         some = slice(first, min(first + together, len(classes)))
         asked = np.repeat(classes[some], len(starts))

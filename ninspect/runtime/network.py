@@ -160,13 +160,17 @@ class Network:
 
     def _parts(self, count: int, per_image: int) -> Iterator[slice]:
         """Slices of the images: as many as fit when each is explained for `per_image` classes."""
-        return _slices(count, self.batch or max(1, self._rows // per_image))
+        return _slices(count, self.batch or max(1, min(self._rows // per_image, _MEMORY // sum(self._activations))))
 
     @cached_property
     def _rows(self) -> int:
-        """How many (class, image) pairs one run may hold."""
-        largest = max((_bytes_per_image(v) for node in self.classifier.model.graph for v in node.outputs), default=1)
-        return max(1, min(_MOST_ROWS, _MEMORY // (_LIVE_COTANGENTS * largest)))
+        """How many (class, image) pairs one run may hold: a few of the largest cotangents are alive at a time."""
+        return max(1, min(_MOST_ROWS, _MEMORY // (_LIVE_COTANGENTS * max(self._activations))))
+
+    @cached_property
+    def _activations(self) -> list[int]:
+        """Bytes of each forward value for one image; the backward pass needs most of them until its end."""
+        return [_bytes_per_image(value) for node in self.classifier.model.graph for value in node.outputs] or [1]
 
     def _input(self, pixels: Pixels) -> NDArray[Any]:
         """The model's input for a part of the images, filled up where the model wants a fixed number."""
