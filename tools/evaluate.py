@@ -28,6 +28,7 @@ from scipy.stats import mannwhitneyu
 from ninspect import Preprocess, Result, ScanOptions, scan
 from ninspect.detect import METHODS, Activated, Detector, NeuronInspect
 from ninspect.model import load_classifier
+from ninspect.report.describe import library_versions
 
 WORKING_ATTACK = 0.8  # a backdoor that works less often is neither a positive nor a negative
 NOISE_IMAGES = 10
@@ -197,6 +198,34 @@ def verdict_table(rows: list[Row]) -> list[dict[str, str]]:
     ]
 
 
+def report(rows: list[Row], command: str) -> str:
+    """The tables and the words that are needed to read them, as Markdown."""
+    versions = ", ".join(f"{name} {number}" for name, number in library_versions().items())
+    return f"""# Results
+
+How well models with a trained-in backdoor are told from clean ones. Made by
+
+    {command}
+
+with {versions}, on a CPU. The models were trained and published by other people; each comes with a card that says what
+was measured on it. They are not part of this repository. One setting served for all models, and none was tuned on them.
+GPU: not measured.
+
+{markdown(summary(rows, ScanOptions().alpha))}
+- *One target*: the trigger sends every image to one class, with a measured success of at least {WORKING_ATTACK:.0%}.
+  *All to all*: class k is sent to class k + 1. *None*: clean, repaired, or the attack failed; here the rates are false
+  alarms. Clean models of unknown origin are presumed clean, not proven.
+- *AUC*: probability that a backdoored model has a larger index than a clean one.
+- *TPR at 0.01*: share of `suspected`, the default decision. *At 0.05*: the same with `--alpha 0.05`. *Index > 2*: the
+  published rule, which knows nothing of the number of classes.
+- *Top-1 target*: share in which the class that stands out most is the true target.
+- *s / model*: median time of a whole scan, on a machine that had other work to do.
+
+{markdown(verdict_table(rows))}
+*Left out* of the rates: models with a weaker attack, a constant output, or no images to scan them with.
+"""
+
+
 def main(
     zoo: Annotated[Path, typer.Argument(help="Folder of *.onnx with a *.json card each.")],
     method: Annotated[list[str], typer.Option(help="Methods to compare; may be repeated.")] = list(METHODS),  # noqa: B006
@@ -215,8 +244,7 @@ def main(
     with ProcessPoolExecutor(jobs) as pool:
         futures = [pool.submit(evaluate, *task) for task in tasks]
         rows = [future.result() for future in track(futures, "scanning", disable=not sys.stderr.isatty())]
-    alpha = ScanOptions().alpha
-    text = f"{markdown(summary(rows, alpha))}\n{markdown(verdict_table(rows))}"
+    text = report(rows, shlex.join(["python", *sys.argv]))
     print(text)
     if csv_file:
         with csv_file.open("w", newline="") as stream:
@@ -224,8 +252,7 @@ def main(
             writer.writeheader()
             writer.writerows(map(asdict, rows))
     if markdown_file:
-        command = shlex.join(["python", *sys.argv])
-        markdown_file.write_text(f"Made by `{command}`.\n\n{text}")
+        markdown_file.write_text(text)
 
 
 if __name__ == "__main__":
