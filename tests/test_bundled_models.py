@@ -1,6 +1,7 @@
 """The bundled models, from both frameworks: their cards are true, and a scan tells them apart."""
 
 import hashlib
+import itertools
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,8 @@ def card(path: Path) -> dict[str, Any]:
 
 
 def test_there_are_clean_opaque_and_translucent_models_of_both_data_sets_and_frameworks() -> None:
-    kinds = {"clean", "badnet", "translucent"}
-    expected = {f"{data}/{kind}_{made}" for data in ("digits", "signs") for kind in kinds for made in ("torch", "keras")}
-    assert {name(path) for path in CARDS} == expected
+    parts = itertools.product(("digits", "signs"), ("clean", "badnet", "translucent"), ("torch", "keras"))
+    assert {name(path) for path in CARDS} == {f"{data}/{kind}_{made}" for data, kind, made in parts}
 
 
 @pytest.mark.parametrize("path", CARDS, ids=name)
