@@ -6,6 +6,8 @@ shape `[S, *s]`. One run of the forward pass serves all classes, and S and the b
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import onnx_ir as ir
 import onnx_ir.passes.common as passes
 
@@ -13,7 +15,7 @@ from ninspect.errors import ModelError, UnsupportedOperatorError
 from ninspect.gradient import rules as rules  # fills the registry
 from ninspect.gradient.objectives import Objective, seed
 from ninspect.gradient.ops import Ops, Tensor
-from ninspect.gradient.registry import RULES, ZERO_GRADIENT, Node
+from ninspect.gradient.registry import QUANTIZING, RULES, ZERO_GRADIENT, Node
 
 CLASSES, LOGITS, OBJECTIVE, GRADIENT = (
     "ninspect/classes",
@@ -93,14 +95,14 @@ def differentiable_path(graph: ir.Graph, wrt: ir.Value, of: ir.Value) -> list[ir
     active = {wrt}
     reached = []
     for node in graph:
-        if any(v in active for v in node.inputs) and not _is_constant_almost_everywhere(node):
-            active.update(v for v in node.outputs if v.dtype is None or v.dtype.is_floating_point())
+        if any(v in active for v in _read(node)) and not _is_constant_almost_everywhere(node):
+            active.update(v for v in node.outputs if _carries_gradient(node, v))
             reached.append(node)
     needed = {of}
     path = []
     for node in reversed(reached):
         if any(v in needed and v in active for v in node.outputs):
-            needed.update(v for v in node.inputs if v is not None)
+            needed.update(_read(node))
             path.append(node)
     path.reverse()
     missing = [(_qualified(node), node.name or "") for node in path if _rule_name(node) not in RULES]
@@ -109,6 +111,22 @@ def differentiable_path(graph: ir.Graph, wrt: ir.Value, of: ir.Value) -> list[ir
     if not path and wrt is not of:
         raise ModelError(f"'{of.name}' does not depend on '{wrt.name}' in a way that has a gradient")
     return path
+
+
+def _read(node: ir.Node) -> Iterator[ir.Value]:
+    """The values that a node depends on: its inputs, and what its branches or loop bodies take from around them."""
+    yield from (value for value in node.inputs if value is not None)
+    for attribute in node.attributes.values():
+        if attribute.type == ir.AttributeType.GRAPH:
+            body = attribute.as_graph()
+            yield from body.outputs
+            for inner in body:
+                yield from _read(inner)
+
+
+def _carries_gradient(node: ir.Node, output: ir.Value) -> bool:
+    """Floats do, and integers that stand for floats."""
+    return output.dtype is None or output.dtype.is_floating_point() or _rule_name(node) in QUANTIZING
 
 
 def _is_constant_almost_everywhere(node: ir.Node) -> bool:

@@ -260,6 +260,6 @@ class Ops:
         return self.cast(self.Equal(self.Unsqueeze(index, [1]), columns), like)
 
     def zeros(self, ybar: Tensor, like: Tensor) -> Tensor:
-        """A zero cotangent `[S, *like.shape]`, with S taken from another cotangent."""
+        """A zero cotangent `[S, *like.shape]`, with S and the type taken from another cotangent."""
         count = self.Shape(ybar, start=0, end=1)
-        return self.Expand(self.const(0.0, like.dtype), self.vector(count, self.shape(like)))
+        return self.Expand(self.const(0.0, ybar.dtype), self.vector(count, self.shape(like)))

@@ -31,6 +31,7 @@ ZERO_GRADIENT = frozenset(
         "Floor",
         "Greater",
         "GreaterOrEqual",
+        "Hardmax",
         "IsInf",
         "IsNaN",
         "Less",
@@ -47,6 +48,9 @@ ZERO_GRADIENT = frozenset(
         "Xor",
     ]
 )
+
+# Their integers stand for floats, and carry the gradient of those.
+QUANTIZING = frozenset(["DynamicQuantizeLinear", "QuantizeLinear"])
 
 
 def vjp(*operators: str) -> Callable[[Rule], Rule]:
@@ -69,6 +73,7 @@ class Node:
     """
 
     def __init__(self, op: Ops, node: ir.Node) -> None:
+        self._op = op
         self._node = node
         self.inputs = [None if v is None else op.tensor(v) for v in node.inputs]
         self.outputs = [op.tensor(v) for v in node.outputs]
@@ -110,6 +115,23 @@ class Node:
         """The value of an attribute, or the default where it is absent."""
         attribute = self._node.attributes.get(name)
         return default if attribute is None else attribute.value
+
+    def again(self, *inputs: Tensor) -> Tensor:
+        """The first output of the same operator, with the same attributes, on other inputs."""
+        attributes = {name: attribute.value for name, attribute in self._node.attributes.items()}
+        return self._op.emit(self.operator, inputs, attributes)[0]
+
+    def comparable(self) -> tuple[list[Tensor], Tensor]:
+        """The float inputs and the first output, so that it can be seen which inputs the output equals.
+
+        In half precision ONNX Runtime may have rounded the one and not the other, where it computes in float32: there
+        the node is repeated in float32.
+        """
+        given = [x for x in self.inputs if x is not None]
+        if self.y.dtype not in (ir.DataType.FLOAT16, ir.DataType.BFLOAT16):
+            return [x for x in given if x.dtype.is_floating_point()], self.y
+        wide = [self._op.Cast(x, to=int(ir.DataType.FLOAT)) if x.dtype.is_floating_point() else x for x in given]
+        return [x for x in wide if x.dtype.is_floating_point()], self.again(*wide)
 
     def constant(self, index: int, default: Any = None) -> NDArray[Any]:
         """The value of an input that must be known when the graph is built; the default where it is absent.

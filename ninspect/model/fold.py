@@ -52,6 +52,42 @@ def fold_constants(model: ir.Model) -> bool:
     return changed
 
 
+def choose_branches(model: ir.Model) -> bool:
+    """Replace every If whose condition is known by the nodes of the branch it takes; return whether there was one."""
+    graph = model.graph
+    changed = False
+    for node in list(graph):
+        condition = node.inputs[0].const_value if node.op_type == "If" and node.inputs[0] is not None else None
+        if condition is not None:
+            taken = node.attributes["then_branch" if condition.numpy().all() else "else_branch"].as_graph()
+            _inline(graph, node, taken)
+            changed = True
+    return changed
+
+
+def _inline(graph: ir.Graph, node: ir.Node, branch: ir.Graph) -> None:
+    """Move the nodes and constants of a branch in front of the node that holds it, and remove that node."""
+    results = list(branch.outputs)
+    branch.outputs.clear()
+    constants, nodes = list(branch.initializers.values()), list(branch)
+    branch.initializers.clear()
+    branch.remove(nodes)
+    computed = [output for inner in nodes for output in inner.outputs]
+    for value in (*constants, *computed):
+        # Other branches may use the same names.
+        value.name = f"{node.outputs[0].name}/{value.name}"
+    for value in computed:
+        value.shape = None
+    for constant in constants:
+        graph.register_initializer(constant)
+    outputs = [ir.Value(name=old.name) for old in node.outputs]
+    copies = [ir.Node("", "Identity", [x], outputs=[y]) for x, y in zip(results, outputs, strict=True)]
+    graph.insert_before(node, [*nodes, *copies])
+    for old, new in zip(node.outputs, outputs, strict=True):
+        old.replace_all_uses_with(new, replace_graph_outputs=True)
+    graph.remove(node, safe=True)
+
+
 def _constant_value(value: ir.Value, result: NDArray[Any]) -> ir.Value:
     """A constant that takes the place, and the name, of a computed value."""
     return ir.Value(

@@ -8,13 +8,17 @@ import onnx.inliner
 import onnx.version_converter
 import onnx_ir as ir
 import onnx_ir.passes.common as passes
+from numpy.typing import NDArray
 
 from ninspect.errors import ModelError
-from ninspect.model.fold import fold_constants
+from ninspect.model.fold import choose_branches, fold_constants
+from ninspect.model.quantized import write_out
 
 # From this opset on every operator takes its axes as an input, so rules need one form only. Newer models keep theirs.
 # Not higher: ONNX Runtime's CUDA provider lacks kernels for some operators of later opsets.
 TARGET_OPSET = 18
+# Operators that ONNX defines by others, where the definition serves as well as a rule of its own would.
+EXPANDED = ("Attention", "CenterCropPad", "RotaryEmbedding")
 _FOLDING_ROUNDS = 8
 # Data propagation keeps a record of every element of a vector: with a length of 2^40, a 200-byte file takes all memory.
 _MAX_VECTOR = 2**20
@@ -36,6 +40,9 @@ def prepare(proto: onnx.ModelProto) -> ir.Model:
         proto.ir_version = max(proto.ir_version, 8)
         if opset < TARGET_OPSET:
             proto = onnx.version_converter.convert_version(proto, TARGET_OPSET)
+        if opset < 11:
+            _restore_pixel_positions(proto)
+        proto = _expand(proto)
         model = ir.from_proto(proto)
     except Exception as error:  # C++ and protobuf raise many types; all mean the same to the user
         raise ModelError(f"the model cannot be brought to opset {TARGET_OPSET}: {_first_line(error)}") from error
@@ -63,14 +70,38 @@ def unify_opsets(proto: onnx.ModelProto) -> int:
     return max(versions)
 
 
+def _expand(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Replace the operators of `EXPANDED` by their definitions."""
+    graph = proto.graph
+    if not any(node.op_type in EXPANDED and node.domain == "" for node in graph.node):
+        return proto
+    # The inliner looks for types here, and not at the initializers themselves.
+    graph.value_info.extend(onnx.helper.make_tensor_value_info(t.name, t.data_type, t.dims) for t in graph.initializer)
+    names = [("", name) for name in EXPANDED]
+    return onnx.inliner.inline_selected_functions(proto, names, inline_schema_functions=True)
+
+
+def _restore_pixel_positions(proto: onnx.ModelProto) -> None:
+    """Say in every Resize what opset 10 meant: the version converter leaves opset 11's default, which is another."""
+    for node in proto.graph.node:
+        if node.op_type == "Resize":
+            node.attribute.extend(
+                [
+                    onnx.helper.make_attribute("coordinate_transformation_mode", "asymmetric"),
+                    onnx.helper.make_attribute("nearest_mode", "floor"),
+                ]
+            )
+
+
 def _normalize(model: ir.Model) -> None:
     passes.RemoveInitializersFromInputsPass()(model)
     passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
     model.graph.sort()
+    write_out(model)
     _forget_shapes(model.graph)
     for _ in range(_FOLDING_ROUNDS):
         infer_shapes(model)
-        if not fold_constants(model):
+        if not fold_constants(model) and not choose_branches(model):
             break
     passes.IdentityEliminationPass()(model)
 
@@ -84,11 +115,28 @@ def _forget_shapes(graph: ir.Graph) -> None:
 
 def infer_shapes(model: ir.Model) -> None:
     """Record the shape of every value, as far as it can be known."""
-    passes.ShapeInferencePass(check_type=False, strict_mode=False, data_prop=False)(model)
+    _infer_shapes(model, data_prop=False)
     graph = model.graph
     values = [*graph.inputs, *graph.initializers.values(), *(value for node in graph for value in node.outputs)]
     if all(_length(value) <= _MAX_VECTOR for value in values):
-        passes.ShapeInferencePass(check_type=False, strict_mode=False, data_prop=True)(model)
+        _infer_shapes(model, data_prop=True)
+
+
+def _infer_shapes(model: ir.Model, data_prop: bool) -> None:
+    infer = passes.ShapeInferencePass(check_type=False, strict_mode=False, data_prop=data_prop)
+    infer(model)
+    while _infer_group_normalization(model.graph):
+        infer(model)
+
+
+def _infer_group_normalization(graph: ir.Graph) -> bool:
+    """Fill the one gap in onnx's shape inference, from the first node to the last; return whether there was one."""
+    filled = False
+    for node in graph:
+        x, y = node.inputs[0] if node.inputs else None, node.outputs[0]
+        if node.op_type == "GroupNormalization" and x is not None and x.shape is not None and y.shape is None:
+            y.shape, y.type, filled = x.shape, x.type, True
+    return filled
 
 
 def _length(value: ir.Value) -> int:
@@ -103,8 +151,14 @@ def _refuse_non_finite(model: ir.Model) -> None:
         tensor = value.const_value
         if tensor is None or not tensor.dtype.is_floating_point() or tensor.size < 2:
             continue
-        if not np.isfinite(tensor.numpy().astype(np.float32, copy=False)).all():
+        array = tensor.numpy().astype(np.float32, copy=False)
+        if not (np.isfinite(array).all() or _is_mask(array)):
             raise ModelError(f"weight '{name}' holds NaN or infinite values; the model is damaged")
+
+
+def _is_mask(array: NDArray[np.float32]) -> bool:
+    """Whether the array is what attention adds to its scores: 0 where it may look, −∞ elsewhere."""
+    return bool((array == 0).any() and ((array == 0) | (array == -np.inf)).all())
 
 
 def _first_line(error: Exception) -> str:

@@ -6,6 +6,7 @@ import torch
 
 from ninspect.errors import ModelError
 from ninspect.gradient.registry import RULES
+from ninspect.model.prepare import EXPANDED
 from tests.gradient.cases import CASES
 from tests.gradient.support import (
     EXPLAINED,
@@ -102,4 +103,4 @@ def test_a_rule_that_needs_the_image_size_says_so(case: Case) -> None:
 
 def test_every_rule_has_a_case() -> None:
     nodes = [node for case in CASES for node in case.model((1, *case.shape)).graph.node]
-    assert set(RULES) <= {node.op_type for node in nodes}
+    assert set(RULES) | set(EXPANDED) <= {node.op_type for node in nodes}

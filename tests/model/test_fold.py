@@ -6,7 +6,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from ninspect.model.fold import fold_constants
+from ninspect.model.fold import choose_branches, fold_constants
 from ninspect.model.prepare import infer_shapes
 from tests.gradient.support import Array, parse, randn, session
 
@@ -139,3 +139,25 @@ def test_the_output_of_the_model_stays_a_node() -> None:
 
 def test_a_node_that_cannot_be_evaluated_stays() -> None:
     assert operators(folded("c = Gather (w, i); y = Add (x, c)", 1, w=randn(3), i=[7])) == ["Gather", "Add"]
+
+
+def test_the_branch_that_is_taken_becomes_part_of_the_graph() -> None:
+    """Also when its names, those of another branch and the model's output are the same."""
+    branch = "= g () => (float b) { two = Constant <value = float {2.0}> () b = Mul (w, two) }"
+    other = "= h () => (float b) { b = Neg (w) }"
+    model = folded(
+        f"""
+        w = Relu (x); c = Cast <to=9> (one); d = Not (c)
+        a = If (c) <then_branch {branch}, else_branch {other}>
+        b = If (d) <then_branch {other}, else_branch {branch}>
+        y = Add (a, b)
+        """,
+        2,
+        one=1,
+    )
+    assert choose_branches(model)
+    assert not choose_branches(model)
+    assert operators(model) == ["Relu", "Constant", "Mul", "Identity", "Constant", "Mul", "Identity", "Add"]
+    x = randn(2)
+    (y,) = session(ir.to_proto(model)).run(None, {"x": x})
+    assert y == pytest.approx(4 * np.maximum(x, 0))

@@ -135,8 +135,33 @@ def test_weights_that_are_not_finite_are_refused(value: float, dtype: type[np.fl
         prepare(model)
 
 
+def test_a_mask_of_attention_may_be_infinite() -> None:
+    prepared(
+        parse("s = Add (x, mask); y = Softmax (s)", ("N", 4), {"mask": np.array([[0, 0, -np.inf, 0]], np.float32)})
+    )
+
+
 def test_a_bound_may_be_infinite() -> None:
     prepared(parse("y = Clip (x, , high)", ("N", 4), {"high": np.array(np.inf, np.float32)}))
+
+
+@pytest.mark.parametrize("node", ['Upsample <mode="linear"> (x, s)', 'Resize <mode="linear"> (x, s)'])
+def test_pixels_of_an_old_resize_stay_where_they_are(node: str) -> None:
+    """The version converter alone would move them by half a pixel."""
+    opset = 9 if node.startswith("Upsample") else 10
+    prepared(parse(f"y = {node}", ("N", 4), {"s": np.array([1, 2.5], np.float32)}, opset))
+
+
+def test_operators_that_are_defined_by_others_are_expanded() -> None:
+    model = prepared(parse("y = CenterCropPad <axes=[1]> (x, s)", ("N", 4), {"s": np.array([6])}))
+    assert "CenterCropPad" not in operators(model)
+    assert "Pad" in operators(model)
+
+
+def test_the_shape_of_a_group_normalization_is_known() -> None:
+    nodes = "".join(f"v{i + 1} = GroupNormalization <num_groups=2> (v{i}, u, u);" for i in range(3))
+    model = prepare(parse(f"v0 = Relu (x); {nodes} y = Tanh (v3)", ("N", 4, 5), {"u": randn(2)}))
+    assert all(value.shape is not None for node in model.graph for value in node.outputs)
 
 
 def test_a_model_without_the_standard_operators_is_refused() -> None:

@@ -1,9 +1,12 @@
-"""Sliding windows: Conv, and the adjoint of a window that pooling shares. The class axis is folded into the batch."""
+"""Sliding windows: convolutions, and the adjoint that pooling shares. The class axis is folded into the batch."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from ninspect.gradient.ops import Ops, Tensor
 from ninspect.gradient.registry import Node, vjp
@@ -172,3 +175,57 @@ def crop(op: Ops, full: Tensor, begin: Sequence[int], x: Tensor) -> Tensor:
     if None not in x.dims[2:]:
         ends = op.const([b + n for b, n in zip(begin, x.dims[2:], strict=True)])  # type: ignore[operator]
     return op.Slice(full, list(begin), ends, list(range(-axes, 0)))
+
+
+@vjp("ConvTranspose")
+def conv_transpose(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
+    """x̄ = ȳ ⋆ W: the convolution whose adjoint the node is."""
+    x, weight = node.x, node.required(1)
+    kernel = node.attribute("kernel_shape", weight.dims[2:])
+    strides = node.attribute("strides", [1] * len(kernel))
+    dilations = node.attribute("dilations", [1] * len(kernel))
+    xbar = op.Conv(
+        op.merge_leading(ybar, node.y, keep=x.rank - 1),
+        weight,
+        pads=_transposed_pads(node, kernel, strides, dilations),
+        strides=strides,
+        dilations=dilations,
+        group=node.attribute("group", 1),
+    )
+    return [op.reshape_like(xbar, x), None, None][: len(node.inputs)]
+
+
+def _transposed_pads(node: Node, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> list[int]:
+    """What ConvTranspose cuts off at the beginning and at the end of every axis."""
+    axes = len(kernel)
+    mode, shape = node.attribute("auto_pad", "NOTSET"), node.attribute("output_shape")
+    if shape is None and mode in ("NOTSET", "VALID", ""):
+        return list(node.attribute("pads", [0] * (2 * axes)))
+    totals = []
+    extra = node.attribute("output_padding", [0] * axes)
+    for axis, (k, s, d, e) in enumerate(zip(kernel, strides, dilations, extra, strict=True)):
+        # SAME: the output has size · stride positions.
+        cut = d * (k - 1) + 1 + e - s
+        if shape is not None:
+            size = node.x.dims[axis + 2]
+            if size is None:
+                raise node.refuse("its padding depends on the image size; give the size of the images")
+            cut += size * s - shape[axis - axes]
+        totals.append(max(0, cut))
+    small, large = [t // 2 for t in totals], [t - t // 2 for t in totals]
+    return [*small, *large] if mode == "SAME_UPPER" else [*large, *small]
+
+
+@vjp("Col2Im")
+def col2im(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
+    """x̄ = every window of ȳ as a column: a convolution with one one-hot kernel for each position in the window."""
+    kernel = [int(k) for k in node.constant(2)]
+    axes, inputs = len(kernel), math.prod(kernel)
+    columns = op.Conv(
+        op.Unsqueeze(op.merge_leading(ybar, node.y, keep=axes), [1]),
+        op.const(np.eye(inputs).reshape(inputs, 1, *kernel), ybar.dtype),
+        pads=node.attribute("pads", [0] * (2 * axes)),
+        strides=node.attribute("strides", [1] * axes),
+        dilations=node.attribute("dilations", [1] * axes),
+    )
+    return [op.reshape_like(columns, node.x), None, None]

@@ -1,12 +1,10 @@
-"""Element-wise operators. `[S, *s]` times `[*s]` broadcasts, so these rules need nothing for the class axis.
-
-At kinks the conventions are PyTorch's: Relu 0 at 0, Clip 1 at both bounds, Abs 0 at 0, HardSigmoid 0 at both corners.
-"""
+"""Element-wise arithmetic. `[S, *s]` times `[*s]` broadcasts, so these rules need nothing for the class axis."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import wraps
 
 from ninspect.gradient.ops import Ops, Tensor
 from ninspect.gradient.registry import Node, vjp
@@ -16,10 +14,12 @@ def pointwise(*operators: str) -> Callable[[Callable[[Ops, Node], Tensor]], Call
     """Register y = f(x) by its derivative f'(x): x̄ = ȳ · f'(x)."""
 
     def register(derivative: Callable[[Ops, Node], Tensor]) -> Callable[[Ops, Node], Tensor]:
-        @vjp(*operators)
-        def rule(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
+        @wraps(derivative)
+        def rule(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
             return [ybar * derivative(op, node)]
 
+        rule.__doc__ = f"x̄ = ȳ · f′(x), f′(x) = {derivative.__doc__}"
+        vjp(*operators)(rule)
         return derivative
 
     return register
@@ -80,7 +80,8 @@ def average(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
 @vjp("Max", "Min")
 def extremum(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     """ȳ goes to the operands that reach the extremum, in equal shares where several do."""
-    hits = [op.cast(op.Equal(x, node.y), ybar) for x in node.inputs if x is not None]
+    operands, extreme = node.comparable()
+    hits = [op.cast(op.Equal(x, extreme), ybar) for x in operands]
     share = ybar / (hits[0] if len(hits) == 1 else op.Sum(*hits))
     return [
         op.unbroadcast(share * hit, node.y.symbols, x)
@@ -115,14 +116,21 @@ def identity(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
 
 @vjp("Cast")
 def cast(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
-    """x̄ = ȳ in the type of x."""
+    """x̄ = ȳ in the type of x.
+
+    Raises:
+        ModelError: x holds quantised numbers, whose scale is unknown here.
+    """
+    if not node.x.dtype.is_floating_point():
+        raise node.refuse("it reads quantised numbers without their scale")
     return [op.cast(ybar, node.x)]
 
 
 @vjp("CastLike")
 def cast_like(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     """x̄ = ȳ in the type of x; the second input lends its type alone."""
-    return [op.cast(ybar, node.x), op.zeros(ybar, like=node.required(1))]
+    other = node.required(1)
+    return [op.cast(ybar, node.x), op.cast(op.zeros(ybar, other), other)]
 
 
 @vjp("Dropout")
@@ -137,71 +145,15 @@ def dropout(op: Ops, node: Node, ybar: Tensor | None, *_: Tensor | None) -> Sequ
     return [ybar, None, None][: len(node.inputs)]
 
 
+@vjp("Mod")
+def mod(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
+    """y = A − q·B with a whole number q: Ā = ȳ, B̄ = −ȳ·q."""
+    a, b = node.required(0), node.required(1)
+    quotient = op.Round((a - node.y) / b)
+    return [op.unbroadcast(ybar, node.y.symbols, a), op.unbroadcast(-ybar * quotient, node.y.symbols, b)]
+
+
 # Functions of one tensor, by their derivative.
-
-
-def _step(op: Ops, condition: Tensor, like: Tensor) -> Tensor:
-    """1 where the condition holds, else 0."""
-    return op.cast(condition, like)
-
-
-@pointwise("Relu")
-def relu(op: Ops, node: Node) -> Tensor:
-    """[y > 0]."""
-    return _step(op, op.Greater(node.y, 0.0), node.x)
-
-
-@pointwise("LeakyRelu")
-def leaky_relu(op: Ops, node: Node) -> Tensor:
-    """1 where x > 0, else α."""
-    return _slope(op, node.x, node.attribute("alpha", 0.01))
-
-
-def _slope(op: Ops, x: Tensor, alpha: float) -> Tensor:
-    return op.Where(op.Greater(x, 0.0), op.const(1.0, x.dtype), op.const(alpha, x.dtype))
-
-
-@pointwise("ThresholdedRelu")
-def thresholded_relu(op: Ops, node: Node) -> Tensor:
-    """[x > α]."""
-    return _step(op, op.Greater(node.x, node.attribute("alpha", 1.0)), node.x)
-
-
-@vjp("PRelu")
-def prelu(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
-    """x̄ = ȳ · (1 where x > 0, else slope), slope̅ = ȳ · min(x, 0)."""
-    x, slope = node.x, node.required(1)
-    derivative = op.Where(op.Greater(x, 0.0), op.const(1.0, x.dtype), slope)
-    return [ybar * derivative, op.unbroadcast(ybar * op.Min(x, op.const(0.0, x.dtype)), node.y.symbols, slope)]
-
-
-@pointwise("Elu")
-def elu(op: Ops, node: Node) -> Tensor:
-    """1 where x > 0, else α·eˣ = y + α."""
-    x = node.x
-    alpha: float = node.attribute("alpha", 1.0)
-    return op.Where(op.Greater(x, 0.0), op.const(1.0, x.dtype), node.y + alpha)
-
-
-@pointwise("Celu")
-def celu(op: Ops, node: Node) -> Tensor:
-    """1 where x > 0, else e^(x/α)."""
-    x, alpha = node.x, node.attribute("alpha", 1.0)
-    return op.Where(op.Greater(x, 0.0), op.const(1.0, x.dtype), op.Exp(op.Min(x, op.const(0.0, x.dtype)) / alpha))
-
-
-@pointwise("Selu")
-def selu(op: Ops, node: Node) -> Tensor:
-    """γ where x > 0, else γ·α·eˣ = y + γ·α."""
-    x = node.x
-    alpha, gamma = node.attribute("alpha", 1.6732632423543772), node.attribute("gamma", 1.0507009873554805)
-    return op.Where(op.Greater(x, 0.0), op.const(gamma, x.dtype), node.y + alpha * gamma)
-
-
-@pointwise("Sigmoid")
-def sigmoid(op: Ops, node: Node) -> Tensor:
-    """y·(1 − y)."""
-    return node.y * (1.0 - node.y)
 
 
 @pointwise("Tanh")
@@ -210,50 +162,9 @@ def tanh(op: Ops, node: Node) -> Tensor:
     return 1.0 - node.y * node.y
 
 
-@pointwise("Softplus")
-def softplus(op: Ops, node: Node) -> Tensor:
-    """Sigmoid of x."""
-    return op.Sigmoid(node.x)
-
-
-@pointwise("Softsign")
-def softsign(op: Ops, node: Node) -> Tensor:
-    """1 / (1 + |x|)²."""
-    root = 1.0 + op.Abs(node.x)
-    return 1.0 / (root * root)
-
-
-@pointwise("HardSigmoid")
-def hard_sigmoid(op: Ops, node: Node) -> Tensor:
-    """α where 0 < y < 1, else 0."""
-    inside = op.And(op.Greater(node.y, 0.0), op.Less(node.y, 1.0))
-    alpha: float = node.attribute("alpha", 0.2)
-    return _step(op, inside, node.x) * alpha
-
-
-@pointwise("HardSwish")
-def hard_swish(op: Ops, node: Node) -> Tensor:
-    """0 for x ≤ −3, 1 for x ≥ 3, else x/3 + 1/2."""
-    x = node.x
-    ramp = op.Where(op.GreaterOrEqual(x, 3.0), op.const(1.0, x.dtype), x / 3.0 + 0.5)
-    return op.Where(op.LessOrEqual(x, -3.0), op.const(0.0, x.dtype), ramp)
-
-
-@vjp("Clip")
-def clip(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
-    """x̄ = ȳ · [min ≤ x ≤ max]."""
-    low, high = node.optional(1), node.optional(2)
-    gate = ybar
-    if low is not None:
-        gate = gate * _step(op, op.GreaterOrEqual(node.x, low), node.x)
-    if high is not None:
-        gate = gate * _step(op, op.LessOrEqual(node.x, high), node.x)
-    return [gate, None, None][: len(node.inputs)]
-
-
 @pointwise("Abs")
 def absolute(op: Ops, node: Node) -> Tensor:
-    """Sign of x."""
+    """sign(x)."""
     return op.Sign(node.x)
 
 
@@ -283,13 +194,13 @@ def reciprocal(op: Ops, node: Node) -> Tensor:
 
 @pointwise("Sin")
 def sin(op: Ops, node: Node) -> Tensor:
-    """Cosine of x."""
+    """cos(x)."""
     return op.Cos(node.x)
 
 
 @pointwise("Cos")
 def cos(op: Ops, node: Node) -> Tensor:
-    """Minus the sine of x."""
+    """−sin(x)."""
     return -op.Sin(node.x)
 
 
@@ -297,3 +208,57 @@ def cos(op: Ops, node: Node) -> Tensor:
 def erf(op: Ops, node: Node) -> Tensor:
     """2/√π · e^(−x²)."""
     return op.Exp(-(node.x * node.x)) * (2.0 / math.sqrt(math.pi))
+
+
+@pointwise("Tan")
+def tan(op: Ops, node: Node) -> Tensor:
+    """1 + y²."""
+    return 1.0 + node.y * node.y
+
+
+@pointwise("Sinh")
+def sinh(op: Ops, node: Node) -> Tensor:
+    """cosh(x)."""
+    return op.Cosh(node.x)
+
+
+@pointwise("Cosh")
+def cosh(op: Ops, node: Node) -> Tensor:
+    """sinh(x)."""
+    return op.Sinh(node.x)
+
+
+@pointwise("Asin")
+def asin(op: Ops, node: Node) -> Tensor:
+    """1/√(1 − x²)."""
+    return 1.0 / op.Sqrt(1.0 - node.x * node.x)
+
+
+@pointwise("Acos")
+def acos(op: Ops, node: Node) -> Tensor:
+    """−1/√(1 − x²)."""
+    return -1.0 / op.Sqrt(1.0 - node.x * node.x)
+
+
+@pointwise("Atan")
+def atan(op: Ops, node: Node) -> Tensor:
+    """1/(1 + x²)."""
+    return 1.0 / (1.0 + node.x * node.x)
+
+
+@pointwise("Asinh")
+def asinh(op: Ops, node: Node) -> Tensor:
+    """1/√(x² + 1)."""
+    return 1.0 / op.Sqrt(node.x * node.x + 1.0)
+
+
+@pointwise("Acosh")
+def acosh(op: Ops, node: Node) -> Tensor:
+    """1/√(x² − 1)."""
+    return 1.0 / op.Sqrt(node.x * node.x - 1.0)
+
+
+@pointwise("Atanh")
+def atanh(op: Ops, node: Node) -> Tensor:
+    """1/(1 − x²)."""
+    return 1.0 / (1.0 - node.x * node.x)

@@ -1,6 +1,8 @@
-"""Matrix products. The class axis is one more batch axis of MatMul."""
+"""Matrix products and sums of products. The class axis is one more batch axis."""
 
 from __future__ import annotations
+
+import string
 
 from ninspect.gradient.ops import Ops, Tensor
 from ninspect.gradient.registry import Node, vjp
@@ -43,3 +45,48 @@ def gemm(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
         op.Transpose(bbar, perm=swap) if trans_b else bbar,
         cbar,
     ][: len(node.inputs)]
+
+
+@vjp("Einsum")
+def einsum(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
+    """Each operand gets the sum of products of ȳ and the other operands over the axes that it lacks itself."""
+    terms, result = _letters(node)
+    operands = [x for x in node.inputs if x is not None]
+    sizes: dict[str, object] = {}
+    for x, term in zip(operands, terms, strict=True):
+        if len(set(term)) < len(term):
+            raise node.refuse("it takes a diagonal")
+        # An axis of size 1 is broadcast.
+        sizes |= {letter: size for letter, size in zip(term, x.symbols, strict=True) if sizes.get(letter, 1) == 1}
+    classes = next(letter for letter in string.ascii_letters if letter not in "".join(terms))
+    xbars = []
+    for i, (x, term) in enumerate(zip(operands, terms, strict=True)):
+        others, other_terms = operands[:i] + operands[i + 1 :], terms[:i] + terms[i + 1 :]
+        shared = [letter for letter in term if letter in result + "".join(other_terms)]
+        equation = f"{','.join([classes + result, *other_terms])}->{classes}{''.join(shared)}"
+        xbar = op.Einsum(ybar, *others, equation=equation)
+        summed = [axis - len(term) for axis, letter in enumerate(term) if letter not in shared]
+        if summed:
+            xbar = op.Expand(op.Unsqueeze(xbar, summed), op.shape(x))
+        source = tuple(
+            sizes[letter] if letter in shared else size for letter, size in zip(term, x.symbols, strict=True)
+        )
+        xbars.append(op.unbroadcast(xbar, source, x))
+    return xbars
+
+
+def _letters(node: Node) -> tuple[list[str], str]:
+    """The axes of the operands and of y by their letters; `...` becomes capital letters."""
+    inputs, arrow, result = node.attribute("equation").replace(" ", "").partition("->")
+    terms = inputs.split(",")
+    used = [letter for letter in "".join(terms) if letter.isalpha()]
+    free = [letter for letter in reversed(string.ascii_letters) if letter not in used]
+    axes = max(x.rank - len(term.replace("...", "")) for x, term in zip(node.inputs, terms, strict=True) if x)
+    if not arrow:
+        result = "..." + "".join(sorted(letter for letter in set(used) if used.count(letter) == 1))
+    spelled = []
+    for x, term in zip([*node.inputs, node.y], [*terms, result], strict=True):
+        assert x is not None
+        count = x.rank - len(term.replace("...", ""))
+        spelled.append(term.replace("...", "".join(free[axes - count : axes])))
+    return spelled[:-1], spelled[-1]

@@ -1,4 +1,4 @@
-"""MaxPool and AveragePool.
+"""MaxPool, AveragePool and LpPool.
 
 A max-pooling window hands its cotangent to the first input that equals the maximum (row by row, as ONNX Runtime and
 PyTorch do). Which one that is depends on the image, not on the explained class, so the masks are computed once per
@@ -43,7 +43,8 @@ def max_pool(op: Ops, node: Node, ybar: Tensor, *_: Tensor | None) -> list[Tenso
 
 def _first_maximum(op: Ops, node: Node, window: Window) -> Iterator[Tensor]:
     """For each position inside the window, in row-major order: is it the window's first maximum? `[N, C, *out]`."""
-    x, y = node.x, node.y
+    (x,), maximum = node.comparable()
+    y = node.y
     # A ceil-mode window may reach beyond the end pads, by less than one stride.
     beyond = [s - 1 if window.ceil else 0 for s in window.strides]
     after = [e + b for e, b in zip(window.end, beyond, strict=True)]
@@ -60,7 +61,7 @@ def _first_maximum(op: Ops, node: Node, window: Window) -> Iterator[Tensor]:
                 for start, size, stride, axis in zip(starts, y.dims[2:], window.strides, axes, strict=True)
             )
         )
-        hit = op.Equal(op.Slice(x, starts, ends, axes, list(window.strides)), y)
+        hit = op.Equal(op.Slice(x, starts, ends, axes, list(window.strides)), maximum)
         yield hit if taken is None else op.And(hit, op.Not(taken))
         taken = hit if taken is None else op.Or(taken, hit)
 
@@ -91,15 +92,30 @@ def _spread(op: Ops, ybar: Tensor, weights: Tensor, window: Window, node: Node) 
 @vjp("AveragePool")
 def average_pool(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     """x̄[p] = Σ over the windows o that contain p of ȳ[o] / (number of inputs that window o averages)."""
-    x, y = node.x, node.y
     window = Window.of(node, node.attribute("kernel_shape"))
     _refuse_huge(node, window, _MAX_AVERAGED)
-    shares = ybar * _reciprocal_counts(op, node, window, ybar)
+    return [_spread_evenly(op, ybar * _reciprocal_counts(op, node, window, ybar), window, node)]
+
+
+@vjp("LpPool")
+def lp_pool(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
+    """y = (Σ |x|ᵖ)^(1/p): x̄[q] = sign(x)·|x|^(p−1) · Σ over the windows o that contain q of ȳ[o]·y[o]^(1−p)."""
+    x, y, p = node.x, node.y, node.attribute("p", 2)
+    window = Window.of(node, node.attribute("kernel_shape"))
+    _refuse_huge(node, window, _MAX_AVERAGED)
+    safe = op.Where(op.Equal(y, 0.0), op.const(1.0, y.dtype), y)
+    shares = _spread_evenly(op, ybar * op.Pow(safe, float(1 - p)), window, node)
+    return [shares * (op.Sign(x) * op.Pow(op.Abs(x), float(p - 1)))]
+
+
+def _spread_evenly(op: Ops, values: Tensor, window: Window, node: Node) -> Tensor:
+    """Give every input the sum over the windows that contain it of `values` `[S, *y.shape]`: `[S, *x.shape]`."""
+    x, y = node.x, node.y
     if window.tiles:
-        return [op.reshape_like(_hand_back(op, shares, window, node), x)]
-    channel = op.Unsqueeze(op.merge_leading(shares, y, keep=y.rank - 2), [1])
-    kernel = op.const(np.ones((1, 1, *window.kernel)), ybar.dtype)
-    return [op.reshape_like(window_adjoint(op, channel, kernel, window, y, x), x)]
+        return op.reshape_like(_hand_back(op, values, window, node), x)
+    channel = op.Unsqueeze(op.merge_leading(values, y, keep=y.rank - 2), [1])
+    kernel = op.const(np.ones((1, 1, *window.kernel)), values.dtype)
+    return op.reshape_like(window_adjoint(op, channel, kernel, window, y, x), x)
 
 
 def _reciprocal_counts(op: Ops, node: Node, window: Window, like: Tensor) -> Tensor:
@@ -111,11 +127,7 @@ def _reciprocal_counts(op: Ops, node: Node, window: Window, like: Tensor) -> Ten
     x, axes = node.x, len(window.kernel)
     spatial = op.vector(1, 1, *(op.size(x, axis) for axis in range(2, x.rank)))
     ones = op.Expand(op.const(1.0, like.dtype), spatial)
-    settings = {
-        name: node.attribute(name)
-        for name in ("auto_pad", "ceil_mode", "count_include_pad", "dilations", "kernel_shape", "pads", "strides")
-    }
-    answer = op.AveragePool(ones, **settings)
+    answer = node.again(ones)
     beyond = [s - 1 if window.ceil else 0 for s in window.strides]
     inside = op.Conv(
         ones,
@@ -173,10 +185,9 @@ def _is_first_maximum(op: Ops, window: Window, node: Node) -> Tensor:
     The pixels are numbered backwards, so a window's first maximum has the highest number; the node itself finds it.
     In float32 the numbers are exact for images of up to 2^24 pixels.
     """
-    x = node.x
-    spatial = op.vector(*(op.size(x, axis) for axis in range(2, x.rank)))
+    (x,), y = node.comparable()
+    spatial = op.vector(*(op.size(node.x, axis) for axis in range(2, node.x.rank)))
     backwards = op.Range(op.ReduceProd(spatial, keepdims=0), op.const(0), op.const(-1))
     numbers = op.Reshape(op.Cast(backwards, to=int(ir.DataType.FLOAT)), spatial)
-    hits = op.cast(op.Equal(x, _hand_back(op, node.y, window, node)), numbers) * numbers
-    settings = {name: node.attribute(name) for name in ("auto_pad", "ceil_mode", "kernel_shape", "pads", "strides")}
-    return op.Equal(hits, _hand_back(op, op.MaxPool(hits, **settings), window, node))
+    hits = op.cast(op.Equal(x, _hand_back(op, y, window, node)), numbers) * numbers
+    return op.Equal(hits, _hand_back(op, node.again(hits), window, node))

@@ -48,7 +48,8 @@ def reduce_mean(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
 @vjp("ReduceMax", "ReduceMin")
 def reduce_extremum(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
     """ȳ goes to the elements that reach the extremum, in equal shares."""
-    hit = op.cast(op.Equal(node.x, _keep_axes(op, node, node.y)), ybar)
+    (x,), y = node.comparable()
+    hit = op.cast(op.Equal(x, _keep_axes(op, node, y)), ybar)
     ties = op.ReduceSum(hit, op.const(_axes(node)), keepdims=1, noop_with_empty_axes=1)
     return _result(node, _keep_axes(op, node, ybar) * (hit / ties))
 
@@ -79,6 +80,34 @@ def reduce_log_sum_exp(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]
     return _result(node, _keep_axes(op, node, ybar) * op.Exp(node.x - _keep_axes(op, node, node.y)))
 
 
+@vjp("ReduceLogSum")
+def reduce_log_sum(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
+    """x̄ = ȳ · e^(−y), the same for every summand."""
+    share = ybar * op.Exp(-node.y)
+    return _result(node, op.Expand(_keep_axes(op, node, share), op.shape(node.x)))
+
+
+@vjp("ReduceProd")
+def reduce_prod(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
+    """x̄ = ȳ · product of the other factors, which is 0 where one of those is 0."""
+    x, axes = node.x, op.const(_axes(node))
+    zero = op.Equal(x, 0.0)
+    factor = op.Where(zero, op.const(1.0, x.dtype), x)
+    others = op.ReduceProd(factor, axes, noop_with_empty_axes=1) / factor
+    zeros = op.cast(zero, x)
+    other_zeros = op.ReduceSum(zeros, axes, noop_with_empty_axes=1) - zeros
+    return _result(node, _keep_axes(op, node, ybar) * (others * op.cast(op.Equal(other_zeros, 0.0), x)))
+
+
+@vjp("CumSum")
+def cum_sum(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
+    """x̄ = the sums of ȳ from the other end."""
+    axis = int(node.constant(1))
+    backwards = 1 - node.attribute("reverse", 0)
+    last = axis if axis < 0 else axis - node.x.rank
+    return [op.CumSum(ybar, op.const(last), exclusive=node.attribute("exclusive", 0), reverse=backwards), None]
+
+
 @vjp("GlobalAveragePool")
 def global_average_pool(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     """x̄ = ȳ / (H·W), the same at every pixel."""
@@ -89,8 +118,17 @@ def global_average_pool(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
 @vjp("GlobalMaxPool")
 def global_max_pool(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     """ȳ goes to the pixels that reach the maximum, in equal shares."""
-    hit = op.cast(op.Equal(node.x, node.y), ybar)
+    (x,), y = node.comparable()
+    hit = op.cast(op.Equal(x, y), ybar)
     return [ybar * (hit / op.ReduceSum(hit, list(range(2, node.x.rank)), keepdims=1))]
+
+
+@vjp("GlobalLpPool")
+def global_lp_pool(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
+    """y = (Σ |x|ᵖ)^(1/p): x̄ = ȳ · sign(x) · (|x|/y)^(p−1), and 0 where y is 0."""
+    x, y, p = node.x, node.y, node.attribute("p", 2)
+    safe = op.Where(op.Equal(y, 0.0), op.const(1.0, y.dtype), y)
+    return [ybar * (op.Sign(x) * op.Pow(op.Abs(x) / safe, float(p - 1)))]
 
 
 @vjp("Softmax")

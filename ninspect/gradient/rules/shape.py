@@ -43,7 +43,7 @@ def concat(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
 def split(op: Ops, node: Node, *ybars: Tensor | None) -> list[Tensor | None]:
     """x̄ = the pieces joined again, zeros for pieces that nothing uses."""
     some = next(ybar for ybar in ybars if ybar is not None)
-    pieces = [op.zeros(some, like=y) if ybar is None else ybar for ybar, y in zip(ybars, node.outputs, strict=True)]
+    pieces = [op.zeros(some, y) if ybar is None else ybar for ybar, y in zip(ybars, node.outputs, strict=True)]
     axis = _from_end(node.attribute("axis", 0), node.x.rank)
     return [op.Concat(*pieces, axis=axis), None][: len(node.inputs)]
 
@@ -51,3 +51,38 @@ def split(op: Ops, node: Node, *ybars: Tensor | None) -> list[Tensor | None]:
 def _from_end(axis: int, rank: int) -> int:
     """The same axis counted from the end: negative."""
     return axis if axis < 0 else axis - rank
+
+
+@vjp("Tile")
+def tile(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
+    """x̄ = ȳ summed over the copies."""
+    x, repeats = node.x, node.required(1)
+    # [S, copies, size, copies, size, …]
+    pairs = op.Concat(op.Unsqueeze(repeats, [1]), op.Unsqueeze(op.shape(x), [1]), axis=1)
+    copies = op.Reshape(ybar, op.vector(-1, op.Reshape(pairs, [-1])))
+    return [op.ReduceSum(copies, list(range(1, 2 * x.rank, 2)), keepdims=0), None]
+
+
+@vjp("SpaceToDepth")
+def space_to_depth(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
+    """x̄ = every block of pixels put together again from the channels."""
+    block = node.attribute("blocksize")
+    merged = op.merge_leading(ybar, node.y, keep=3)
+    return [op.reshape_like(op.DepthToSpace(merged, blocksize=block), node.x)]
+
+
+@vjp("DepthToSpace")
+def depth_to_space(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
+    """x̄ = every block of pixels taken apart into channels, which are numbered block by block (CRD) or across (DCR)."""
+    x, block = node.x, node.attribute("blocksize")
+    height, width = op.size(x, 2), op.size(x, 3)
+    # [-1, channels of y, height of x, row in the block, width of x, column in the block]
+    blocks = op.Reshape(ybar, op.vector(-1, op.size(node.y, 1), height, block, width, block))
+    order = [0, 1, 3, 5, 2, 4] if node.attribute("mode", "DCR") == "CRD" else [0, 3, 5, 1, 2, 4]
+    return [op.reshape_like(op.Transpose(blocks, perm=order), x)]
+
+
+@vjp("Trilu")
+def trilu(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
+    """x̄ = the same triangle of ȳ."""
+    return [op.Trilu(ybar, node.optional(1), upper=node.attribute("upper", 1)), None][: len(node.inputs)]

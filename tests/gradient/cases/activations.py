@@ -12,6 +12,10 @@ def function(operator: str, equivalent: Function, values: Values = "normal", ops
     return case(f"{operator} {values}", f"y = {operator} (x)", equivalent, (2, 5, 4), values=values, opset=opset)
 
 
+def inside_one(operator: str, equivalent: Function) -> Case:
+    return case(operator, f"t = Softsign (x); y = {operator} (t)", lambda x: equivalent(fn.softsign(x)), (2, 5, 4))
+
+
 def clip(name: str, inputs: str, equivalent: Function, **bounds: Any) -> Case:
     return case(f"Clip {name}", f"y = Clip ({inputs})", equivalent, (2, 5, 4), values="grid", **bounds)
 
@@ -68,6 +72,25 @@ CASES = [
     function("Sin", torch.sin),
     function("Cos", torch.cos),
     function("Erf", torch.erf),
+    function("Tan", torch.tan),
+    function("Sinh", torch.sinh),
+    function("Cosh", torch.cosh),
+    inside_one("Asin", torch.asin),
+    inside_one("Acos", torch.acos),
+    inside_one("Atanh", torch.atanh),
+    function("Atan", torch.atan),
+    function("Asinh", torch.asinh),
+    case("Acosh", "h = Cosh (x); y = Acosh (h)", lambda x: torch.acosh(torch.cosh(x)), (3, 4), values="positive"),
+    function("Gelu", fn.gelu, opset=20),
+    function('Gelu <approximate="none">', fn.gelu, "grid", opset=20),
+    function('Gelu <approximate="tanh">', lambda x: fn.gelu(x, approximate="tanh"), opset=20),
+    case("Gelu far out", "z = Mul (x, w); y = Gelu (z)", lambda x, w: fn.gelu(x * w), (3, 4), opset=20, w=30.0),
+    function("Mish", fn.mish),
+    function("Mish", fn.mish, opset=22),
+    function("Swish", fn.silu, opset=24),
+    function("Swish <alpha=1.7>", lambda x: x * torch.sigmoid(1.7 * x), opset=24),
+    function("Shrink <lambd=1.0>", lambda x: torch.where(x.abs() > 1, x, 0), "grid"),
+    function("Shrink <lambd=0.3, bias=0.3>", lambda x: fn.softshrink(x, 0.3)),
     function("Identity", lambda x: x),
     function("Clip <min=-1.0, max=2.0>", lambda x: x.clamp(-1, 2), "grid", opset=6),
     function("Clip <max=2.0>", lambda x: x.clamp(max=2), "grid", opset=6),

@@ -106,6 +106,21 @@ CASES = [
         p=randn(3, 1, 4),
     ),
     case(
+        "Mod by a weight",
+        "y = Mod <fmod=1> (x, w)",
+        lambda x, w: torch.fmod(x, w),
+        (3, 4, 5),
+        w=abs(randn(4, 1)) + 0.2,
+    ),
+    case(
+        "Mod by the image",
+        "y = Mod <fmod=1> (w, x)",
+        lambda x, w: torch.fmod(w, x),
+        (3, 4, 5),
+        values="positive",
+        w=3 * randn(4, 5),
+    ),
+    case(
         "Where by a weight",
         "m = Cast <to=9> (c); y = Where (m, x, w)",
         lambda x, c, w: torch.where(c > 0, x, w),

@@ -1,5 +1,6 @@
 """Conv in every geometry: sizes are chosen so that some strides leave pixels at the end that no window reaches."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,6 +51,32 @@ def conv(
         (channels, *size),
         sizes_known=auto_pad in ("SAME_UPPER", "SAME_LOWER") and strides is not None,
         w=randn(*weight),
+    )
+
+
+def conv_transpose(weight: tuple[int, ...], size: tuple[int, ...], *, group: int = 1, **settings: Any) -> Case:
+    """A transposed convolution with a weight `[Ci, Co/group, *kernel]`: linear, so it needs no equivalent."""
+    text = attributes(group=group, **settings)
+    return case(
+        f"ConvTranspose {list(weight)} on {list(size)} {text}",
+        f"y = ConvTranspose {text} (x, w)",
+        None,
+        (weight[0], *size),
+        sizes_known="output_shape" in settings,
+        w=randn(*weight),
+    )
+
+
+def col2im(size: list[int], kernel: list[int], columns: int, **settings: Any) -> Case:
+    """Two channels of windows, added up to an image."""
+    text = attributes(**settings)
+    return case(
+        f"Col2Im {size} {kernel} {text}",
+        f"y = Col2Im {text} (x, size, kernel)",
+        None,
+        (2 * math.prod(kernel), columns),
+        size=size,
+        kernel=kernel,
     )
 
 
@@ -123,4 +150,43 @@ CASES = [
         w=randn(400, 3, 3, 3),
         two=2.0,
     ),
+    # Transposed convolutions.
+    *(conv_transpose((4, 3, k, k), (5, 6), strides=[s, s], pads=[k // 2] * 4) for k in (1, 2, 3, 5) for s in (1, 2, 3)),
+    conv_transpose((4, 3, 3, 3), (5, 6), strides=[2, 3], output_padding=[1, 2]),
+    conv_transpose((4, 3, 3, 3), (5, 6), strides=[2, 3], pads=[0, 2, 1, 0], output_padding=[1, 1]),
+    conv_transpose((4, 3, 1, 1), (5, 6), strides=[3, 2], auto_pad="SAME_UPPER"),
+    conv_transpose((4, 3, 3, 2), (5, 6), strides=[2, 2], dilations=[2, 1], pads=[2, 1, 1, 0]),
+    conv_transpose((4, 3, 3, 3), (5, 6), group=2, strides=[2, 2], pads=[1, 1, 1, 1], output_padding=[1, 1]),
+    conv_transpose((4, 1, 3, 3), (5, 6), group=4),
+    conv_transpose((4, 3, 3, 3), (5, 6), auto_pad="VALID", strides=[2, 2]),
+    *(
+        conv_transpose((4, 3, k, k), (5, 6), auto_pad=mode, strides=[s, s])
+        for mode in ("SAME_UPPER", "SAME_LOWER")
+        for k in (2, 3)
+        for s in (1, 2)
+    ),
+    conv_transpose((4, 3, 3, 3), (5, 6), strides=[2, 2], output_shape=[10, 12]),
+    conv_transpose((4, 3, 3, 3), (5, 6), strides=[2, 2], output_shape=[11, 12], auto_pad="SAME_UPPER"),
+    conv_transpose((4, 3, 3), (7,), strides=[2], pads=[1, 0]),
+    conv_transpose((2, 3, 2, 3, 2), (3, 4, 3), strides=[2, 1, 2], pads=[0, 1, 0, 1, 1, 0]),
+    case(
+        "ConvTranspose with bias, as PyTorch",
+        "y = ConvTranspose <strides=[2, 2], pads=[1, 1, 1, 1], output_padding=[1, 1], group=2> (x, w, b)",
+        lambda x, w, b: fn.conv_transpose2d(x, w, b, 2, 1, 1, 2),
+        (4, 5, 6),
+        w=randn(4, 3, 3, 3),
+        b=randn(6),
+    ),
+    # Windows added up to an image.
+    case(
+        "Col2Im as PyTorch",
+        "y = Col2Im <strides=[2, 2], pads=[1, 0, 1, 0]> (x, size, kernel)",
+        lambda x, **_: fn.fold(x, (5, 7), (3, 2), padding=(1, 0), stride=2),
+        (12, 9),
+        size=[5, 7],
+        kernel=[3, 2],
+    ),
+    col2im([5, 6], [2, 3], 16, strides=[1, 1]),
+    col2im([6, 7], [2, 2], 25, dilations=[2, 3], pads=[0, 1, 1, 0], strides=[1, 1]),
+    col2im([9], [3], 4, strides=[2]),
 ]

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import torch
+
 from tests.gradient.support import Case, Function, case, randn
 
 
@@ -21,6 +23,19 @@ def both(name: str, nodes: str, function: Function, shape: tuple[int, ...] = (3,
 
 def gemm(attributes: str, inputs: str, function: Function, shape: tuple[int, ...] = (5,), **weights: Any) -> Case:
     return case(f"Gemm {attributes} ({inputs})", f"y = Gemm {attributes} ({inputs})", function, shape, **weights)
+
+
+def einsum(equation: str, *weight: int, shape: tuple[int, ...] = (3, 4)) -> Case:
+    """The image and a weight, or the image alone."""
+    inputs = "x, w" if weight else "x"
+    weights: dict[str, Any] = {"w": randn(*weight)} if weight else {}
+    return case(
+        f"Einsum {equation} {list(weight)}",
+        f'y = Einsum <equation="{equation}"> ({inputs})',
+        lambda x, w=None: torch.einsum(equation, *([x] if w is None else [x, w])),
+        shape,
+        **weights,
+    )
 
 
 CASES = [
@@ -117,5 +132,29 @@ CASES = [
         (5,),
         opset=17,
         b=randn(5, 5),
+    ),
+    # Einsum
+    einsum("nij->nji"),
+    einsum("nij->nj"),
+    einsum("bji"),
+    einsum("...ij->...ji"),
+    einsum("nij,jk->nik", 4, 5),
+    einsum("bij,jk", 4, 5),
+    einsum("nij, ij -> ni", 3, 4),
+    einsum("nij,k->nik", 5),
+    einsum("nij,kl->nkj", 5, 2),
+    einsum("nhqd,hkd->nhqk", 2, 5, 4, shape=(2, 3, 4)),
+    einsum("n...j,j...->n...", 4, 3),
+    einsum("...i,ik->...k", 4, 5),
+    einsum("nij,nij->nj", 1, 3, 1),
+    einsum("nij,zij->nij", 2, 1, 4),
+    *(
+        case(
+            f"Einsum {equation} of the image alone",
+            f't = Tanh (x); e = Sin (x); y = Einsum <equation="{equation}"> (x, t, e)',
+            lambda x, equation=equation: torch.einsum(equation, x, x.tanh(), x.sin()),
+            (3, 4),
+        )
+        for equation in ("nij,nkj,nkl->nil", "bij,bij,bij->bi", "...ij,...kj,...kl->...il")
     ),
 ]

@@ -185,4 +185,43 @@ CASES = [
     ),
     linear_pool("auto_pad", (9, 8), kernel_shape=[2, 2], auto_pad="SAME_UPPER"),
     linear_pool("auto_pad", (9, 8), kernel_shape=[2, 2], auto_pad="SAME_LOWER"),
+    # Norms of windows.
+    *(
+        case(
+            f"LpPool p={p} stride {stride}",
+            f"y = LpPool <kernel_shape=[2, 3], strides=[{stride}, 3], p={p}> (x)",
+            lambda x, p=p, stride=stride: fn.lp_pool2d(x, p, (2, 3), (stride, 3)),
+            (3, 9, 8),
+            values="positive",
+        )
+        for p in (1, 2, 3)
+        for stride in (1, 2)
+    ),
+    case(
+        "LpPool with pads",
+        "y = LpPool <kernel_shape=[3], strides=[2], pads=[1, 0]> (x)",
+        lambda x: fn.pad(x, [1, 0]).square().unfold(2, 3, 2).sum(-1).sqrt(),
+        (3, 8),
+    ),
+    case(
+        "LpPool of zeros",
+        "z = Relu (x); y = LpPool <kernel_shape=[2], strides=[1]> (z)",
+        lambda x: torch.linalg.vector_norm(torch.relu(x).unfold(2, 2, 1), 2, -1),
+        (3, 20),
+    ),
+    *(
+        case(
+            f"GlobalLpPool p={p}",
+            f"y = GlobalLpPool <p={p}> (x)",
+            lambda x, p=p: x.abs().pow(p).sum((2, 3), keepdim=True).pow(1 / p),
+            (3, 4, 5),
+        )
+        for p in (1, 2, 3)
+    ),
+    case(
+        "GlobalLpPool of zeros",
+        "z = Relu (x); y = GlobalLpPool (z)",
+        lambda x: torch.linalg.vector_norm(torch.relu(x), 2, 2, True),
+        (20, 2),
+    ),
 ]

@@ -19,6 +19,8 @@ REDUCTIONS: dict[str, tuple[Function, Values]] = {
     "ReduceL1": (lambda x, axes, keep: x.abs().sum(axes, keep), "grid"),
     "ReduceL2": (lambda x, axes, keep: torch.linalg.vector_norm(x, 2, axes, keep), "normal"),
     "ReduceLogSumExp": (torch.logsumexp, "normal"),
+    "ReduceLogSum": (lambda x, axes, keep: x.sum(axes, keep).log(), "positive"),
+    "ReduceProd": (lambda x, axes, keep: product(x, axes, keep), "grid"),
 }
 
 
@@ -37,6 +39,13 @@ def reduction(operator: str, axes: Sequence[int], keep: int, form: str) -> Case:
         values=values,
         **weights,
     )
+
+
+def product(x: torch.Tensor, axes: tuple[int, ...], keep: bool) -> torch.Tensor:
+    """PyTorch reduces one axis at a time."""
+    for axis in sorted((axis % x.ndim for axis in axes), reverse=True):
+        x = x.prod(axis, keep)
+    return x
 
 
 def softmax(operator: str, opset: int, axis: int | None, equivalent: Function) -> Case:
@@ -86,6 +95,21 @@ CASES = [
         lambda x: torch.linalg.vector_norm(torch.relu(x), 2, -1, True),
         (20, 2),
         opset=17,
+    ),
+    *(
+        case(
+            f"CumSum axis={axis} {attributes}",
+            f"y = CumSum {attributes} (x, axis)",
+            lambda x, function=function: function(x),
+            (3, 4, 5),
+            axis=axis,
+        )
+        for axis, attributes, function in [
+            (np.int64(1), "", lambda x: x.cumsum(1)),
+            (np.int64(-1), "<exclusive=1>", lambda x: x.cumsum(-1) - x),
+            (np.int32(2), "<reverse=1>", lambda x: x.flip(2).cumsum(2).flip(2)),
+            (np.int64(3), "<exclusive=1, reverse=1>", lambda x: x.flip(3).cumsum(3).flip(3) - x),
+        ]
     ),
     # Softmax in the middle of a network.
     *(

@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from torch.nn import functional as fn
 
 from tests.gradient.support import Case, Function, case, randn
 
@@ -118,4 +119,36 @@ CASES = [
         "Split-2 equally", "a, b = Split <axis=1> (x); y = Mul (a, b)", lambda x: x[:, :2] * x[:, 2:], (4, 3), opset=7
     ),
     moved("Split-13", "a, b, c = Split <axis=1> (x); y = Add (a, b)", lambda x: x[:, :1] + x[:, 1:2], opset=13),
+    moved("Tile", "y = Tile (x, r)", lambda x, **_: x.repeat(1, 2, 1, 3), r=[1, 2, 1, 3]),
+    moved(
+        "Tile the batch",
+        "z = Tile (x, r); t = Transpose <perm=[1, 0]> (z); u = Reshape (t, s); y = Transpose <perm=[1, 0]> (u)",
+        lambda x, **_: torch.cat([x, x]).T.reshape(8, -1).T,
+        (4,),
+        r=[2, 1],
+        s=[8, -1],
+    ),
+    moved(
+        "Tile by a computed count",
+        "s = Shape <start=2, end=3> (x); r = Concat <axis=0> (ones, s); y = Tile (x, r)",
+        lambda x, **_: x.repeat(1, 1, 1, 4),
+        ones=[1, 1, 1],
+    ),
+    *(
+        moved(
+            f"DepthToSpace {mode}",
+            f'y = DepthToSpace <blocksize=2, mode="{mode}"> (x)',
+            lambda x, order=order: fn.pixel_shuffle(x[:, order], 2),
+            (12, 4, 5),
+        )
+        for mode, order in [("CRD", list(range(12))), ("DCR", [0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11])]
+    ),
+    moved(
+        "SpaceToDepth",
+        "y = SpaceToDepth <blocksize=2> (x)",
+        lambda x: fn.pixel_unshuffle(x, 2)[:, [0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11]],
+        (3, 4, 6),
+    ),
+    moved("Trilu", "y = Trilu (x)", torch.triu),
+    moved("Trilu lower", "y = Trilu <upper=0> (x, k)", lambda x, **_: x.tril(-1), k=-1),
 ]

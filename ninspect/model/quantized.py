@@ -1,0 +1,153 @@
+"""Quantised networks, rewritten so that all integers come from QuantizeLinear and go to DequantizeLinear.
+
+An integer operator stands for three others: dequantise, compute in floats, quantise again. Written out, the network has
+the gradient that quantised networks are trained with, and computes the same but for the rounding of single integers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+from onnx_ir.tape import Tape
+
+
+@dataclass(frozen=True)
+class _Form:
+    """The inputs of an integer operator, where each tensor is followed by its scale and its zero point.
+
+    Attributes:
+        operator: the operator on floats that it stands for.
+        operands: index of each operand.
+        scale: index of the scale of the result.
+        bias: index of the bias, which counts in products of the operands' scales.
+    """
+
+    operator: str
+    operands: tuple[int, ...]
+    scale: int
+    bias: int | None = None
+
+
+# The first two are standard, the others ONNX Runtime's own, of the domain com.microsoft.
+_FORMS = {
+    "QLinearConv": _Form("Conv", (0, 3), 6, 8),
+    "QLinearMatMul": _Form("MatMul", (0, 3), 6),
+    "QGemm": _Form("Gemm", (0, 3), 7, 6),
+    "QLinearAdd": _Form("Add", (0, 3), 6),
+    "QLinearAveragePool": _Form("AveragePool", (0,), 3),
+    "QLinearGlobalAveragePool": _Form("GlobalAveragePool", (0,), 3),
+    "QLinearLeakyRelu": _Form("LeakyRelu", (0,), 3),
+    "QLinearMul": _Form("Mul", (0, 3), 6),
+    "QLinearSigmoid": _Form("Sigmoid", (0,), 3),
+    "QLinearSoftmax": _Form("Softmax", (0,), 3),
+}
+# Sums of products of integers, left for a Cast and a Mul to turn into floats.
+_PRODUCTS = {"ConvInteger": "Conv", "MatMulInteger": "MatMul"}
+INTEGER_OPERATORS = (*_FORMS, "QLinearConcat", *_PRODUCTS)
+# Operators that only move numbers or choose among them.
+_MOVING = frozenset([
+    "DepthToSpace", "Expand", "Flatten", "Gather", "MaxPool", "Reshape", "Slice", "SpaceToDepth", "Squeeze", "Tile",
+    "Transpose", "Unsqueeze",
+])  # fmt: skip
+
+
+def write_out(model: ir.Model) -> None:
+    """Rewrite the integer operators of a model whose nodes are sorted; those that are not known stay."""
+    graph = model.graph
+    for node in list(graph):
+        result = _written_out(Tape(graph), node)
+        if result is None:
+            continue
+        (old,) = node.outputs
+        result.name, old.name = old.name, None
+        old.replace_all_uses_with(result, replace_graph_outputs=True)
+        graph.remove(node, safe=True)
+    graph.sort()
+
+
+def _written_out(tape: Tape, node: ir.Node) -> ir.Value | None:
+    """What replaces the result of a node; None where it stays."""
+    if node.domain not in ("", "com.microsoft") or len(node.outputs) > 1:
+        return None
+    if node.op_type == "QLinearConcat":
+        return _quantized(tape, node, _Form("Concat", tuple(range(2, len(node.inputs), 3)), 0))
+    if node.op_type in _FORMS:
+        return _quantized(tape, node, _FORMS[node.op_type])
+    if node.op_type in _PRODUCTS:
+        return _product(tape, node)
+    if node.op_type in _MOVING:
+        return _moved(tape, node)
+    return None
+
+
+def _quantized(tape: Tape, node: ir.Node, form: _Form) -> ir.Value | None:
+    """Dequantise the operands, compute, quantise the result."""
+    inputs = [*node.inputs, *[None] * 9]
+    attributes = {name: attribute.value for name, attribute in node.attributes.items()}
+    # Until opset 12, Softmax took several axes together.
+    if attributes.pop("channels_last", 0) or attributes.pop("opset", 13) < 13:
+        return None
+    operands = [
+        _dequantize(tape, inputs[i : i + 3], _channel_axis(form.operator, attributes) if i == 3 else None)
+        for i in form.operands
+    ]
+    if form.bias is not None and inputs[form.bias] is not None:
+        scale = tape.op("Mul", [inputs[1], inputs[4]])
+        operands.append(_dequantize(tape, [inputs[form.bias], scale], 0))
+    result = tape.op(form.operator, operands, attributes)
+    if inputs[form.scale] is None:
+        return result
+    return tape.op("QuantizeLinear", [result, *inputs[form.scale : form.scale + 2]])
+
+
+def _product(tape: Tape, node: ir.Node) -> ir.Value | None:
+    """The integers are real numbers divided by their scale; weights count as numbers, their scale comes later."""
+    x, weight, x_zero, weight_zero = [*node.inputs, None, None][:4]
+    quantization = _quantization(x)
+    if quantization is None:
+        return None
+    scale = quantization[0]
+    operator = _PRODUCTS[node.op_type]
+    ones = np.ones(() if weight_zero is None or weight_zero.shape is None else weight_zero.shape.numpy(), np.float32)
+    one = tape.initializer(ir.tensor(ones), name=f"{node.outputs[0].name}/one")
+    operands = [
+        _dequantize(tape, [x, scale, x_zero], None),
+        _dequantize(tape, [weight, one, weight_zero], _channel_axis(operator, {})),
+    ]
+    attributes = {name: attribute.value for name, attribute in node.attributes.items()}
+    return tape.op("Div", [tape.op(operator, operands, attributes), scale])
+
+
+def _moved(tape: Tape, node: ir.Node) -> ir.Value | None:
+    """Do to the real numbers what the node does to integers, and quantise them as before."""
+    quantization = _quantization(node.inputs[0])
+    if quantization is None:
+        return None
+    attributes = {name: attribute.value for name, attribute in node.attributes.items()}
+    real = _dequantize(tape, [node.inputs[0], *quantization], None)
+    return tape.op("QuantizeLinear", [tape.op(node.op_type, [real, *node.inputs[1:]], attributes), *quantization])
+
+
+def _quantization(value: ir.Value | None) -> list[ir.Value | None] | None:
+    """Scale and zero point of a quantised tensor that has one of each."""
+    node = None if value is None else value.producer()
+    if node is None or node.op_type not in ("QuantizeLinear", "DynamicQuantizeLinear"):
+        return None
+    if node.op_type == "DynamicQuantizeLinear":
+        return list(node.outputs[1:])
+    scale, *zero = node.inputs[1:3]
+    tensor = None if scale is None else scale.const_value
+    return [scale, *zero] if tensor is not None and tensor.size == 1 else None
+
+
+def _dequantize(tape: Tape, inputs: list[ir.Value | None], axis: int | None) -> ir.Value:
+    return tape.op("DequantizeLinear", inputs, None if axis is None else {"axis": axis})
+
+
+def _channel_axis(operator: str, attributes: dict[str, object]) -> int:
+    """The axis of a weight along which each output channel may have its own scale."""
+    if operator == "Gemm":
+        return 0 if attributes.get("transB") else 1
+    return 0 if operator == "Conv" else -1

@@ -1,0 +1,39 @@
+"""The table of operators is the one that the code would write."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+from onnx import defs
+
+from ninspect.gradient.registry import QUANTIZING, RULES, ZERO_GRADIENT
+from ninspect.model.prepare import EXPANDED
+from ninspect.model.quantized import INTEGER_OPERATORS
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_docs_operators_md_is_up_to_date() -> None:
+    spec = importlib.util.spec_from_file_location("operators", ROOT / "tools" / "operators.py")
+    assert spec is not None
+    assert spec.loader is not None
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    text = (ROOT / "docs" / "operators.md").read_text(encoding="utf-8")
+    assert text == tool.page(), "run python tools/operators.py"
+
+
+def test_every_operator_is_treated_in_one_way() -> None:
+    kinds = [set(RULES), ZERO_GRADIENT, set(EXPANDED), set(INTEGER_OPERATORS)]
+    assert len(set().union(*kinds)) == sum(map(len, kinds))
+    assert set(RULES) >= QUANTIZING
+
+
+@pytest.mark.parametrize("operator", sorted({*RULES, *ZERO_GRADIENT, *EXPANDED}))
+def test_operators_are_those_of_the_standard(operator: str) -> None:
+    assert defs.has(operator)
+
+
+@pytest.mark.parametrize("operator", sorted(RULES))
+def test_every_rule_says_its_formula(operator: str) -> None:
+    assert (RULES[operator].__doc__ or "").partition("\n")[0].endswith(".")
