@@ -207,7 +207,8 @@ How well models with a trained-in backdoor are told from clean ones. Made by
 
     {command}
 
-with {versions}, on a CPU. The models were trained and published by other people; each comes with a card that says what
+with {versions},
+on a CPU. The models were trained and published by other people; each comes with a card that says what
 was measured on it. They are not part of this repository. One setting served for all models, and none was tuned on them.
 GPU: not measured.
 
