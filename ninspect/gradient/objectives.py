@@ -46,7 +46,7 @@ def _margin(op: Ops, logits: Tensor, chosen: Tensor) -> Seed:
     others = op.Where(chosen, op.const(-np.inf, logits.dtype), logits)
     best = op.ArgMax(others, axis=-1, keepdims=1)
     count = op.Shape(logits, start=1, end=2)
-    columns = op.Range(op.const(0), op.Squeeze(count, [0]), op.const(1))
+    columns = op.positions(count)
     rival = op.cast(op.Equal(best, columns), logits)
     direction = op.cast(chosen, logits) - rival
     return Seed(_sum(op, direction * logits), direction)

@@ -252,12 +252,14 @@ class Ops:
         swap[axis], swap[-1] = swap[-1], swap[axis]
         return self.Transpose(self.MatMul(self.Transpose(ybar, perm=swap), matrix), perm=swap)
 
+    def positions(self, size: Tensor) -> Tensor:
+        """0, 1, … size − 1, from a vector of one element."""
+        return self.Range(self.const(0), self.Squeeze(size, [0]), self.const(1))
+
     def selection_matrix(self, index: Tensor, size: Tensor, like: Tensor) -> Tensor:
         """The matrix of a selection along an axis: M[o, i] = [index[o] = i], with `size` columns, typed as `like`."""
-        scalar = self.Squeeze(size, [0])
-        index = self.Where(self.Less(index, 0), index + scalar, index)
-        columns = self.Range(self.const(0), scalar, self.const(1))
-        return self.cast(self.Equal(self.Unsqueeze(index, [1]), columns), like)
+        index = self.Where(self.Less(index, 0), index + size, index)
+        return self.cast(self.Equal(self.Unsqueeze(index, [1]), self.positions(size)), like)
 
     def zeros(self, ybar: Tensor, like: Tensor) -> Tensor:
         """A zero cotangent `[S, *like.shape]`, with S and the type taken from another cotangent."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ninspect.errors import ModelError
 from ninspect.model.fold import choose_branches, fold_constants
-from ninspect.model.quantized import write_out
+from ninspect.model.quantized import write_out_integers
 
 # From this opset on every operator takes its axes as an input, so rules need one form only. Newer models keep theirs.
 # Not higher: ONNX Runtime's CUDA provider lacks kernels for some operators of later opsets.
@@ -40,12 +40,11 @@ def prepare(proto: onnx.ModelProto) -> ir.Model:
         proto.ir_version = max(proto.ir_version, 8)
         if opset < TARGET_OPSET:
             proto = onnx.version_converter.convert_version(proto, TARGET_OPSET)
-        if opset < 11:
-            _restore_pixel_positions(proto)
-        proto = _expand(proto)
-        model = ir.from_proto(proto)
+        model = ir.from_proto(_expand(proto))
     except Exception as error:  # C++ and protobuf raise many types; all mean the same to the user
         raise ModelError(f"the model cannot be brought to opset {TARGET_OPSET}: {_first_line(error)}") from error
+    if opset < 11:
+        _restore_pixel_positions(model.graph)
     _normalize(model)
     _refuse_non_finite(model)
     return model
@@ -81,23 +80,25 @@ def _expand(proto: onnx.ModelProto) -> onnx.ModelProto:
     return onnx.inliner.inline_selected_functions(proto, names, inline_schema_functions=True)
 
 
-def _restore_pixel_positions(proto: onnx.ModelProto) -> None:
-    """Say in every Resize what opset 10 meant: the version converter leaves opset 11's default, which is another."""
-    for node in proto.graph.node:
+def _restore_pixel_positions(graph: ir.Graph) -> None:
+    """Say in every Resize what opset 10 meant: the version converter leaves the defaults of opset 11, which are others.
+
+    As nearest pixel, ONNX Runtime then took the one before where it enlarged an axis, the one behind where it shrank
+    one; for a Resize that does both there is no such setting any more.
+    """
+    for node in graph:
         if node.op_type == "Resize":
-            node.attribute.extend(
-                [
-                    onnx.helper.make_attribute("coordinate_transformation_mode", "asymmetric"),
-                    onnx.helper.make_attribute("nearest_mode", "floor"),
-                ]
-            )
+            scales = None if node.inputs[2] is None else ir.convenience.get_const_tensor(node.inputs[2])
+            shrinks = scales is not None and bool((scales.numpy() <= 1).all())
+            node.attributes.add(ir.AttrString("coordinate_transformation_mode", "asymmetric"))
+            node.attributes.add(ir.AttrString("nearest_mode", "ceil" if shrinks else "floor"))
 
 
 def _normalize(model: ir.Model) -> None:
     passes.RemoveInitializersFromInputsPass()(model)
     passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
     model.graph.sort()
-    write_out(model)
+    write_out_integers(model)
     _forget_shapes(model.graph)
     for _ in range(_FOLDING_ROUNDS):
         infer_shapes(model)

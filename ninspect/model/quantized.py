@@ -53,7 +53,7 @@ _MOVING = frozenset([
 ])  # fmt: skip
 
 
-def write_out(model: ir.Model) -> None:
+def write_out_integers(model: ir.Model) -> None:
     """Rewrite the integer operators of a model whose nodes are sorted; those that are not known stay."""
     graph = model.graph
     for node in list(graph):

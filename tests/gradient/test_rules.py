@@ -86,10 +86,12 @@ def objective(case: Case, images: Array, classes: Array) -> Array:
 @pytest.mark.parametrize(("case", "knowledge"), cases(linear=True))
 def test_the_gradient_of_a_linear_map_is_its_adjoint(case: Case, knowledge: str) -> None:
     """⟨ȳ, A·x⟩ = ⟨Aᵀ·ȳ, x⟩ for several x."""
-    explain = Explainer(case.model(dims_of(case, knowledge)))
+    model = case.model(dims_of(case, knowledge))
+    explain, original = Explainer(model), session(model)
     for seed in range(4):
         images = case.images(2, seed)
         explanation = explain(images, some_classes(images))
+        assert relative_error(explanation.logits, np.asarray(original.run(None, {"x": images})[0])) < case.tolerance
         products = (explanation.gradient.astype(np.float64) * images).reshape(EXPLAINED, -1)
         tolerance = case.tolerance * np.abs(products).sum(1).max()
         assert explanation.objective.sum(1) == pytest.approx(products.sum(1), abs=tolerance)

@@ -145,11 +145,19 @@ def test_a_bound_may_be_infinite() -> None:
     prepared(parse("y = Clip (x, , high)", ("N", 4), {"high": np.array(np.inf, np.float32)}))
 
 
-@pytest.mark.parametrize("node", ['Upsample <mode="linear"> (x, s)', 'Resize <mode="linear"> (x, s)'])
-def test_pixels_of_an_old_resize_stay_where_they_are(node: str) -> None:
+@pytest.mark.parametrize(
+    ("operator", "opset", "scales"), [("Upsample", 9, [1, 2.5]), ("Resize", 10, [1, 2.5]), ("Resize", 10, [1, 0.6])]
+)
+@pytest.mark.parametrize("mode", ["nearest", "linear"])
+@pytest.mark.parametrize("constant", [False, True])
+def test_pixels_of_an_old_resize_stay_where_they_are(
+    operator: str, opset: int, scales: list[float], mode: str, constant: bool
+) -> None:
     """The version converter alone would move them by half a pixel."""
-    opset = 9 if node.startswith("Upsample") else 10
-    prepared(parse(f"y = {node}", ("N", 4), {"s": np.array([1, 2.5], np.float32)}, opset))
+    nodes = f'y = {operator} <mode="{mode}"> (x, s)'
+    if constant:
+        nodes = f"s = Constant <value = float[2] {{{scales[0]}, {scales[1]}}}> () {nodes}"
+    prepared(parse(nodes, ("N", 4), {} if constant else {"s": np.array(scales, np.float32)}, opset))
 
 
 def test_operators_that_are_defined_by_others_are_expanded() -> None:

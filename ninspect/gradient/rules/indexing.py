@@ -29,15 +29,10 @@ def slice_(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
             before[axis + 1], after[axis + 1] = kept.start, size - kept.start - len(kept)
         return [op.Pad(ybar, [*before, *after]), *nothing]
     for i, axis in enumerate(axes):
-        positions = op.Slice(_positions(op, x, axis), _item(op, starts, i), _item(op, ends, i), [0], [steps[i]])
+        positions = op.Slice(op.positions(op.size(x, axis)), _item(op, starts, i), _item(op, ends, i), [0], [steps[i]])
         matrix = op.selection_matrix(positions, op.size(x, axis), like=ybar)
         ybar = op.along_axis(ybar, matrix, axis - x.rank, x.rank)
     return [ybar, *nothing]
-
-
-def _positions(op: Ops, x: Tensor, axis: int) -> Tensor:
-    """0, 1, … size − 1 along an axis of x."""
-    return op.Range(op.const(0), op.Squeeze(op.size(x, axis), [0]), op.const(1))
 
 
 def _item(op: Ops, vector: Tensor, index: int) -> Tensor:
@@ -60,7 +55,7 @@ def pad(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
         return [op.Pad(ybar, op.Concat(before, after, axis=0), None, [a - x.rank for a in axes]), *nothing]
     for i, axis in enumerate(axes):
         border = op.Concat(_item(op, pads, i), _item(op, pads, i + len(axes)), axis=0)
-        positions = op.Pad(_positions(op, x, axis), border, mode=mode)
+        positions = op.Pad(op.positions(op.size(x, axis)), border, mode=mode)
         matrix = op.selection_matrix(positions, op.size(x, axis), like=ybar)
         ybar = op.along_axis(ybar, matrix, axis - x.rank, x.rank)
     return [ybar, *nothing]

@@ -101,7 +101,7 @@ def local_response_normalization(op: Ops, node: Node, ybar: Tensor) -> list[Tens
     """y = x·r^(−β), r = bias + α/n · W·x², W sums over n channels: x̄ = ȳ·r^(−β) − 2αβ/n · x · Wᵀ(ȳ·y/r)."""
     x, y, size = node.x, node.y, node.attribute("size")
     alpha, beta, bias = node.attribute("alpha", 1e-4), node.attribute("beta", 0.75), node.attribute("bias", 1.0)
-    channel = op.Range(op.const(0), op.Squeeze(op.size(x, 1), [0]), op.const(1))
+    channel = op.positions(op.size(x, 1))
     distance = channel - op.Unsqueeze(channel, [1])
     near = op.And(op.GreaterOrEqual(distance, -((size - 1) // 2)), op.LessOrEqual(distance, size // 2))
     window = op.cast(near, x)

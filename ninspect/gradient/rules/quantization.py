@@ -11,23 +11,23 @@ from ninspect.gradient.registry import Node, vjp
 
 
 @vjp("QuantizeLinear")
-def quantize_linear(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
+def quantize_linear(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
     """x̄ = ȳ where round(x / scale) + zero point is in the range of the integers, else 0."""
     x, integers = node.x, node.y.dtype
     if not integers.is_integer() or node.attribute("block_size", 0):
         raise node.refuse("it quantises to floats, or in blocks")
-    parameters = [x for x in node.inputs[1:] if x is not None]
-    scale, *zero = [op.cast(_along_axis(op, node, parameter), x) for parameter in parameters]
-    level = op.Round(x / scale)
-    for offset in zero:
-        level = level + offset
+    scale, zero = node.required(1), node.optional(2)
+    level = op.Round(x / _along_axis(op, node, scale))
+    if zero is not None:
+        level = level + _along_axis(op, node, zero)
     inside = op.And(op.GreaterOrEqual(level, float(integers.min)), op.LessOrEqual(level, float(integers.max)))
-    return [op.cast(ybar, x) * op.cast(inside, x), *_nothing(op, ybar, parameters)]
+    return [op.cast(ybar, x) * op.cast(inside, x), *_nothing(op, node, ybar)]
 
 
-def _along_axis(op: Ops, node: Node, parameter: Tensor) -> Tensor:
-    """A scale or zero point of each slice, to broadcast against x."""
-    if parameter.rank == 0 or parameter.dims == (1,):
+def _along_axis(op: Ops, node: Node, slices: Tensor) -> Tensor:
+    """A scale or zero point, or one of each slice, to broadcast against x."""
+    parameter = op.cast(slices, node.x)
+    if slices.rank == 0 or slices.dims == (1,):
         return parameter
     axis = node.attribute("axis", 1)
     trailing = node.x.rank - 1 - axis if axis >= 0 else -1 - axis
@@ -35,14 +35,14 @@ def _along_axis(op: Ops, node: Node, parameter: Tensor) -> Tensor:
 
 
 @vjp("DequantizeLinear")
-def dequantize_linear(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
+def dequantize_linear(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
     """x̄ = ȳ."""
-    return [ybar, *_nothing(op, ybar, [x for x in node.inputs[1:] if x is not None])]
+    return [ybar, *_nothing(op, node, ybar)]
 
 
-def _nothing(op: Ops, ybar: Tensor, parameters: list[Tensor]) -> list[Tensor]:
-    """Scales and zero points that follow the range of the image count as constants."""
-    return [op.zeros(ybar, parameter) for parameter in parameters]
+def _nothing(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
+    """Scales and zero points count as constants, also where they follow the range of the image."""
+    return [None if parameter is None else op.zeros(ybar, parameter) for parameter in node.inputs[1:]]
 
 
 @vjp("DynamicQuantizeLinear")

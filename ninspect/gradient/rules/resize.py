@@ -63,8 +63,7 @@ def _matrix(op: Ops, node: Node, axis: int, place: int, places: int) -> Tensor:
         places: of how many axes they speak.
     """
     size = op.size(node.x, axis)
-    positions = op.Range(op.const(0), op.Squeeze(size, [0]), op.const(1))
-    identity = op.selection_matrix(positions, size, like=op.const(0.0, ir.DataType.FLOAT))
+    identity = op.selection_matrix(op.positions(size), size, like=op.const(0.0, ir.DataType.FLOAT))
     roi, scales = _given(node, 1), _given(node, 2)
     if roi is not None:
         begin, end = op.Gather(roi, [place]), op.Gather(roi, [place + places])

@@ -58,8 +58,7 @@ def _with_batch(op: Ops, node: Node) -> Tensor:
     rank = index.rank
     implied = []
     for axis in range(node.attribute("batch_dims", 0)):
-        positions = op.Range(op.const(0), op.Squeeze(op.size(index, axis), [0]), op.const(1))
-        column = op.Unsqueeze(positions, [a for a in range(rank) if a != axis])
+        column = op.Unsqueeze(op.positions(op.size(index, axis)), [a for a in range(rank) if a != axis])
         rows = op.Slice(op.shape(index), [0], [rank - 1])
         implied.append(op.Expand(column, op.Concat(rows, [1], axis=0)))
     return op.Concat(*implied, index, axis=-1) if implied else index

@@ -42,9 +42,8 @@ def interpolation(mode: str, size: list[int], *, align: bool | None = None, anti
 def resized(inputs: str, shape: tuple[int, ...] = IMAGE, opset: int = 19, *, weights: Any, **settings: Any) -> Case:
     """A resize that it does not have, or not in this form; the weights are the inputs `roi`, `scales` and `sizes`."""
     text = attributes(**settings)
-    arrays: dict[str, Any] = {
-        key: np.asarray(v, np.int64 if key == "sizes" else np.float32) for key, v in weights.items()
-    }
+    dtypes = {"roi": np.float32, "scales": np.float32, "sizes": np.int64}
+    arrays: dict[str, Any] = {key: np.asarray(value, dtypes[key]) for key, value in weights.items()}
     name = f"Resize-{opset} of {list(shape)} {weights} {text}"
     return case(name, f"y = Resize {text} ({inputs})", None, shape, opset=opset, **arrays)
 
@@ -65,7 +64,7 @@ CASES = [
         )
         for mode in ("nearest", "linear", "cubic")
         for coordinates in COORDINATES
-        for size in SIZES[1:]
+        for size in SIZES[1:3]
     ),
     *(
         resized(
@@ -73,7 +72,7 @@ CASES = [
         )
         for mode in ("nearest", "linear", "cubic")
         for coordinates in COORDINATES
-        for scales in SCALES
+        for scales in SCALES[1:]
     ),
     *(
         resized(
@@ -120,7 +119,7 @@ CASES = [
     *(
         resized("x, scales", opset=10, mode=mode, weights={"scales": [1, 1, *scales]})
         for mode in ("nearest", "linear")
-        for scales in SCALES
+        for scales in ([2.0, 2.0], [1.0, 2.6], [1.0, 0.7], [0.4, 0.5])
     ),
     *(
         case(f"Upsample-9 {mode}", f'y = Upsample <mode="{mode}"> (x, s)', None, IMAGE, opset=9, s=[1.0, 1.0, 2.0, 3.0])
