@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.runtime import Network, Pixels
+from ninspect.runtime.direction import unit
 
 _MEMORY = 64 * 1024**2  # for the points of the classes that are moved together
 
@@ -61,14 +62,8 @@ def ascend(
         margin, gradient = network.gradients_at(points, asked, "margin")
         for _ in range(steps):
             progress(len(points))
-            points = np.clip(points + epsilon * _direction(gradient), 0, 1)
+            points = np.clip(points + epsilon * unit(gradient), 0, 1)
             margin, gradient = network.gradients_at(points, asked, "margin")
         progress(len(points))
         shape = (some.stop - some.start, len(starts))
         yield Ascent(some, margin.reshape(shape), gradient.reshape(*shape, *starts.shape[1:]))
-
-
-def _direction(gradient: Pixels) -> Pixels:
-    """Each gradient divided by its Euclidean norm; zeros stay zeros."""
-    norm = np.sqrt(np.square(gradient).sum(axis=(1, 2, 3), keepdims=True))
-    return np.asarray(np.divide(gradient, norm, out=np.zeros_like(gradient), where=norm > 0))

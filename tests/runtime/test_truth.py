@@ -114,6 +114,31 @@ def test_a_constant_network_has_the_gradient_zero(tmp_path: Path) -> None:
     assert gradient.passed
 
 
+def test_a_change_too_small_for_any_digit_of_the_scores_is_not_measured(tmp_path: Path) -> None:
+    head = "one = Constant<value_float = 1.0>(); y = Add(logits, one)"
+    network = open_network(linear_model(even_weights() * 1e-14, head=head), tmp_path)
+    _, gradient = both(network, random_pixels(4, (12, 12, 1)))
+    assert gradient.passed
+    assert gradient.error > 0
+
+
+QUANTIZED = """
+    q = QuantizeLinear(c, scale, zero); d = DequantizeLinear(q, scale, zero); r = Relu(d)
+    s = QuantizeLinear(r, scale, zero); a = DequantizeLinear(s, scale, zero)
+"""
+
+
+@pytest.mark.parametrize(("factor", "passes"), [(1.0, True), (1.2, False), (0.0, False), (-1.0, False)])
+def test_quantized_networks_are_judged_by_their_slope_on_average(
+    tmp_path: Path, factor: float, passes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RULES, "Relu", wrong("Relu", lambda op, x: x * factor))
+    model = convolutional_model(nodes=QUANTIZED, scale=0.02, zero=np.zeros((), np.int8))
+    scores, gradient = both(open_network(model, tmp_path), random_pixels(8, (8, 8, 3)))
+    assert scores.passed
+    assert gradient.passed == passes
+
+
 @pytest.mark.parametrize("mistake", WRONG_RULES)
 def test_wrong_gradients_fail(tmp_path: Path, mistake: str, monkeypatch: pytest.MonkeyPatch) -> None:
     operator, rule = WRONG_RULES[mistake]
