@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -12,9 +13,10 @@ import torch
 from onnx import numpy_helper
 from skl2onnx import to_onnx
 from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
 
 import suite_torch
 from suite_file import Array, Export, Reference
@@ -115,19 +117,15 @@ def _fill(model: onnx.ModelProto) -> None:
 def _sklearn() -> Iterator[Export]:
     for form in ("zipmap", "tensor", "scaled"):
         for activation in ("relu", "tanh", "logistic", "identity"):
-            yield Export(f"sklearn_mlp_{activation}__{form}", partial(_write_sklearn, form, activation))
+            yield Export(f"sklearn_mlp_{activation}__{form}", partial(_write_perceptron, form, activation))
+    for form in _PREPROCESSORS:
+        yield Export(f"sklearn_logistic__{form}", partial(_write_logistic, form))
 
 
-def _write_sklearn(form: str, activation: str, path: Path) -> None:
-    """A perceptron on the digits that come with scikit-learn, with a table of dictionaries or of numbers as output."""
-    images, labels = load_digits(return_X_y=True)
-    images = images.astype(np.float32)
+def _write_perceptron(form: str, activation: str, path: Path) -> None:
+    """A perceptron, with a table of dictionaries or of numbers as output."""
     network = MLPClassifier((24, 16), activation=activation, max_iter=5, random_state=0)
     scaler = StandardScaler()
-    model = make_pipeline(scaler, network) if form == "scaled" else network
-    model.fit(images, labels)
-    options = {id(model): {"zipmap": form == "zipmap"}}
-    path.write_bytes(to_onnx(model, images[:1], options=options, target_opset=17).SerializeToString())
     functions: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
         "relu": torch.relu,
         "tanh": torch.tanh,
@@ -143,6 +141,37 @@ def _write_sklearn(form: str, activation: str, path: Path) -> None:
             x = functions[activation](x) if index < len(network.coefs_) - 1 else x
         return x
 
+    model = make_pipeline(scaler, network) if form == "scaled" else network
+    _write_digits("scikit-learn MLP", form, model, logits, path)
+
+
+_PREPROCESSORS: dict[str, tuple[Callable[[], Any], Callable[[torch.Tensor], torch.Tensor]]] = {
+    "plain": (FunctionTransformer, lambda x: x),
+    "maximum": (lambda: Normalizer("max"), lambda x: x / x.amax(1, keepdim=True)),
+    "euclidean": (lambda: Normalizer("l2"), lambda x: x / x.norm(dim=1, keepdim=True)),
+}
+
+
+def _write_logistic(form: str, path: Path) -> None:
+    """Logistic regression behind a preprocessor."""
+    preprocessor, function = _PREPROCESSORS[form]
+    network = LogisticRegression(max_iter=20)
+
+    def logits(x: torch.Tensor) -> torch.Tensor:
+        return function(x) @ torch.from_numpy(network.coef_).double().T + torch.from_numpy(network.intercept_).double()
+
+    model = make_pipeline(preprocessor(), network)
+    _write_digits("scikit-learn logistic", form, model, logits, path)
+
+
+def _write_digits(
+    family: str, form: str, model: Any, logits: Callable[[torch.Tensor], torch.Tensor], path: Path
+) -> None:
+    """A model fitted to the digits that come with scikit-learn."""
+    images, labels = load_digits(return_X_y=True)
+    images = images.astype(np.float32)
+    model.fit(images, labels)
+    options = {id(model): {"zipmap": form == "zipmap"}}
+    path.write_bytes(to_onnx(model, images[:1], options=options, target_opset=17).SerializeToString())
     x = images[:2] + 0.1
-    classes = np.array(suite_torch.EXPLAINED)
-    Reference("scikit-learn MLP", form, x, classes, *suite_torch.differentiate(logits, x)).save(path)
+    Reference(family, form, x, np.array(suite_torch.EXPLAINED), *suite_torch.differentiate(logits, x)).save(path)

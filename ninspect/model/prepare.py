@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ninspect.errors import ModelError
 from ninspect.model.fold import choose_branches, fold_constants
 from ninspect.model.quantized import write_out_integers
+from ninspect.model.tabular import write_out_tabular
 
 # From this opset on every operator takes its axes as an input, so rules need one form only. Newer models keep theirs.
 # Not higher: ONNX Runtime's CUDA provider lacks kernels for some operators of later opsets.
@@ -99,6 +100,7 @@ def _normalize(model: ir.Model) -> None:
     passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
     model.graph.sort()
     write_out_integers(model)
+    write_out_tabular(model)
     _forget_shapes(model.graph)
     for _ in range(_FOLDING_ROUNDS):
         infer_shapes(model)
