@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from ninspect.samples import Preprocess, Samples, load_samples
 
 _HOME = {
+    "Activated": "detect",
     "Classifier": "model",
     "InconclusiveError": "errors",
     "ModelError": "errors",
     "Network": "runtime",
-    "Activated": "detect",
     "NeuronInspect": "detect",
     "NinspectError": "errors",
     "Preprocess": "samples",

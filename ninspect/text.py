@@ -2,5 +2,5 @@
 
 
 def printable(text: str) -> str:
-    r"""The text with everything that could steer a terminal, or hide in it, made visible as `\uXXXX`."""
+    r"""The text with everything that could steer a terminal, or hide in it, made visible: `\u001b` for escape."""
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)

@@ -20,6 +20,7 @@ from ninspect.text import printable
 
 if TYPE_CHECKING:
     from ninspect.detect import Progress
+    from ninspect.model import Classifier
     from ninspect.report import Result
 
 app = typer.Typer(
@@ -121,7 +122,7 @@ def scan(
     ] = 0.01,
     seed: Annotated[int, typer.Option(min=0, help="Of every random choice.")] = 0,
     device: opt.DeviceOption = "auto",
-    format_: Annotated[Literal["text", "json"], typer.Option("--format", help="Of the result.")] = "text",
+    format_: opt.FormatOption = "text",
     file: Annotated[
         Path | None, typer.Option("-o", metavar="FILE", help="Write the result here instead of to stdout.")
     ] = None,
@@ -182,17 +183,17 @@ def _progress_bar() -> Iterator[Progress]:
     if not sys.stderr.isatty():
         yield lambda done, total: None
         return
+    from rich import progress
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("explaining"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("gradients"),
-        TimeRemainingColumn(),
+        progress.TextColumn("explaining"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn("gradients"),
+        progress.TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
@@ -220,14 +221,13 @@ def explain(
     Example: ninspect explain model.onnx --image stop.png --class 14 -o heatmap.png
     """
     from ninspect.audit import ScanOptions, explain_image
+    from ninspect.explain import save_overlay
 
     settings, source = opt.preprocessing(
         model, preprocess, scale=scale, mean=mean, std=std, layout=layout, color=color, size=size, resize=resize
     )
     options = ScanOptions(preprocess=settings, preprocess_source=source, output=output, device=device)
     explanation = explain_image(model, image, class_, options, objective)
-    from ninspect.explain import save_overlay
-
     save_overlay(file, explanation.image, explanation.heatmap)
     answer = f"class {class_}, {objective} {explanation.value:.4g}; the model answers {explanation.predicted}"
     _emit(f"{printable(str(file))}: {answer}\n")
@@ -246,12 +246,9 @@ def augment(
 
     Example: ninspect augment model.onnx -o gradient.onnx
     """
-    from ninspect.model import load_classifier
     from ninspect.runtime import gradient_model, save_model
 
-    settings, _ = opt.preprocessing(model, None, layout=layout, size=size)
-    classifier = load_classifier(model, output=output, layout=settings.layout, size=settings.size)
-    augmented = gradient_model(classifier, objective)
+    augmented = gradient_model(_classifier(model, layout, size, output), objective)
     save_model(augmented, file)
     ports = [("input", value) for value in augmented.graph.inputs]
     ports += [("output", value) for value in augmented.graph.outputs]
@@ -264,16 +261,15 @@ def info(
     layout: opt.LayoutOption = None,
     size: opt.Size = None,
     output: opt.OutputName = None,
-    format_: Annotated[Literal["text", "json"], typer.Option("--format", help="Of the result.")] = "text",
+    format_: opt.FormatOption = "text",
 ) -> None:
     """Show what ninspect understands of a model, without running it.
 
     Example: ninspect info model.onnx
     """
-    from ninspect.model import describe, load_classifier
+    from ninspect.model import describe
 
-    settings, _ = opt.preprocessing(model, None, layout=layout, size=size)
-    facts = describe(load_classifier(model, output=output, layout=settings.layout, size=settings.size))
+    facts = describe(_classifier(model, layout, size, output))
     if format_ == "json":
         import json
 
@@ -281,6 +277,14 @@ def info(
     else:
         width = max(map(len, facts))
         _emit("".join(f"{name:{width}}  {printable(_plain(value))}\n" for name, value in facts.items()))
+
+
+def _classifier(model: Path, layout: str | None, size: str | None, output: str | None) -> Classifier:
+    """The model, read as the options and the file beside it say."""
+    from ninspect.model import load_classifier
+
+    settings, _ = opt.preprocessing(model, None, layout=layout, size=size)
+    return load_classifier(model, output=output, layout=settings.layout, size=settings.size)
 
 
 def _plain(value: object) -> str:

@@ -59,6 +59,7 @@ OutputName = Annotated[
     typer.Option("--output", metavar="NAME", help="The class-score output, if the model has several."),
 ]
 DeviceOption = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to run.")]
+FormatOption = Annotated[Literal["text", "json"], typer.Option("--format", help="Of the result.")]
 ObjectiveOption = Annotated[
     Literal["logit", "margin", "logprob", "cross_entropy"], typer.Option(help="What of the class is differentiated.")
 ]

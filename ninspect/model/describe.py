@@ -6,6 +6,7 @@ import math
 from collections import Counter
 
 from ninspect.model.classifier import Classifier
+from ninspect.model.layout import count_channels
 
 
 def describe(classifier: Classifier) -> dict[str, str | int | list[int | str] | dict[str, int]]:
@@ -21,7 +22,7 @@ def describe(classifier: Classifier) -> dict[str, str | int | list[int | str] | 
         "input_shape": ["N" if classifier.batch is None else classifier.batch, *layout.input_shape],
         "input_type": str(classifier.dtype),
         "layout": layout.name,
-        "image": f"{height}x{width}, {channels} channel{'s' if channels > 1 else ''}",
+        "image": f"{height}x{width}, {count_channels(channels)}",
         "output": classifier.output,
         "activation": " ".join(classifier.activations) or "none",
         "logits": classifier.logits,

@@ -37,9 +37,9 @@ def image_layout(shape: tuple[int | None, ...], layout: str | None, size: tuple[
         UsageError: layout or size contradict the shape, or the shape leaves them open.
         ModelError: no reading of the shape is an image of 1 or 3 channels.
     """
-    spatial_line = len(shape) == 3 and 1 in (shape[1:] if shape[0] in _CHANNELS else shape[:2])
-    if layout == "flat" or len(shape) != 3 or spatial_line:
-        # A picture one pixel high is a flattened picture.
+    # A picture one pixel high is a flattened picture.
+    line = len(shape) == 3 and 1 in (shape[1:] if shape[0] in _CHANNELS else shape[:2])
+    if layout == "flat" or len(shape) != 3 or line:
         return _flat(shape, size)
     first, last = shape[0] in _CHANNELS, shape[2] in _CHANNELS
     if layout is None:
@@ -51,21 +51,22 @@ def image_layout(shape: tuple[int | None, ...], layout: str | None, size: tuple[
     channels, sides = (shape[0], shape[1:]) if layout == "NCHW" else (shape[2], shape[:2])
     if channels not in _CHANNELS:
         raise UsageError(f"input shape {_text(shape)} read as {layout} has {channels} channels, not 1 or 3")
-    height, width = _sides((sides[0], sides[1]), size, shape)
+    height, width = _sides(sides, size, shape)
     full = (channels, height, width) if layout == "NCHW" else (height, width, channels)
     return ImageLayout(layout, full, (height, width, channels))
 
 
-def _sides(sides: tuple[int | None, int | None], size: tuple[int, int] | None, shape: object) -> tuple[int, int]:
+def _sides(
+    sides: tuple[int | None, ...], size: tuple[int, int] | None, shape: tuple[int | None, ...]
+) -> tuple[int, int]:
+    """Height and width: the model's own, where it has them, else those given."""
     wanted = size or (None, None)
-    known = tuple(own if own is not None else given for own, given in zip(sides, wanted, strict=True))
-    if None in known:
+    height, width = (given if own is None else own for own, given in zip(sides, wanted, strict=True))
+    if height is None or width is None:
         raise UsageError(f"the model takes images of any size ({_text(shape)}); say which with --size HEIGHTxWIDTH")
-    if size is not None and known != size:
-        raise UsageError(f"the model takes images of {known[0]}x{known[1]} pixels, not {size[0]}x{size[1]}")
-    assert known[0] is not None
-    assert known[1] is not None
-    return known[0], known[1]
+    if size is not None and size != (height, width):
+        raise UsageError(f"the model takes images of {height}x{width} pixels, not {size[0]}x{size[1]}")
+    return height, width
 
 
 def _flat(shape: tuple[int | None, ...], size: tuple[int, int] | None) -> ImageLayout:
@@ -86,6 +87,10 @@ def _flat(shape: tuple[int | None, ...], size: tuple[int, int] | None) -> ImageL
     raise UsageError(f"the model takes {count} values per image; {hint}")
 
 
-def _text(shape: object) -> str:
-    sizes = shape if isinstance(shape, tuple) else ()
-    return "[N, " + ", ".join("?" if d is None else str(d) for d in sizes) + "]"
+def _text(shape: tuple[int | None, ...]) -> str:
+    return "[N, " + ", ".join("?" if d is None else str(d) for d in shape) + "]"
+
+
+def count_channels(channels: int) -> str:
+    """`1 channel`, `3 channels`."""
+    return "1 channel" if channels == 1 else f"{channels} channels"

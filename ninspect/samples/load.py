@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.errors import InconclusiveError, NinspectError, UsageError
+from ninspect.model.layout import count_channels
 from ninspect.samples.arrays import npy_source, npz_source
 from ninspect.samples.dataset import Samples, Source, reason
 from ninspect.samples.idx import idx_source, idx_test_images, is_idx_images
 from ninspect.samples.images import SUFFIXES, file_source, fit, folder_source, is_image
-from ninspect.samples.preprocess import Resize, count_channels
+from ninspect.samples.preprocess import Resize
 
 MAX_SKIPPED = 0.2
 ACCEPTED = "a folder of images or of class folders, an image, an .npz or .npy file, or MNIST IDX files"

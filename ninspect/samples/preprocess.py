@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 from pydantic import AfterValidator, AllowInfNan, BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
 from ninspect.errors import UsageError
-from ninspect.model.layout import ImageLayout
+from ninspect.model.layout import ImageLayout, count_channels
 from ninspect.samples.dataset import reason
 
 Layout = Literal["NCHW", "NHWC", "flat"]
@@ -187,8 +187,3 @@ def _per_channel(name: str, value: float | tuple[float, ...], channels: int) -> 
             "give one per channel"
         )
     return np.broadcast_to(values, channels)
-
-
-def count_channels(channels: int) -> str:
-    """`1 channel`, `3 channels`."""
-    return "1 channel" if channels == 1 else f"{channels} channels"
