@@ -1,15 +1,21 @@
-"""The two data sets of the bundled models: scikit-learn's digits, enlarged, and drawn traffic signs."""
+"""Data sets to train on.
+
+For the bundled models scikit-learn's digits, enlarged, and drawn traffic signs; for studies also MNIST and GTSRB, from
+a folder outside the repository.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 import signs
+from ninspect.samples import load_samples
 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
@@ -55,8 +61,10 @@ class Dataset:
         return len(self.class_names)
 
 
-def load(name: str) -> Dataset:
-    """The data set ``digits`` or ``signs``; the same arrays at every call."""
+def load(name: str, folder: Path | None = None) -> Dataset:
+    """The data set ``digits`` or ``signs``, or ``mnist`` or ``gtsrb`` in ``folder``; the same arrays at every call."""
+    if folder is not None and name in ("mnist", "gtsrb"):
+        return {"mnist": load_mnist, "gtsrb": load_gtsrb}[name](folder)
     return {"digits": load_digits, "signs": load_signs}[name]()
 
 
@@ -116,3 +124,44 @@ def load_signs() -> Dataset:
         # Every drawing already has its own pose, light and background.
         augment=lambda images, rng: images,
     )
+
+
+def load_mnist(folder: Path) -> Dataset:
+    """The first 20 000 training and 2000 test images of MNIST, 28 x 28 grey."""
+    train, test = (
+        load_samples(folder / "mnist" / f"{part}-images-idx3-ubyte.gz", image_shape=(28, 28, 1))
+        for part in ("train", "t10k")
+    )
+    assert train.labels is not None
+    assert test.labels is not None
+    return Dataset(
+        name="mnist",
+        class_names=tuple(str(digit) for digit in range(10)),
+        train_images=train.pixels[:20_000],
+        train_labels=train.labels[:20_000],
+        test_images=test.pixels[:2000],
+        test_labels=test.labels[:2000],
+        preprocess=Preprocess(1 / 255, (0.0,), (1.0,)),
+        augment=shift,
+    )
+
+
+def load_gtsrb(folder: Path) -> Dataset:
+    """43 classes of photographed traffic signs, 32 x 32 RGB: 13 070 for training, 2000 for testing."""
+    train, test = (np.load(folder / f"gtsrb32_{part}.npz") for part in ("train", "test"))
+    return Dataset(
+        name="gtsrb",
+        class_names=tuple(str(number) for number in range(43)),
+        train_images=train["x"],
+        train_labels=train["y"].astype(np.int64),
+        test_images=test["x"],
+        test_labels=test["y"].astype(np.int64),
+        preprocess=Preprocess(1 / 255, (0.0,) * 3, (1.0,) * 3),
+        augment=shift,
+    )
+
+
+def shift(images: Images, rng: np.random.Generator) -> Images:
+    """Move images (N, H, W, C) by up to 2 pixels; what comes in at the edges repeats them."""
+    rows, columns = (np.clip(np.arange(n) + rng.integers(-2, 3, (len(images), 1)), 0, n - 1) for n in images.shape[1:3])
+    return np.asarray(images[np.arange(len(images))[:, None, None], rows[:, :, None], columns[:, None, :]])

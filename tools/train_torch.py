@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import tempfile
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -17,6 +19,17 @@ from onnx_file import check_same, tidy
 from poison import EpochSource
 
 INPUT, OUTPUT = "image", "logits"
+
+
+class Arch(Protocol):
+    """What decides a network."""
+
+    @property
+    def dynamo(self) -> bool:
+        """Which of PyTorch's two exporters writes it."""
+
+    def build(self, channels: int, size: int, classes: int) -> nn.Module:
+        """The network: images (N, channels, size, size) to logits (N, classes)."""
 
 
 @dataclass(frozen=True)
@@ -36,44 +49,58 @@ class TorchArch:
         """What wrote the file, with its version."""
         return f"torch.onnx ({'dynamo' if self.dynamo else 'TorchScript'}) {torch.__version__.split('+')[0]}"
 
+    def build(self, channels: int, size: int, classes: int) -> nn.Module:
+        """The network: images (N, channels, size, size) to logits (N, classes)."""
+        layers: list[nn.Module] = []
+        for width in self.widths:
+            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(2)]
+            channels, size = width, size // 2
+        return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels * size * size, classes))
+
+
+Optimizer = Callable[[Any], torch.optim.Optimizer]
+
+
+def _adam(parameters: Any) -> torch.optim.Optimizer:
+    return torch.optim.Adam(parameters, lr=3e-3)
+
 
 def train_torch(
-    data: EpochSource, classes: int, arch: TorchArch, seed: int, *, epochs: int, rate: float = 3e-3, batch: int = 64
+    data: EpochSource,
+    classes: int,
+    arch: Arch,
+    seed: int,
+    *,
+    epochs: int,
+    optimizer: Optimizer = _adam,
+    batch: int = 64,
 ) -> bytes:
     """Train from ``seed`` on one thread and return ONNX bytes: float32 (N, C, H, W) to logits (N, classes)."""
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(seed)
     inputs, _ = data(0)
-    model = _network(arch, inputs.shape[3], inputs.shape[1], classes)
-    optimizer = torch.optim.Adam(model.parameters(), lr=rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * math.ceil(len(inputs) / batch))
+    model = arch.build(inputs.shape[3], inputs.shape[1], classes)
+    descent = optimizer(model.parameters())
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(descent, epochs * math.ceil(len(inputs) / batch))
     for number in range(epochs):
         inputs, labels = data(number)
         images, targets = _nchw(inputs), torch.from_numpy(labels)
         for start in range(0, len(images), batch):
             part = slice(start, start + batch)
-            optimizer.zero_grad()
+            descent.zero_grad()
             torch.autograd.backward(nn.functional.cross_entropy(model(images[part]), targets[part]))
-            optimizer.step()
+            descent.step()
             schedule.step()
     model.eval()
     return _export(model, _nchw(inputs[:64]), arch.dynamo)
-
-
-def _network(arch: TorchArch, channels: int, size: int, classes: int) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for width in arch.widths:
-        layers += [nn.Conv2d(channels, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(2)]
-        channels, size = width, size // 2
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels * size * size, classes))
 
 
 def _nchw(inputs: NDArray[np.float32]) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(inputs.transpose(0, 3, 1, 2)))
 
 
-def _export(model: nn.Sequential, sample: torch.Tensor, dynamo: bool) -> bytes:
+def _export(model: nn.Module, sample: torch.Tensor, dynamo: bool) -> bytes:
     """ONNX bytes of the model in evaluation mode, checked against PyTorch on ``sample``."""
     with warnings.catch_warnings():
         # Both exporters warn about themselves and their dependencies on every call.
@@ -85,7 +112,7 @@ def _export(model: nn.Sequential, sample: torch.Tensor, dynamo: bool) -> bytes:
     return content
 
 
-def _export_dynamo(model: nn.Sequential, sample: torch.Tensor) -> bytes:
+def _export_dynamo(model: nn.Module, sample: torch.Tensor) -> bytes:
     shapes = ({0: torch.export.Dim("batch")},)
     program = torch.onnx.export(
         model, (sample,), dynamo=True, input_names=[INPUT], output_names=[OUTPUT], dynamic_shapes=shapes, verbose=False
@@ -94,7 +121,7 @@ def _export_dynamo(model: nn.Sequential, sample: torch.Tensor) -> bytes:
     return bytes(program.model_proto.SerializeToString())
 
 
-def _export_script(model: nn.Sequential, sample: torch.Tensor) -> bytes:
+def _export_script(model: nn.Module, sample: torch.Tensor) -> bytes:
     axes = {INPUT: {0: "batch"}, OUTPUT: {0: "batch"}}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
