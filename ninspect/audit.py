@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.detect import Activated, Detection, Detector, Evidence, Progress
+from ninspect.detect import Activated, Case, Detection, Detector, Progress
 from ninspect.errors import InconclusiveError, UsageError
 from ninspect.features import heatmaps
 from ninspect.gradient import Objective
@@ -202,8 +202,8 @@ def _judge(record: _Record, progress: Progress) -> None:
     if record.problems:
         return
     _check_images(record, network.logits(pixels))
-    evidence = Evidence(network, pixels, record.explained, options.seed, progress)
-    record.detection = options.detector.detect(evidence)
+    case = Case(network, pixels, record.explained, options.seed, progress)
+    record.detection = options.detector.detect(case)
     if len(record.explained) < network.classes:
         record.problems.append(f"only {len(record.explained)} of {network.classes} classes were examined")
 

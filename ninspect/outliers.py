@@ -6,7 +6,7 @@ import warnings
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 # With fewer classes the median absolute deviation rests on two or three numbers.
 FEWEST_CLASSES = 5
@@ -49,19 +49,19 @@ def anomaly_index(scores: NDArray[np.floating]) -> NDArray[np.float64]:
     return -robust_z(scores)
 
 
-def p_value(largest: float, classes: int) -> float:
-    """Probability that the largest of K robust z-scores reaches `largest` when all classes are alike and Gaussian.
+def p_values(index: ArrayLike, classes: int) -> NDArray[np.float64]:
+    """Probability that the largest of K robust z-scores reaches an index when all classes are alike and Gaussian.
 
     Args:
-        largest: the largest index found.
+        index: `[...]`, of one class or several.
         classes: K, how many classes were compared, at least 5.
 
     Returns:
-        From `SMALLEST_P` to 1.
+        `[...]`, from `SMALLEST_P` to 1; not a number where the index is not.
     """
-    null = _null_maxima(classes)
-    reached = len(null) - int(np.searchsorted(null, largest, side="left"))
-    return (1 + reached) / (1 + len(null))
+    null, index = _null_maxima(classes), np.asarray(index, np.float64)
+    reached = len(null) - np.searchsorted(null, index, side="left")
+    return np.where(np.isnan(index), np.nan, (1 + reached) / (1 + len(null)))
 
 
 def critical_index(alpha: float, classes: int) -> float:

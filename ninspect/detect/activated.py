@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ninspect.detect.interface import Detection, Evidence, judge
+from ninspect.detect.interface import Case, Detection, judge
 from ninspect.explain import ascend
 from ninspect.features import FeatureSums, heatmaps
 from ninspect.outliers import anomaly_index, robust_z
@@ -42,18 +42,17 @@ class Activated:
         """What its scores depend on, for the report."""
         return {"starts": self.starts, "steps": self.steps, "length": self.length, "threshold": self.threshold}
 
-    def detect(self, evidence: Evidence) -> Detection:
+    def detect(self, case: Case) -> Detection:
         """Move clean images toward every class, explain the class there, and compare the classes."""
         began = time.perf_counter()
-        classes, network = evidence.classes, evidence.network
-        order = np.random.default_rng(evidence.seed).permutation(len(evidence.pixels))
-        starts = evidence.pixels[np.sort(order[: self.starts])]
+        classes, network = case.classes, case.network
+        starts = case.clean(self.starts)
         total, done = len(classes) * len(starts) * (self.steps + 1), 0
 
         def progress(gradients: int) -> None:
             nonlocal done
             done += gradients
-            evidence.progress(done, total)
+            case.progress(done, total)
 
         height, width, _ = network.input_map.image_shape
         sums = FeatureSums(len(classes), (height, width), self.threshold)

@@ -9,30 +9,49 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.outliers import FEWEST_CLASSES, PUBLISHED_INDEX, critical_index, p_value
+from ninspect.errors import InconclusiveError
+from ninspect.outliers import FEWEST_CLASSES, PUBLISHED_INDEX, p_values
 from ninspect.runtime import Network, Pixels
 
 # Called with (gradients computed, gradients in total).
 Progress = Callable[[int, int], None]
 
+ROBUST_Z = "robust z"
+
 
 @dataclass(frozen=True)
-class Evidence:
+class Case:
     """What detectors look at.
 
     Attributes:
         network: the classifier.
-        pixels: `[N, H, W, C]` float32 in [0, 1], clean images.
+        pixels: `[N, H, W, C]` float32 in [0, 1], clean images; None where there are none.
         classes: `[S]` int64, the classes to judge.
         seed: of every random choice.
         progress: to be called from time to time.
     """
 
     network: Network
-    pixels: Pixels
+    pixels: Pixels | None
     classes: NDArray[np.int64]
     seed: int
     progress: Progress
+
+    def clean(self, count: int | None = None) -> Pixels:
+        """The clean images, `[M, H, W, C]`, or `count` of them, always the same ones.
+
+        Raises:
+            InconclusiveError: there are no images.
+        """
+        if self.pixels is None:
+            raise InconclusiveError("this method needs clean images; give --samples")
+        order = np.random.default_rng(self.seed).permutation(len(self.pixels))
+        return self.pixels[np.sort(order[:count])]
+
+    def noise(self, count: int) -> Pixels:
+        """`count` images of uniform noise, `[M, H, W, C]`; always the same ones."""
+        shape = (count, *self.network.input_map.image_shape)
+        return np.random.default_rng(self.seed).random(shape, dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -44,34 +63,40 @@ class Detection:
         classes: `[S]` int64, the classes judged.
         scores: named columns `[S]`, what the index is made from.
         index: `[S]`, robust z-score in the suspicious direction; not a number where a class could not be measured.
-        p_value: probability of so large an index in a clean model; None where it means nothing.
+        p_values: `[S]`, probability that the most suspicious of all classes of a clean model is as suspicious as this
+            class; not a number where that means nothing.
         seconds: wall time.
         problem: why the model cannot be judged by this detector, or None.
+        test: what the p-values come from; `robust z`: from the index alone.
     """
 
     name: str
     classes: NDArray[np.int64]
     scores: dict[str, NDArray[np.float64]]
     index: NDArray[np.float64]
-    p_value: float | None
+    p_values: NDArray[np.float64]
     seconds: float
-    problem: str | None
+    problem: str | None = None
+    test: str = ROBUST_Z
 
-    def above(self, critical: float) -> list[int]:
-        """Classes whose index exceeds `critical`, most suspect first."""
-        order = np.argsort(-np.nan_to_num(self.index, nan=-np.inf), kind="stable")
-        return [int(self.classes[i]) for i in order if self.index[i] > critical]
+    @property
+    def p_value(self) -> float | None:
+        """Probability that any class of a clean model is as suspicious as the most suspicious one here."""
+        known = self.p_values[np.isfinite(self.p_values)]
+        return float(known.min()) if len(known) else None
+
+    def targets(self, alpha: float) -> list[int]:
+        """Classes as suspicious as which a clean model has one with probability `alpha` at most, worst first."""
+        return self._worst_first(self.p_values <= alpha)
 
     @property
     def flagged(self) -> list[int]:
         """Classes that the published rule, index > 2, calls outliers; never used to decide."""
-        return self.above(PUBLISHED_INDEX)
+        return self._worst_first(self.index > PUBLISHED_INDEX)
 
-    def targets(self, alpha: float) -> list[int]:
-        """Classes whose index a clean model reaches with a probability of at most `alpha`, most suspect first."""
-        if self.p_value is None or self.p_value > alpha:
-            return []
-        return self.above(critical_index(alpha, self.measured))
+    def _worst_first(self, chosen: NDArray[np.bool_]) -> list[int]:
+        order = np.lexsort((-np.nan_to_num(self.index, nan=-np.inf), self.p_values))
+        return [int(c) for c in self.classes[order[chosen[order]]]]
 
     @property
     def measured(self) -> int:
@@ -90,7 +115,7 @@ class Detector(Protocol):
     def settings(self) -> dict[str, float | bool | list[float]]:
         """What its scores depend on, for the report."""
 
-    def detect(self, evidence: Evidence) -> Detection:
+    def detect(self, case: Case) -> Detection:
         """Score every class."""
 
 
@@ -116,7 +141,7 @@ def judge(
         problem = "the gradients show no difference between the classes, as in a model with a constant output"
     elif missing:
         problem = f"the gradient is zero, so nothing was measured, for {listed(missing)}"
-    p = p_value(float(np.nanmax(index)), measured) if measured >= FEWEST_CLASSES else None
+    p = p_values(index, measured) if measured >= FEWEST_CLASSES else np.full(len(classes), np.nan)
     return Detection(name, classes, scores, index, p, seconds, problem)
 
 

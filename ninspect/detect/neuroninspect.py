@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ninspect.detect.interface import Detection, Evidence, judge
+from ninspect.detect.interface import Case, Detection, judge
 from ninspect.explain import explain
 from ninspect.features import FeatureSums
 from ninspect.outliers import anomaly_index
@@ -39,19 +39,20 @@ class NeuronInspect:
         """What its scores depend on, for the report."""
         return {"weights": list(self.weights), "threshold": self.threshold, "chained": self.chained}
 
-    def detect(self, evidence: Evidence) -> Detection:
+    def detect(self, case: Case) -> Detection:
         """Explain every class at every clean image, and compare the classes."""
         start = time.perf_counter()
-        height, width, _ = evidence.network.input_map.image_shape
-        sums = FeatureSums(len(evidence.classes), (height, width), self.threshold)
-        pairs, done = len(evidence.classes) * len(evidence.pixels), 0
-        for part in explain(evidence.network, evidence.pixels, evidence.classes):
+        height, width, _ = case.network.input_map.image_shape
+        sums = FeatureSums(len(case.classes), (height, width), self.threshold)
+        pixels = case.clean()
+        pairs, done = len(case.classes) * len(pixels), 0
+        for part in explain(case.network, pixels, case.classes):
             sums.add(part.classes, part.maps)
             done += part.maps.shape[0] * part.maps.shape[1]
-            evidence.progress(done, pairs)
+            case.progress(done, pairs)
         features = sums.features()
         persistent = features.persistent_chained if self.chained else features.persistent
         columns = {"sparse": features.sparse, "smooth": features.smooth, "persistent": persistent}
         score = np.sum([w * column for w, column in zip(self.weights, columns.values(), strict=True)], axis=0)
         seconds = time.perf_counter() - start
-        return judge(self.name, evidence.classes, columns | {"score": score}, anomaly_index(score), seconds)
+        return judge(self.name, case.classes, columns | {"score": score}, anomaly_index(score), seconds)

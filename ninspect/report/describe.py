@@ -8,7 +8,7 @@ from importlib.metadata import version
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.detect import Detection, Detector
+from ninspect.detect import ROBUST_Z, Detection, Detector
 from ninspect.outliers import critical_index
 from ninspect.report.result import DetectorInfo, ModelInfo, PreprocessInfo, SampleInfo, TruthInfo
 from ninspect.runtime import Network, TruthTest
@@ -73,12 +73,19 @@ def describe_detection(detection: Detection, detector: Detector, alpha: float) -
         scores={name: _numbers(column) for name, column in detection.scores.items()},
         index=_numbers(detection.index),
         p_value=detection.p_value,
-        critical_index=None if detection.p_value is None else critical_index(alpha, detection.measured),
+        p_values=_numbers(detection.p_values),
+        test=detection.test,
+        critical_index=_critical_index(detection, alpha),
         flagged=detection.flagged,
         targets=detection.targets(alpha),
         problem=detection.problem,
         seconds=round(detection.seconds, 3),
     )
+
+
+def _critical_index(detection: Detection, alpha: float) -> float | None:
+    known = detection.test == ROBUST_Z and detection.p_value is not None
+    return critical_index(alpha, detection.measured) if known else None
 
 
 def _number(value: float) -> float | None:

@@ -71,10 +71,14 @@ class DetectorInfo(_Part):
     settings: dict[str, float | bool | list[float]]
     scores: dict[str, list[float | None]]
     index: list[float | None] = Field(description="robust z-score in the suspicious direction")
-    p_value: float | None = Field(description="probability of so large an index in a clean model")
-    critical_index: float | None = Field(description="index that a clean model exceeds with probability alpha")
+    p_value: float | None = Field(description="probability that any class of a clean model is as suspicious")
+    p_values: list[float | None] = Field(description="the same for each class")
+    test: str = Field(description="what the p-values come from; `robust z`: from the index alone")
+    critical_index: float | None = Field(
+        description="index that a clean model exceeds with probability alpha; null for other tests"
+    )
     flagged: list[int] = Field(description="classes with an index above 2, the published rule; not used to decide")
-    targets: list[int] = Field(description="classes above the critical index, most suspect first")
+    targets: list[int] = Field(description="classes with a p-value of at most alpha, most suspect first")
     problem: str | None = Field(description="why this detector cannot judge the model")
     seconds: float
 

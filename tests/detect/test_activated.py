@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ninspect.detect import Activated, Detection, Evidence
+from ninspect.detect import Activated, Case, Detection
 from ninspect.outliers import anomaly_index, robust_z
 from ninspect.runtime import Network
 from tests.support import backdoored_weights, even_weights, linear_model, open_network, random_pixels
@@ -16,8 +16,8 @@ def network(tmp_path: Path) -> Network:
 
 def detect(network: Network, detector: Activated | None = None, seed: int = 0, images: int = 40) -> Detection:
     pixels = random_pixels(images, network.input_map.image_shape)
-    evidence = Evidence(network, pixels, np.arange(network.classes), seed, lambda done, total: None)
-    return (detector or Activated()).detect(evidence)
+    case = Case(network, pixels, np.arange(network.classes), seed, lambda done, total: None)
+    return (detector or Activated()).detect(case)
 
 
 def test_a_class_that_looks_at_a_patch_is_the_target(network: Network) -> None:
@@ -52,10 +52,10 @@ def test_the_seed_chooses_the_images_to_start_from(network: Network) -> None:
 
 def test_progress_counts_gradients(network: Network) -> None:
     calls: list[tuple[int, int]] = []
-    evidence = Evidence(
+    case = Case(
         network, random_pixels(4, (12, 12, 1)), np.arange(10), 0, lambda done, total: calls.append((done, total))
     )
-    Activated(steps=3).detect(evidence)
+    Activated(steps=3).detect(case)
     assert [total for _, total in calls] == [10 * 4 * 4] * len(calls)
     assert [done for done, _ in calls] == [40, 80, 120, 160]
 

@@ -5,7 +5,7 @@ import pytest
 
 from ninspect.detect import Detection
 from ninspect.detect.interface import judge
-from ninspect.outliers import anomaly_index, critical_index, p_value
+from ninspect.outliers import anomaly_index, critical_index, p_values
 
 ALIKE = [10.0, 11, 9, 10.5, 9.5, 10.2, 9.8, 11.2, 8.8]
 
@@ -21,7 +21,8 @@ def test_classes_that_are_alike_give_no_target() -> None:
     assert found.targets(0.01) == []
     assert found.problem is None
     assert found.measured == 10
-    assert found.p_value == p_value(float(anomaly_index(found.scores["score"]).max()), 10)
+    assert found.p_values == pytest.approx(p_values(anomaly_index(found.scores["score"]), 10))
+    assert found.p_value == found.p_values.min()
 
 
 def test_a_low_score_is_a_target_and_a_high_one_is_not() -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ninspect.detect import Detection, Evidence, NeuronInspect
+from ninspect.detect import Case, Detection, NeuronInspect
 from ninspect.features import heatmaps, smooth
 from tests.support import Array, backdoored_weights, convolutional_model, linear_model, open_network, random_pixels
 
@@ -12,7 +12,7 @@ def detect(weights: Array, folder: Path, detector: NeuronInspect, images: int = 
     network = open_network(linear_model(weights), folder)
     pixels = random_pixels(images, network.input_map.image_shape)
     classes = np.arange(len(weights))
-    return detector.detect(Evidence(network, pixels, classes, 0, lambda done, total: None))
+    return detector.detect(Case(network, pixels, classes, 0, lambda done, total: None))
 
 
 def test_the_features_of_a_linear_model_are_those_of_its_weights(tmp_path: Path) -> None:
@@ -42,9 +42,9 @@ def test_a_weight_of_zero_switches_a_feature_off(tmp_path: Path) -> None:
 
 def test_threshold_and_chain_change_persistence_only(tmp_path: Path) -> None:
     network = open_network(convolutional_model(), tmp_path)
-    evidence = Evidence(network, random_pixels(7, (8, 8, 3)), np.arange(6), 0, lambda done, total: None)
+    case = Case(network, random_pixels(7, (8, 8, 3)), np.arange(6), 0, lambda done, total: None)
     usual, low, chained = (
-        NeuronInspect(threshold=threshold, chained=chained).detect(evidence).scores
+        NeuronInspect(threshold=threshold, chained=chained).detect(case).scores
         for threshold, chained in ((0.5, False), (0.2, False), (0.5, True))
     )
     for other in (low, chained):
@@ -57,10 +57,10 @@ def test_threshold_and_chain_change_persistence_only(tmp_path: Path) -> None:
 def test_progress_counts_pairs_of_class_and_image(tmp_path: Path) -> None:
     calls: list[tuple[int, int]] = []
     network = open_network(linear_model(backdoored_weights(target=3), batch=1), tmp_path)
-    evidence = Evidence(
+    case = Case(
         network, random_pixels(5, (12, 12, 1)), np.array([1, 4, 8]), 0, lambda done, total: calls.append((done, total))
     )
-    NeuronInspect().detect(evidence)
+    NeuronInspect().detect(case)
     assert calls == [(3, 15), (6, 15), (9, 15), (12, 15), (15, 15)]
 
 
