@@ -18,7 +18,8 @@ from ninspect.model.prepare import prepare, unify_opsets
 
 # Monotone functions of the logits that models end with; explaining what is before them avoids their saturation.
 _ACTIVATIONS = ("Softmax", "LogSoftmax", "Sigmoid", "Log")
-_VIEWS = ("Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Cast")
+# What may stand between them and the output; quantised networks round their probabilities too.
+_VIEWS = ("Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Cast", "QuantizeLinear", "DequantizeLinear")
 _IMAGE_TYPES: dict[int, np.dtype[Any]] = {
     onnx.TensorProto.FLOAT: np.dtype(np.float32),
     onnx.TensorProto.FLOAT16: np.dtype(np.float16),

@@ -95,6 +95,12 @@ def test_weights_that_are_listed_as_inputs_are_not_inputs(tmp_path: Path) -> Non
         ("p = Softmax(z); y = Log(p)", "z", ("Softmax", "Log")),
         ("p = Softmax(z); y = Reshape(p, shape)", "z", ("Softmax", "Reshape")),
         ("flat = Reshape(z, shape); y = Softmax(flat)", "flat", ("Softmax",)),
+        (
+            "p = Softmax(z); q = QuantizeLinear(p, step); y = DequantizeLinear(q, step)",
+            "z",
+            ("Softmax", "QuantizeLinear", "DequantizeLinear"),
+        ),
+        ("q = QuantizeLinear(z, step); y = DequantizeLinear(q, step)", "y", ()),
         ("y = Log(z)", "y", ()),
         ("y = Relu(z)", "y", ()),
     ],
@@ -102,7 +108,7 @@ def test_weights_that_are_listed_as_inputs_are_not_inputs(tmp_path: Path) -> Non
 def test_the_logits_are_what_comes_before_a_final_activation(
     tmp_path: Path, head: str, logits: str, activations: tuple[str, ...]
 ) -> None:
-    model = onnx_model(f"f = Flatten(x); z = MatMul(f, w); {head}", w=WEIGHTS, shape=np.array([-1, 10]))
+    model = onnx_model(f"f = Flatten(x); z = MatMul(f, w); {head}", w=WEIGHTS, shape=np.array([-1, 10]), step=1 / 256)
     classifier = understood(model, tmp_path)
     # An Identity is taken out on the way in, so that its two names are one.
     assert classifier.logits in ({logits, "y"} if "Identity" in head else {logits})
