@@ -20,6 +20,7 @@ from suite_file import Array
 Tensor = torch.Tensor
 Attributes = dict[str, Any]
 
+_HALF = 0.5 + 1e-2  # as far as rounding can take a number, in float32
 _LIMITS = {np.dtype(np.uint8): (0, 255), np.dtype(np.int8): (-128, 127)}
 
 
@@ -35,12 +36,14 @@ class Interpreter:
         dtype: as given.
         statistics: mean and variance per channel of what came to each BatchNormalization, by the names of those inputs.
         calibrate: whether BatchNormalization uses them instead of its own.
+        integers: results of QuantizeLinear by name, for numbers that lie halfway between two integers.
     """
 
     def __init__(self, model: onnx.ModelProto, until: str | None = None, dtype: torch.dtype = torch.float64) -> None:
         self.dtype = dtype
         self.statistics: dict[str, Array] = {}
         self.calibrate = False
+        self.integers: dict[str, Array] = {}
         self._graph = model.graph
         self._until = until or model.graph.output[0].name
         self._weights = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
@@ -58,6 +61,7 @@ class Interpreter:
                 # What is quantised is as wide as its zero point, which is the last one.
                 zero = [name for name in node.input if dtypes.get(name) in _LIMITS and self._weights[name].size == 1]
                 attributes["limits"] = _LIMITS[dtypes[zero[-1]]]
+                attributes["integers"] = self.integers.get(node.output[0])
             if self.calibrate and node.op_type == "BatchNormalization":
                 channels = values[node.input[0]].transpose(0, 1).flatten(1)
                 for name, statistic in zip(node.input[3:], (channels.mean(1), channels.var(1)), strict=True):
@@ -187,7 +191,14 @@ def _channels(parameter: Tensor, axis: int, rank: int) -> Tensor:
 def _quantize(a: Attributes, x: Tensor, scale: Tensor, zero: Tensor) -> Tensor:
     scale, zero = (_channels(p, a.get("axis", 1), x.ndim) for p in (scale, zero))
     low, high = a["limits"]
-    return zero + _Straight.apply(x / scale, low - zero, high - zero)  # type: ignore[no-any-return, no-untyped-call]
+    level: Tensor = zero + _Straight.apply(x / scale, low - zero, high - zero)  # type: ignore[no-untyped-call]
+    if a["integers"] is None:
+        return level
+    given = torch.from_numpy(a["integers"]).double()
+    off = given - (x / scale + zero).clamp(low, high)
+    if float(off.abs().max()) > _HALF:
+        raise ValueError("the given integers are not what the numbers are rounded to")
+    return level + (given - level).detach()
 
 
 def _dequantize(a: Attributes, x: Tensor, scale: Tensor, zero: Tensor | None = None) -> Tensor:
