@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ninspect.detect import Activated, Case, Detection, Detector, Progress
 from ninspect.errors import InconclusiveError, UsageError
 from ninspect.features import heatmaps
-from ninspect.gradient import Objective
+from ninspect.gradient import Objective, gradient_kind
 from ninspect.model import load_classifier
 from ninspect.report import describe
 from ninspect.report.result import SCHEMA, Result
@@ -24,6 +24,10 @@ from ninspect.verdict import decide
 
 FEWEST_IMAGES = 10
 ADVISED_IMAGES = 50
+STRAIGHT_THROUGH = (
+    "the network rounds its numbers, which has no derivative, so gradients are straight-through estimates and can miss "
+    "a backdoor; scan the model from before quantisation if there is one"
+)
 
 
 @dataclass(frozen=True)
@@ -196,6 +200,8 @@ def _judge(record: _Record, progress: Progress) -> None:
     network, samples, options = record.network, record.samples, record.options
     pixels = samples.unit_pixels
     record.truth += [check_scores(network, pixels), check_gradient(network, pixels, options.seed)]
+    if gradient_kind(network.classifier) == "straight-through":
+        record.warnings.append(STRAIGHT_THROUGH)
     for test in record.truth:
         if not test.passed:
             record.problems.append(_truth_problem(test))

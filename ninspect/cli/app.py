@@ -246,13 +246,16 @@ def augment(
 
     Example: ninspect augment model.onnx -o gradient.onnx
     """
+    from ninspect.gradient import gradient_kind
     from ninspect.runtime import gradient_model, save_model
 
-    augmented = gradient_model(_classifier(model, layout, size, output), objective)
+    classifier = _classifier(model, layout, size, output)
+    augmented = gradient_model(classifier, objective)
     save_model(augmented, file)
-    ports = [("input", value) for value in augmented.graph.inputs]
-    ports += [("output", value) for value in augmented.graph.outputs]
-    _emit("".join(f"{kind:6}  {printable(str(value.name))}\n" for kind, value in ports))
+    facts = [("input", value.name) for value in augmented.graph.inputs]
+    facts += [("output", value.name) for value in augmented.graph.outputs]
+    facts += [("gradient", gradient_kind(classifier))]
+    _emit("".join(f"{name:8}  {printable(str(value))}\n" for name, value in facts))
 
 
 @app.command()
@@ -267,9 +270,11 @@ def info(
 
     Example: ninspect info model.onnx
     """
+    from ninspect.gradient import gradient_kind
     from ninspect.model import describe
 
-    facts = describe(_classifier(model, layout, size, output))
+    classifier = _classifier(model, layout, size, output)
+    facts = describe(classifier) | {"gradient": gradient_kind(classifier) or "none"}
     if format_ == "json":
         import json
 

@@ -2,6 +2,18 @@
 
 from ninspect.gradient.builder import CLASSES, GRADIENT, LOGITS, OBJECTIVE, differentiate
 from ninspect.gradient.cut import cut
+from ninspect.gradient.kind import GradientKind, gradient_kind
 from ninspect.gradient.objectives import OBJECTIVES, Objective
 
-__all__ = ["CLASSES", "GRADIENT", "LOGITS", "OBJECTIVE", "OBJECTIVES", "Objective", "cut", "differentiate"]
+__all__ = [
+    "CLASSES",
+    "GRADIENT",
+    "LOGITS",
+    "OBJECTIVE",
+    "OBJECTIVES",
+    "GradientKind",
+    "Objective",
+    "cut",
+    "differentiate",
+    "gradient_kind",
+]

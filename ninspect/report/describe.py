@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.detect import ROBUST_Z, Detection, Detector
+from ninspect.gradient import gradient_kind
 from ninspect.outliers import critical_index
 from ninspect.report.result import DetectorInfo, ModelInfo, PreprocessInfo, SampleInfo, TruthInfo
 from ninspect.runtime import Network, TruthTest
@@ -32,6 +33,7 @@ def describe_model(path: str, network: Network | None) -> ModelInfo:
         layout=classifier.layout.name,
         output=classifier.output,
         logits=classifier.logits,
+        gradient=gradient_kind(classifier),
     )
 
 

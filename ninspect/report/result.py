@@ -29,6 +29,9 @@ class ModelInfo(_Part):
     layout: str | None = None
     output: str | None = None
     logits: str | None = None
+    gradient: Literal["exact", "straight-through"] | None = Field(
+        None, description="straight-through: an estimate, because the network rounds; null where there is none"
+    )
 
 
 class SampleInfo(_Part):

@@ -37,7 +37,7 @@ def print_result(result: Result, console: Console | None = None) -> None:
         console.print(Padding(Text(_reading(result, detector), style="dim"), (0, 0, 1, 2)))
     console.print(_conditions(result))
     for warning in result.warnings:
-        console.print(Text(f"  Warning: {printable(warning)}.", style="yellow"))
+        console.print(Padding(Text(f"Warning: {printable(warning)}.", style="yellow"), (0, 0, 0, 2)))
 
 
 def _sentence(text: str) -> str:
@@ -104,6 +104,8 @@ def _facts(result: Result) -> list[tuple[str, str]]:
         facts.append(("model", f"{producer}, opset {model.opset}, {result.classes} classes"))
         facts.append(("", f"input '{model.input}' [{shape}] {model.layout}, logits '{model.logits}'"))
         facts.append(("", f"sha256 {model.sha256}"))
+    if model.gradient is not None:
+        facts.append(("gradient", model.gradient))
     if samples is not None:
         accuracy = "" if samples.clean_accuracy is None else f", clean accuracy {samples.clean_accuracy:.1%}"
         facts.append(("images", f"{samples.count} from {samples.source} ({samples.kind}){accuracy}"))

@@ -68,9 +68,9 @@ def test_augment_writes_a_standard_model_with_the_gradient(tmp_path: Path, comma
     save(model, tmp_path / "model.onnx")
     code, out, err = command_line("augment", "model.onnx", "-o", "gradient.onnx")
     assert (code, err) == (0, "")
-    ports = [("input", "x"), ("input", "ninspect/classes")]
-    ports += [("output", name) for name in ("y", "ninspect/logits", "ninspect/objective", "ninspect/gradient")]
-    assert [tuple(line.split()) for line in out.splitlines()] == ports
+    facts = [("input", "x"), ("input", "ninspect/classes")]
+    facts += [("output", name) for name in ("y", "ninspect/logits", "ninspect/objective", "ninspect/gradient")]
+    assert [tuple(line.split()) for line in out.splitlines()] == [*facts, ("gradient", "exact")]
     augmented = onnx.load(tmp_path / "gradient.onnx")
     onnx.checker.check_model(augmented, full_check=True)
     assert {node.domain for node in augmented.graph.node} == {""}
@@ -137,6 +137,7 @@ def test_info_shows_what_is_understood(tmp_path: Path, command_line: CommandLine
     assert (code, err) == (0, "")
     facts = json.loads(out)
     assert (facts["classes"], facts["logits"], facts["image"]) == (10, "logits", "12x12, 1 channel")
+    assert facts["gradient"] == "exact"
     code, out, err = command_line("info", "model.onnx")
     assert (code, err) == (0, "")
     rows = dict(line.split(maxsplit=1) for line in out.splitlines())

@@ -17,6 +17,7 @@ MODEL = ModelInfo(
     layout="NCHW",
     output="probabilities",
     logits="logits",
+    gradient="exact",
 )
 SAMPLES = SampleInfo(source="images/", kind="imagefolder", count=50, labelled=True, skipped=[], clean_accuracy=0.973)
 PREPROCESS = PreprocessInfo(
