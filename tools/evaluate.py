@@ -26,14 +26,19 @@ from rich.progress import track
 from scipy.stats import mannwhitneyu
 
 from ninspect import Preprocess, Result, ScanOptions, scan
-from ninspect.detect import METHODS, Activated, Detector, NeuronInspect
+from ninspect.detect import METHODS, MMBD, Activated, Detector, NeuronInspect, Weights
 from ninspect.model import load_classifier
 from ninspect.report.describe import library_versions
 
 WORKING_ATTACK = 0.8  # a backdoor that works less often is neither a positive nor a negative
 NOISE_IMAGES = 10
 NOISE_CLASSES = 10
-DETECTORS: dict[str, Callable[[], Detector]] = {"activated": Activated, "neuroninspect": NeuronInspect}
+DETECTORS: dict[str, Callable[[], Detector]] = {
+    "activated": Activated,
+    "neuroninspect": NeuronInspect,
+    "mmbd": MMBD,
+    "weights": Weights,
+}
 assert set(DETECTORS) == set(METHODS)
 
 

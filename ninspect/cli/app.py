@@ -100,8 +100,8 @@ def scan(
     output: opt.OutputName = None,
     classes: Annotated[str | None, typer.Option(metavar="LIST", help="Judge only these, such as 0,3,7-9.")] = None,
     method: Annotated[
-        Literal["activated", "neuroninspect"],
-        typer.Option(help="How classes are judged: at points moved toward each class, or as published, at the images."),
+        Literal["activated", "neuroninspect", "mmbd", "weights"],
+        typer.Option(help="How classes are judged; docs/method.md explains each."),
     ] = "activated",
     weights: Annotated[
         str | None,

@@ -2,8 +2,22 @@
 
 from ninspect.detect.activated import Activated
 from ninspect.detect.interface import ROBUST_Z, Case, Detection, Detector, Progress, listed
+from ninspect.detect.mmbd import MMBD
 from ninspect.detect.neuroninspect import NeuronInspect
+from ninspect.detect.weights import Weights
 
-METHODS = ("activated", "neuroninspect")
+METHODS = ("activated", "neuroninspect", "mmbd", "weights")
 
-__all__ = ["METHODS", "ROBUST_Z", "Activated", "Case", "Detection", "Detector", "NeuronInspect", "Progress", "listed"]
+__all__ = [
+    "METHODS",
+    "MMBD",
+    "ROBUST_Z",
+    "Activated",
+    "Case",
+    "Detection",
+    "Detector",
+    "NeuronInspect",
+    "Progress",
+    "Weights",
+    "listed",
+]

@@ -19,6 +19,7 @@ from ninspect.errors import ModelError
 from ninspect.files import replace_file
 from ninspect.gradient import CLASSES, GRADIENT, LOGITS, OBJECTIVE, Objective, differentiate
 from ninspect.model import Classifier
+from ninspect.model.head import last_linear
 from ninspect.runtime.providers import Device, first_line, open_session
 from ninspect.samples import InputMap
 
@@ -136,6 +137,11 @@ class Network:
         value, gradient = self._run(session, [OBJECTIVE, GRADIENT], inputs)
         shaped = gradient.reshape(*classes.shape, *self.input_map.layout.input_shape)
         return value.astype(np.float32), self.input_map.to_pixels(shaped)
+
+    @cached_property
+    def head(self) -> NDArray[np.float64] | None:
+        """Weights of the last linear layer, `[K, d]`; None where the logits are made in another way."""
+        return last_linear(self.classifier)
 
     @cached_property
     def batch(self) -> int | None:

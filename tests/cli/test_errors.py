@@ -119,8 +119,13 @@ PUBLISHED = ["scan", "model.onnx", "-s", "images.npz", "--method", "neuroninspec
         (["scan", "model.onnx", "-s", "images.npz", "--classes", "0-9999999"], "more classes than any model has"),
         (["scan", "model.onnx", "-s", "images.npz", "--weights", "1,2,3"], "belong to --method neuroninspect"),
         (["scan", "model.onnx", "-s", "images.npz", "--chained"], "belong to --method neuroninspect"),
+        (
+            ["scan", "model.onnx", "-s", "images.npz", "--method", "mmbd", "--threshold", "0.4"],
+            "not belong to --method",
+        ),
         ([*PUBLISHED, "--weights", "1,2"], "is not a list of three numbers"),
         ([*PUBLISHED, "--weights", "1,nan,1"], "is not a number or a list"),
+        ([*PUBLISHED, "--weights", ""], "--weights '' is not a number or a list"),
         (["scan", "model.onnx", "-s", "images.npz", "--mean", "a"], "--mean 'a' is not a number or a list"),
         (["scan", "model.onnx", "-s", "images.npz", "--mean", "1,2,3"], "mean has 3 numbers"),
         (["scan", "model.onnx", "-s", "images.npz", "--std", "0"], "std"),

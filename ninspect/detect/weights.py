@@ -1,0 +1,89 @@
+"""Trojan Signatures: the weights of the last layer alone (arXiv 2109.02836)."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ninspect.detect.interface import Case, Detection
+from ninspect.outliers import FEWEST_CLASSES, robust_z
+
+_SIMULATIONS = 20_000
+_BLOCK = 2_000_000
+_SEED = 2109_02836
+
+
+@dataclass(frozen=True)
+class Weights:
+    """m(c) = mean of the weights between the last hidden layer and class c; a target's is larger than any other.
+
+    Dixon's Q = (m_(K) − m_(K−1)) / (m_(K) − m_(1)) is the gap between the largest and the next in units of the range.
+    Source: Fields, Samragh, Javaheripi, Koushanfar, Javidi, "Trojan Signatures in DNN Weights", ICCVW 2021. Weak
+    evidence, for the price of reading the file.
+    """
+
+    @property
+    def name(self) -> str:
+        """What `--method` calls it."""
+        return "weights"
+
+    @property
+    def settings(self) -> dict[str, float | bool | list[float]]:
+        """Nothing can be set."""
+        return {}
+
+    def detect(self, case: Case) -> Detection:
+        """Compare the rows of the last layer."""
+        began = time.perf_counter()
+        classes, head = case.classes, case.network.head
+        mean = np.full(len(classes), np.nan) if head is None else head[classes].mean(axis=1)
+        problem = None
+        if head is None:
+            problem = "the last layer is not a matrix of weights with one row per class"
+        elif len(classes) < FEWEST_CLASSES:
+            problem = f"classes that can be compared: {len(classes)}; at least {FEWEST_CLASSES} are needed"
+        elif np.ptp(mean) == 0:
+            problem = "the weights show no difference between the classes"
+        p = np.full(len(classes), np.nan) if problem else gap_p(mean)
+        seconds = time.perf_counter() - began
+        return Detection(self.name, classes, {"mean": mean}, robust_z(mean), p, seconds, problem, "Dixon's Q")
+
+
+def gap_p(means: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probability that the largest of K Gaussian values is as far above the next one as a class is.
+
+    The class's own Q leaves out the classes above it, and it is never more suspicious than they are: several targets
+    are found when each stands apart from the next.
+
+    Args:
+        means: `[K]`, K at least 3, not all equal.
+
+    Returns:
+        `[K]`, from 1 / 20 001 to 1.
+    """
+    order = np.argsort(-means, kind="stable")
+    ordered = means[order]
+    span = ordered[:-2] - ordered[-1]
+    gap = np.divide(ordered[:-2] - ordered[1:-1], span, out=np.zeros_like(span), where=span > 0)
+    null = _null_gaps(len(means))
+    reached = len(null) - np.searchsorted(null, gap, side="left")
+    p = np.ones(len(means))
+    p[order[:-2]] = np.maximum.accumulate((1 + reached) / (1 + len(null)))
+    return p
+
+
+@lru_cache(maxsize=8)
+def _null_gaps(classes: int) -> NDArray[np.float64]:
+    """Sorted Q of K Gaussian values; published tables end at K = 30."""
+    generator = np.random.default_rng(_SEED)
+    rows = max(1, _BLOCK // classes)
+    gaps = []
+    for start in range(0, _SIMULATIONS, rows):
+        values = generator.standard_normal((min(rows, _SIMULATIONS - start), classes))
+        values.partition((0, classes - 2, classes - 1), axis=1)
+        gaps.append((values[:, -1] - values[:, -2]) / (values[:, -1] - values[:, 0]))
+    return np.sort(np.concatenate(gaps))
