@@ -210,7 +210,11 @@ def _write_opset(base: str, opset: int, path: Path) -> None:
     _save_reference(base, f"opset {opset}", path)
 
 
-# Half precision.
+# Half precision. Rounding takes about one unit in a thousand across the kink of its ReLU, and a rule cannot tell: the
+# gradient of a deep network of ReLUs is off by the root of that from every layer.
+
+_HALF_GRADIENT = 1e-2
+_HALF_GRADIENT_OF_RELUS = 2e-1
 
 
 def _halves() -> Iterator[Export]:
@@ -230,14 +234,19 @@ def _write_half(base: str, mixed: bool, path: Path) -> None:
         _script(base), keep_io_types=mixed, op_block_list=blocked if mixed else None
     )
     onnx.save(model, path)
-    _save_reference(base, "float16 mixed" if mixed else "float16", path, 1e-2, 2e-1)
+    _save_half_reference(base, "float16 mixed" if mixed else "float16", path)
 
 
 def _write_cast(base: str, exporter: str, path: Path) -> None:
     """A network that PyTorch itself holds in float16."""
     x = torch.from_numpy(suite_torch.truth(base)[0]).half()
     suite_torch.EXPORTERS[exporter](suite_torch.network(base).half(), x, True, path)
-    _save_reference(base, f"float16 {exporter}", path, 1e-2, 2e-1)
+    _save_half_reference(base, f"float16 {exporter}", path)
+
+
+def _save_half_reference(base: str, form: str, path: Path) -> None:
+    tolerance = _HALF_GRADIENT_OF_RELUS if base == "resnet18" else _HALF_GRADIENT
+    _save_reference(base, form, path, 1e-2, tolerance)
 
 
 def _write_bfloat16_weights(base: str, path: Path) -> None:

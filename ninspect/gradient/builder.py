@@ -13,6 +13,7 @@ import onnx_ir.passes.common as passes
 
 from ninspect.errors import ModelError, UnsupportedOperatorError
 from ninspect.gradient import rules as rules  # fills the registry
+from ninspect.gradient.expansions import expand
 from ninspect.gradient.objectives import Objective, seed
 from ninspect.gradient.ops import Ops, Tensor
 from ninspect.gradient.registry import QUANTIZING, RULES, ZERO_GRADIENT, Node
@@ -48,7 +49,7 @@ def differentiate(
         ModelError: a tensor does not exist, the logits do not depend on `wrt`, or an operator is used in a way that
             has no gradient.
     """
-    model = model.clone()
+    model = expand(model)
     graph = model.graph
     values = {value.name: value for value in _values(graph)}
     for name in (wrt, of, *outputs):

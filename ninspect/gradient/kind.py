@@ -6,6 +6,7 @@ from typing import Literal
 
 from ninspect.errors import ModelError
 from ninspect.gradient.builder import differentiable_path
+from ninspect.gradient.expansions import expand
 from ninspect.gradient.registry import QUANTIZING
 from ninspect.model import Classifier
 
@@ -21,9 +22,9 @@ def gradient_kind(classifier: Classifier) -> GradientKind | None:
         `exact`: the derivative. `straight-through`: an estimate, because numbers that depend on the image are rounded
         on the way, which has no derivative of its own and counts as the identity. None: there is no gradient.
     """
-    graph = classifier.model.graph
-    values = {value.name: value for value in (*graph.inputs, *(v for node in graph for v in node.outputs))}
     try:
+        graph = expand(classifier.model).graph
+        values = {value.name: value for value in (*graph.inputs, *(v for node in graph for v in node.outputs))}
         path = differentiable_path(graph, values[classifier.input], values[classifier.logits])
     except ModelError:
         return None

@@ -12,4 +12,4 @@ def unit(images: NDArray[np.float32]) -> NDArray[np.float32]:
     The squares are summed in float64: in float32 those of a gradient of 1e-23 vanish, and those of 1e20 overflow.
     """
     norm = np.sqrt(np.einsum("nhwc,nhwc->n", images, images, dtype=np.float64))[:, None, None, None]
-    return np.divide(images, norm, out=np.zeros_like(images), where=norm > 0, casting="same_kind")
+    return np.asarray(np.divide(images, norm, out=np.zeros_like(images), where=norm > 0, casting="same_kind"))

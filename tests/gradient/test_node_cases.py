@@ -17,6 +17,7 @@ from onnx.reference import ReferenceEvaluator
 
 from ninspect.errors import ModelError
 from ninspect.gradient import CLASSES, GRADIENT, differentiate
+from ninspect.gradient.expansions import EXPANSIONS
 from ninspect.gradient.registry import RULES
 from ninspect.model.prepare import EXPANDED, prepare
 from tests.gradient.support import Array, generator, session
@@ -38,6 +39,11 @@ SKIPPED = {
     "test_attention_*_nan_robustness": "the definition divides zero by zero where a token may attend to none",
     "test_attention_*_fullymasked_*": "the definition divides zero by zero where a token may attend to none",
     "*quantizelinear*": "straight through, so the gradient is not the slope",
+    "test_affine_grid_*": "the reference evaluator always answers in float32",
+    "test_gridsample_*": "the reference evaluator rounds positions to float32; see cases/sampling.py",
+    "test_*_batchwise": "refused",
+    "test_rnn_seq_length": "saturated, so that float32 knows one digit of the slope",
+    "test_simple_rnn_bidirectional": "saturated, so that float32 knows one digit of the slope",
     "test_resize_downsample_scales_*_align_corners": "the reference evaluator computes something else",
 }
 
@@ -120,7 +126,7 @@ def disagreements(case: Any) -> Iterator[str | None]:
         try:
             augmented = differentiate(prepare(model), name, "logits", 1)
         except ModelError as refusal:
-            if "depends on the image" not in str(refusal):
+            if not any(reason in str(refusal) for reason in ("depends on the image", "in a way that has a gradient")):
                 yield f"{case.name}, {name}: {refusal}"
             continue
         feed = {name: x, CLASSES: np.zeros((1, 1), np.int64)}
@@ -142,7 +148,7 @@ def output(model: onnx.ModelProto, name: str, x: Array) -> float | None:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("operator", sorted({*RULES, *EXPANDED}))
+@pytest.mark.parametrize("operator", sorted({*RULES, *EXPANDED, *EXPANSIONS}))
 def test_the_gradient_is_the_slope(operator: str) -> None:
     checked = [wrong for case in node_cases()[operator] for wrong in disagreements(case)]
     if not checked:

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from ninspect.errors import ModelError
+from ninspect.gradient.expansions import EXPANSIONS
 from ninspect.gradient.registry import RULES
 from ninspect.model.prepare import EXPANDED
 from tests.gradient.cases import CASES
@@ -105,4 +106,4 @@ def test_a_rule_that_needs_the_image_size_says_so(case: Case) -> None:
 
 def test_every_rule_has_a_case() -> None:
     nodes = [node for case in CASES for node in case.model((1, *case.shape)).graph.node]
-    assert set(RULES) | set(EXPANDED) <= {node.op_type for node in nodes}
+    assert {*RULES, *EXPANDED, *EXPANSIONS} <= {node.op_type for node in nodes}

@@ -11,8 +11,10 @@ from tests.gradient.cases import (
     opsets,
     pooling,
     quantization,
+    recurrent,
     reduction,
     resize,
+    sampling,
     scatter,
     shape,
 )
@@ -28,8 +30,10 @@ CASES = [
     *opsets.CASES,
     *pooling.CASES,
     *quantization.CASES,
+    *recurrent.CASES,
     *reduction.CASES,
     *resize.CASES,
+    *sampling.CASES,
     *scatter.CASES,
     *shape.CASES,
 ]
