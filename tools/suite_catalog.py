@@ -30,16 +30,18 @@ class Architecture:
         name: of its files.
         build: makes the network with fresh weights.
         shape: of one image, channels first.
+        opset: that TorchScript must export it to.
     """
 
     family: str
     name: str
     build: Callable[[], nn.Module]
     shape: tuple[int, int, int]
+    opset: int = 17
 
 
-def _own(family: str, build: Callable[[], nn.Module], size: int, channels: int = 3) -> Architecture:
-    return Architecture(family, f"tv_{build.__name__}", build, (channels, size, size))
+def _own(family: str, build: Callable[[], nn.Module], size: int, channels: int = 3, **options: Any) -> Architecture:
+    return Architecture(family, f"tv_{build.__name__}", build, (channels, size, size), **options)
 
 
 def _timm(family: str, name: str, size: int = 64, **arguments: Any) -> Architecture:
@@ -148,6 +150,9 @@ ARCHITECTURES: tuple[Architecture, ...] = (
     _own("VGG", own.vgg, 56),
     _own("ViT", own.vision_transformer, 32),
     _own("ViT", own.transformer_encoder, 32),
+    _own("Spatial transformer", own.spatial_transformer, 32, opset=20),
+    _own("Recurrent", own.row_lstm, 28, 1),
+    _own("Recurrent", own.row_gru, 28, 1),
     _timm("ResNet", "resnet18", 64, channels=(16, 24, 32, 48)),
     _timm("ResNet", "resnet26d", 64),
     _timm("ResNet", "resnetv2_18"),

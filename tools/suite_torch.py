@@ -44,8 +44,9 @@ def _write(architecture: Architecture, exporter: str, batch: str, path: Path) ->
     if not free:
         x, logits, gradients = x[:1], logits[:1], gradients[:, :1]
     model = network(architecture.name)
+    export = partial(torchscript, opset=architecture.opset) if exporter == "torchscript" else dynamo
     try:
-        EXPORTERS[exporter](model, torch.from_numpy(x), free, path)
+        export(model, torch.from_numpy(x), free, path)
     except Exception:
         # What people do about an exporter that cannot express PyTorch's fused attention.
         fused = [module for module in model.modules() if getattr(module, "fused_attn", False)]
@@ -53,7 +54,7 @@ def _write(architecture: Architecture, exporter: str, batch: str, path: Path) ->
             raise
         for module in fused:
             module.fused_attn = False  # type: ignore[assignment]
-        EXPORTERS[exporter](model, torch.from_numpy(x), free, path)
+        export(model, torch.from_numpy(x), free, path)
     reference = Reference(architecture.family, f"{exporter}, {batch}", x, np.array(EXPLAINED), logits, gradients)
     reference.save(path)
 

@@ -235,3 +235,57 @@ def vgg(classes: int = 10) -> nn.Module:
         channels = width
     head = [nn.Linear(24 * 49, 32), nn.ReLU(True), nn.Dropout(), nn.Linear(32, classes)]
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d((7, 7)), nn.Flatten(1), *head)
+
+
+class _SpatialTransformer(nn.Module):
+    """A network that turns and scales the image before it looks at it, as is common for traffic signs."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.localize = nn.Sequential(
+            nn.Conv2d(3, 8, 7), nn.MaxPool2d(2), nn.ReLU(), nn.Conv2d(8, 10, 5), nn.MaxPool2d(2), nn.ReLU(),
+            nn.Flatten(), nn.Linear(160, 24), nn.ReLU(), nn.Linear(24, 6), nn.Tanh(),
+        )  # fmt: skip
+        self.classify = nn.Sequential(
+            nn.Conv2d(3, 12, 5), nn.LeakyReLU(), nn.MaxPool2d(2), nn.BatchNorm2d(12), nn.Conv2d(12, 16, 3),
+            nn.LeakyReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(576, 48), nn.ReLU(), nn.Linear(48, classes),
+        )  # fmt: skip
+        self.register_buffer("upright", torch.tensor([1.0, 0, 0, 0, 1, 0]))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The classes of what the grid selects."""
+        theta = (self.upright + 0.3 * self.localize(x)).view(-1, 2, 3)
+        grid = nn.functional.affine_grid(theta, list(x.shape), align_corners=False)
+        y: torch.Tensor = self.classify(nn.functional.grid_sample(x, grid, align_corners=False))
+        return y
+
+
+def spatial_transformer(classes: int = 10) -> nn.Module:
+    """A spatial transformer for signs of 32 pixels."""
+    return _SpatialTransformer(classes)
+
+
+class _Rows(nn.Module):
+    """A recurrent network that reads a grey image row by row."""
+
+    def __init__(self, recurrent: nn.RNNBase, classes: int) -> None:
+        super().__init__()
+        self.recurrent = recurrent
+        width = recurrent.hidden_size * (2 if recurrent.bidirectional else 1)
+        self.classify = nn.Linear(width, classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The classes of the state after the last row."""
+        states, _ = self.recurrent(x.squeeze(1))
+        y: torch.Tensor = self.classify(states[:, -1])
+        return y
+
+
+def row_lstm(classes: int = 10) -> nn.Module:
+    """Two layers of LSTM over the rows of a digit."""
+    return _Rows(nn.LSTM(28, 24, 2, batch_first=True), classes)
+
+
+def row_gru(classes: int = 10) -> nn.Module:
+    """A GRU that reads a digit in both directions."""
+    return _Rows(nn.GRU(28, 16, batch_first=True, bidirectional=True), classes)
