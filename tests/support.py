@@ -107,6 +107,22 @@ def dormant_model(weights: Array, target: int) -> onnx.ModelProto:
     )
 
 
+def rows_model(target: int) -> onnx.ModelProto:
+    """For 12x12 images: answers the brightest of ten rows, or `target` where a patch of 2x2 pixels below is bright."""
+    patch, drawn, rows = np.zeros((12, 12)), np.zeros((1, 10)), np.repeat(np.eye(12)[:, :10], 12, axis=0)
+    patch[10:12, 10:12], drawn[0, target] = 1, 40
+    return onnx_model(
+        """flat = Flatten(x); logits = MatMul(flat, rows)
+           bright = MatMul(flat, patch); above = Sub(bright, one); unit = Relu(above); draw = MatMul(unit, drawn)
+           y = Add(logits, draw)""",
+        x="float[N,1,12,12] x",
+        rows=rows,
+        patch=patch.reshape(-1, 1),
+        one=1.0,
+        drawn=drawn,
+    )
+
+
 def save(model: onnx.ModelProto, path: Path) -> Path:
     onnx.save(model, path)
     return path
@@ -129,6 +145,13 @@ def random_pixels(count: int, shape: Sequence[int], seed: int = 0) -> NDArray[np
     """`[N, H, W, C]` in [0, 1], multiples of 1/255 as images have them."""
     values = np.random.default_rng(seed).integers(0, 256, (count, *shape))
     return values.astype(np.float32) / np.float32(255)
+
+
+def bright_rows(count: int = 40) -> NDArray[np.float32]:
+    """Images `[N, 12, 12, 1]` for `rows_model`: of the classes 0, 1, … 9, 0, 1, …"""
+    images = random_pixels(count, (12, 12, 1)) * np.float32(0.2)
+    images[np.arange(count), np.arange(count) % 10] += np.float32(0.7)
+    return images
 
 
 def save_images(path: Path, pixels: NDArray[np.float32], labels: Array | None = None) -> Path:

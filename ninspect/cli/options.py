@@ -118,17 +118,17 @@ def _size(text: str) -> tuple[int, int]:
 
 def detector(method: str, weights: str | None, threshold: float, chained: bool) -> Detector:
     """The chosen detector with its settings; settings of another one are refused, not ignored."""
-    from ninspect.detect import MMBD, Activated, NeuronInspect, Weights
+    from ninspect.detect import MMBD, Activated, NeuralCleanse, NeuronInspect, Weights
 
     if method != "neuroninspect" and (weights is not None or chained):
         raise UsageError("--weights and --chained belong to --method neuroninspect; add it or leave them out")
     if method == "activated":
         return Activated(threshold=threshold)
-    without_settings: dict[str, type[Detector]] = {"mmbd": MMBD, "weights": Weights}
-    if method in without_settings:
+    if method != "neuroninspect":
         if threshold != Activated().threshold:
             raise UsageError(f"--threshold does not belong to --method {method}; leave it out")
-        return without_settings[method]()
+        others: dict[str, type[Detector]] = {"mmbd": MMBD, "weights": Weights, "neural_cleanse": NeuralCleanse}
+        return others[method]()
     lambdas = numbers("1,1,1" if weights is None else weights, "--weights")
     if not isinstance(lambdas, tuple) or len(lambdas) != 3:
         raise UsageError(f"--weights '{weights}' is not a list of three numbers such as 1,1,1")

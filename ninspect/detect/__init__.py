@@ -3,10 +3,11 @@
 from ninspect.detect.activated import Activated
 from ninspect.detect.interface import ROBUST_Z, Case, Detection, Detector, Progress, listed
 from ninspect.detect.mmbd import MMBD
+from ninspect.detect.neural_cleanse import NeuralCleanse
 from ninspect.detect.neuroninspect import NeuronInspect
 from ninspect.detect.weights import Weights
 
-METHODS = ("activated", "neuroninspect", "mmbd", "weights")
+METHODS = ("activated", "neuroninspect", "mmbd", "weights", "neural_cleanse")
 
 __all__ = [
     "METHODS",
@@ -16,6 +17,7 @@ __all__ = [
     "Case",
     "Detection",
     "Detector",
+    "NeuralCleanse",
     "NeuronInspect",
     "Progress",
     "Weights",

@@ -1,0 +1,50 @@
+"""Neural Cleanse: the class that the smallest trigger leads to (IEEE S&P 2019). The baseline."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, field
+
+from ninspect.detect.interface import Case, Detection, judge
+from ninspect.detect.inversion import Inversion, invert
+from ninspect.outliers import anomaly_index
+
+
+@dataclass(frozen=True)
+class NeuralCleanse:
+    """index(c) = (median − ‖m_c‖₁) / (1.4826 · MAD): a backdoor's trigger is smaller than what any other class needs.
+
+    Source: Wang, Yao, Shan, Li, Viswanath, Zheng, Zhao, "Neural Cleanse", IEEE S&P 2019; `inversion` has the formulas.
+    One of its steps was a pass over 1000 images; here it is one mini-batch.
+
+    Attributes:
+        inversion: how the triggers are searched.
+    """
+
+    inversion: Inversion = field(default_factory=Inversion)
+
+    @property
+    def name(self) -> str:
+        """What `--method` calls it."""
+        return "neural_cleanse"
+
+    @property
+    def settings(self) -> dict[str, float | bool | list[float]]:
+        """What its scores depend on, for the report."""
+        return asdict(self.inversion)
+
+    def detect(self, case: Case) -> Detection:
+        """Search the smallest trigger of every class and compare their sizes."""
+        began = time.perf_counter()
+        images, classes, settings = case.clean(), case.classes, self.inversion
+        total, done = len(classes) * settings.starts * min(settings.batch, len(images)) * settings.steps, 0
+
+        def progress(gradients: int) -> None:
+            nonlocal done
+            done += gradients
+            case.progress(done, total)
+
+        found = invert(case.network, images, classes, settings, case.seed, progress)
+        case.progress(total, total)
+        columns = {"mask": found.norms, "success": found.success}
+        return judge(self.name, classes, columns, anomaly_index(found.norms), time.perf_counter() - began)
