@@ -26,7 +26,7 @@ from rich.progress import track
 from scipy.stats import mannwhitneyu
 
 from ninspect import Preprocess, Result, ScanOptions, scan
-from ninspect.detect import METHODS, MMBD, Activated, Detector, NeuralCleanse, NeuronInspect, Weights
+from ninspect.detect import METHODS, MMBD, Activated, Detector, FreeEagle, NeuralCleanse, NeuronInspect, Weights
 from ninspect.model import load_classifier
 from ninspect.report.describe import library_versions
 
@@ -39,6 +39,7 @@ DETECTORS: dict[str, Callable[[], Detector]] = {
     "mmbd": MMBD,
     "weights": Weights,
     "neural_cleanse": NeuralCleanse,
+    "freeeagle": FreeEagle,
 }
 assert set(DETECTORS) == set(METHODS)
 

@@ -100,7 +100,7 @@ def scan(
     output: opt.OutputName = None,
     classes: Annotated[str | None, typer.Option(metavar="LIST", help="Judge only these, such as 0,3,7-9.")] = None,
     method: Annotated[
-        Literal["activated", "neuroninspect", "mmbd", "weights", "neural_cleanse"],
+        Literal["activated", "neuroninspect", "mmbd", "weights", "neural_cleanse", "freeeagle"],
         typer.Option(help="How classes are judged; docs/method.md explains each."),
     ] = "activated",
     weights: Annotated[

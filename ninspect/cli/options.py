@@ -118,7 +118,7 @@ def _size(text: str) -> tuple[int, int]:
 
 def detector(method: str, weights: str | None, threshold: float, chained: bool) -> Detector:
     """The chosen detector with its settings; settings of another one are refused, not ignored."""
-    from ninspect.detect import MMBD, Activated, NeuralCleanse, NeuronInspect, Weights
+    from ninspect.detect import MMBD, Activated, FreeEagle, NeuralCleanse, NeuronInspect, Weights
 
     if method != "neuroninspect" and (weights is not None or chained):
         raise UsageError("--weights and --chained belong to --method neuroninspect; add it or leave them out")
@@ -127,7 +127,12 @@ def detector(method: str, weights: str | None, threshold: float, chained: bool) 
     if method != "neuroninspect":
         if threshold != Activated().threshold:
             raise UsageError(f"--threshold does not belong to --method {method}; leave it out")
-        others: dict[str, type[Detector]] = {"mmbd": MMBD, "weights": Weights, "neural_cleanse": NeuralCleanse}
+        others: dict[str, type[Detector]] = {
+            "mmbd": MMBD,
+            "weights": Weights,
+            "neural_cleanse": NeuralCleanse,
+            "freeeagle": FreeEagle,
+        }
         return others[method]()
     lambdas = numbers("1,1,1" if weights is None else weights, "--weights")
     if not isinstance(lambdas, tuple) or len(lambdas) != 3:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ninspect.detect.adam import Adam
 from ninspect.runtime import Network, Pixels
 
 Array = NDArray[np.float32]
@@ -23,6 +24,7 @@ _MEMORY = 64 * 1024**2  # for the stamped images of the triggers that advance to
 _FIRST_COST = 1e-3
 _PATIENCE = 5  # steps in a row before the cost moves
 _STALE = 25  # steps without a smaller mask before a trigger is done
+_BETAS = (0.5, 0.9)
 _RAISE, _LOWER = 2.0, 2.0**-1.5
 _EDGE = 0.02  # masks and patterns start at least as far from 0 and 1, where tanh has a gradient
 
@@ -191,7 +193,7 @@ class _Search:
         masks, patterns = (x.reshape(-1, *x.shape[2:]) for x in (masks, patterns))
         count = len(masks)
         self._settings = settings
-        self._mask, self._pattern = _Adam(_to_tanh(masks), settings.rate), _Adam(_to_tanh(patterns), settings.rate)
+        self._mask, self._pattern = (Adam(_to_tanh(x), settings.rate, _BETAS) for x in (masks, patterns))
         self._cost = np.zeros(count)
         self._good, self._bad, self._stale = (np.zeros(count, np.int64) for _ in range(3))
         self._raised, self._lowered = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
@@ -283,25 +285,6 @@ def _reached(network: Network, pixels: Pixels, classes: NDArray[np.int64], loss:
     if len(unclear):
         reached[unclear] = network.logits(pixels[unclear]).argmax(axis=1) == classes[unclear]
     return reached
-
-
-class _Adam:
-    """Adam (Kingma, Ba 2015) with β = (0.5, 0.9), as in Neural Cleanse, for rows that may stop one by one."""
-
-    def __init__(self, values: Array, rate: float) -> None:
-        self.values = values
-        self._rate = rate
-        self._first, self._second = np.zeros_like(values), np.zeros_like(values)
-        self._steps = 0
-
-    def move(self, rows: NDArray[np.int64], gradient: Array) -> None:
-        """One step of the given rows; a row that has been left out once must not come back."""
-        self._steps += 1
-        first = self._first[rows] = 0.5 * self._first[rows] + 0.5 * gradient
-        second = self._second[rows] = 0.9 * self._second[rows] + np.float32(0.1) * gradient**2
-        rate = np.float32(self._rate / (1 - 0.5**self._steps))
-        scale = np.sqrt(second / np.float32(1 - 0.9**self._steps)) + np.float32(1e-8)
-        self.values[rows] -= rate * first / scale
 
 
 def _from_tanh(values: Array) -> Array:

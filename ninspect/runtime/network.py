@@ -21,6 +21,7 @@ from ninspect.gradient import CLASSES, GRADIENT, LOGITS, OBJECTIVE, Objective, d
 from ninspect.model import Classifier
 from ninspect.model.head import last_linear
 from ninspect.runtime.providers import Device, first_line, open_session
+from ninspect.runtime.tail import Tail
 from ninspect.samples import InputMap
 
 Pixels = NDArray[np.float32]  # [N, H, W, C] in [0, 1], RGB or grey
@@ -142,6 +143,15 @@ class Network:
     def head(self) -> NDArray[np.float64] | None:
         """Weights of the last linear layer, `[K, d]`; None where the logits are made in another way."""
         return last_linear(self.classifier)
+
+    @cached_property
+    def tail(self) -> Tail:
+        """The part of the model after its middle.
+
+        Raises:
+            ModelError: the model cannot be cut.
+        """
+        return Tail(self.classifier, self.batch, self._device)
 
     @cached_property
     def batch(self) -> int | None:

@@ -1,0 +1,92 @@
+"""FreeEagle: classes that other classes' inner activations lead to as well (USENIX Security 2023, arXiv 2302.14500)."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ninspect.detect.adam import Adam
+from ninspect.detect.interface import Case, Detection, judge
+from ninspect.errors import ModelError
+from ninspect.outliers import robust_z
+from ninspect.runtime.tail import Tail
+
+_BETAS = (0.9, 0.999)
+_TOGETHER = 256  # activations that are optimised together
+
+
+@dataclass(frozen=True)
+class FreeEagle:
+    """v(t) = mean over classes c ≠ t of P[c, t], the probability of t at the activation that is best for c.
+
+    The model is cut in its middle. From uniform noise, Adam minimises the cross-entropy of the rest of the model to c
+    over the inner activation a, with weight decay, and with a ≥ 0 where no image can make it negative. A backdoor
+    from c to t shows as a large P[c, t]. Published: outlier = (v − Q3) / (Q3 − Q1). Here index = robust z of ln v: over
+    the classes of a clean model ln v is far less skewed than v. Source: Fu et al., "FreeEagle: Detecting Complex
+    Neural Trojans in Data-Free Cases", USENIX Security 2023.
+
+    Attributes:
+        steps: of Adam.
+        rate: of a step.
+        decay: weight decay.
+    """
+
+    steps: int = 1000
+    rate: float = 0.01
+    decay: float = 0.005
+
+    @property
+    def name(self) -> str:
+        """What `--method` calls it."""
+        return "freeeagle"
+
+    @property
+    def settings(self) -> dict[str, float | bool | list[float]]:
+        """What its scores depend on, for the report."""
+        return {"steps": self.steps, "rate": self.rate, "decay": self.decay}
+
+    def detect(self, case: Case) -> Detection:
+        """Find every class's best activation and see which other classes like it."""
+        began = time.perf_counter()
+        classes = case.classes
+        try:
+            tail = case.network.tail
+        except ModelError as error:
+            unknown = np.full(len(classes), np.nan)
+            return Detection(self.name, classes, {}, unknown, unknown, time.perf_counter() - began, str(error))
+        log_p = self._log_posteriors(case, tail)[:, classes]
+        np.fill_diagonal(log_p, -np.inf)
+        log_mean = np.logaddexp.reduce(log_p, axis=0) - np.log(max(1, len(classes) - 1))
+        posterior, source = np.exp(log_mean), log_p.argmax(axis=0)
+        first, third = np.quantile(posterior, (0.25, 0.75))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            outlier = (posterior - third) / (third - first)
+        columns = {
+            "posterior": posterior,
+            "outlier": outlier,
+            "source": classes[source].astype(np.float64),
+            "from_source": np.exp(log_p.max(axis=0)),
+        }
+        return judge(self.name, classes, columns, robust_z(log_mean), time.perf_counter() - began)
+
+    def _log_posteriors(self, case: Case, tail: Tail) -> NDArray[np.float64]:
+        """ln of the probability of every class at the activation that is best for each class, `[S, K]`."""
+        classes, total = case.classes, len(case.classes) * self.steps
+        start = np.random.default_rng(case.seed).random(tail.shape, dtype=np.float32)
+        rows = []
+        for first in range(0, len(classes), _TOGETHER):
+            some = classes[first : first + _TOGETHER]
+            every = np.arange(len(some))
+            adam = Adam(np.repeat(start[None], len(some), axis=0), self.rate, _BETAS)
+            for step in range(self.steps):
+                _, gradient = tail.gradients_at(adam.values, some)
+                adam.move(every, gradient + np.float32(self.decay) * adam.values)
+                if tail.nonnegative:
+                    np.maximum(adam.values, 0, out=adam.values)
+                case.progress(first * self.steps + (step + 1) * len(some), total)
+            rows.append(tail.gradients_at(adam.values, some)[0].astype(np.float64))
+        logits = np.concatenate(rows)
+        return np.asarray(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
