@@ -16,13 +16,14 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import onnx_ir as ir
+import onnxruntime
 
 from ninspect.errors import NinspectError, UnsupportedOperatorError
 from ninspect.gradient import CLASSES, GRADIENT, LOGITS
@@ -59,6 +60,7 @@ class Outcome:
     seconds: float = 0.0
 
 
+_COLUMNS = ("file", "family", "form", "reason", "scores", "gradient")
 _LARGE = 128 * 128  # pixels of an image; of larger ones, one must do
 
 
@@ -66,8 +68,8 @@ def check_file(path: Path) -> Outcome:
     """Check one file."""
     start = time.monotonic()
     reference = Reference.load(path)
-    name, _, form = path.stem.partition("__")
-    outcome = Outcome(path.stem, reference.family if reference else name, reference.form if reference else form)
+    family, form = (reference.family, reference.form) if reference else (path.parent.name, "as found")
+    outcome = Outcome(path.stem, family, form)
     try:
         classifier = load_classifier(path)
         if reference is not None and reference.gradients is not None:
@@ -192,10 +194,21 @@ def _columns(header: list[str], rows: list[list[str]]) -> Iterator[str]:
 
 
 def _write_csv(path: Path, outcomes: Iterable[Outcome]) -> None:
+    """Write outcomes, below a line with versions; those of other files that are there already are kept."""
+    rows = {}
+    if path.exists():
+        with path.open(newline="", encoding="utf-8") as stream:
+            stream.readline()
+            rows = {row["file"]: row for row in csv.DictReader(stream)}
+    for outcome in outcomes:
+        values = {name: getattr(outcome, name) for name in _COLUMNS}
+        rows[outcome.file] = {k: f"{v:.1e}" if isinstance(v, float) else v or "" for k, v in values.items()}
+    versions = ", ".join(f"{package.__name__} {package.__version__}" for package in (onnx, ir, onnxruntime))
     with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, [field.name for field in fields(Outcome)])
+        stream.write(f"# {versions}\n")
+        writer = csv.DictWriter(stream, _COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(asdict(outcome) | {"missing": " ".join(outcome.missing)} for outcome in outcomes)
+        writer.writerows(row for _, row in sorted(rows.items()))
 
 
 def main() -> int:
@@ -204,7 +217,9 @@ def main() -> int:
     parser.add_argument("folder", type=Path, metavar="DIR")
     parser.add_argument("patterns", nargs="*", metavar="PATTERN", help="files to check, without the suffix; all")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="write every outcome there")
+    parser.add_argument(
+        "--csv", type=Path, metavar="FILE", help="write every outcome there, among those that are there"
+    )
     arguments = parser.parse_args()
     paths = [
         path

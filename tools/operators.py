@@ -1,29 +1,54 @@
-"""Write docs/operators.md: what ninspect does with every operator, from the table of gradient rules itself.
+"""Write docs/operators.md: what ninspect does with every operator, and how many models that covers.
 
-python tools/operators.py
+    python tools/operators.py
+
+The operators come from the table of gradient rules, their tests from tests/gradient, and the coverage from
+docs/coverage.csv, which `check_suite.py` writes.
 """
 
 from __future__ import annotations
 
+import csv
 import inspect
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 
-from ninspect import gradient
-from ninspect.gradient.registry import RULES, ZERO_GRADIENT
-from ninspect.model.prepare import EXPANDED
-from ninspect.model.quantized import INTEGER_OPERATORS
+from onnx import defs
 
-_PAGE = Path(__file__).parents[1] / "docs" / "operators.md"
-_RULES = Path(gradient.__file__).parent / "rules"
-_HEAD = """# Operators
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # for the tests
+
+from ninspect import gradient  # noqa: E402
+from ninspect.gradient.expansions import EXPANSIONS  # noqa: E402
+from ninspect.gradient.registry import RULES, ZERO_GRADIENT  # noqa: E402
+from ninspect.model.prepare import EXPANDED, TARGET_OPSET  # noqa: E402
+from ninspect.model.quantized import INTEGER_OPERATORS  # noqa: E402
+from ninspect.model.tabular import TABULAR_OPERATORS  # noqa: E402
+from tests.gradient import cases  # noqa: E402
+from tests.gradient.support import parse  # noqa: E402
+from tests.gradient.test_node_cases import NEWEST_OPSET, node_cases  # noqa: E402
+
+_PAGE = ROOT / "docs" / "operators.md"
+_COVERAGE = ROOT / "docs" / "coverage.csv"
+_CODE = Path(gradient.__file__).parent
+_HEAD = f"""# Operators
 
 Which operators may lie between the image and the scores. Anything may lie elsewhere. Written by
 `python tools/operators.py` from the rules themselves: the formulas are the first lines of their descriptions.
 
 x is the input, y the output, x̄ and ȳ are the gradients with respect to them; A and B are operands that both get a
 gradient. *Zero* means that the derivative is zero wherever it exists, so that no gradient flows this way. *Expanded*
-operators are replaced by their definition in the ONNX standard, *written out* ones by DequantizeLinear, the operator on
-floats and QuantizeLinear, before the gradient is built.
+operators are replaced by their definition before the gradient is built, *written out* ones by operators on floats, for
+quantised networks between DequantizeLinear and QuantizeLinear.
+
+*Opsets* are the versions in which the standard changed the operator. All of them are read: models older than opset
+{TARGET_OPSET} are converted to it by the onnx package. *Tests* are the cases in which the operator occurs, checked
+against PyTorch in float64 and against finite differences, with a link to those of its family; and how many of the onnx
+package's own node tests hold it, each checked against finite differences where that is possible.
 
 """
 
@@ -33,23 +58,130 @@ def page() -> str:
     rows = {operator: _rule_row(operator) for operator in RULES}
     rows |= dict.fromkeys(ZERO_GRADIENT, ("zero", ""))
     rows |= dict.fromkeys(EXPANDED, ("expanded", ""))
-    rows |= dict.fromkeys(INTEGER_OPERATORS, ("written out", ""))
+    rows |= {operator: _expansion_row(operator) for operator in EXPANSIONS}
+    rows |= dict.fromkeys((*INTEGER_OPERATORS, *TABULAR_OPERATORS), ("written out", ""))
     lines = [
-        f"{len(RULES)} of {len(rows)} operators have a rule.",
+        f"{len(RULES)} of {len(rows)} operators have a rule of their own.",
         "",
-        "| Operator | Gradient | Rule |",
-        "|---|---|---|",
+        "| Operator | Opsets | Gradient | Tests | Notes |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {operator} | {_opsets(operator)} | {how} | {_tests(operator)} | {notes} |"
+            for operator, (how, notes) in sorted(rows.items())
+        ),
     ]
-    lines += [f"| {operator} | {gradient} | {file} |" for operator, (gradient, file) in sorted(rows.items())]
-    return _HEAD + "\n".join(lines) + "\n"
+    return _HEAD + "\n".join(lines) + "\n\n" + "\n".join(_coverage())
 
 
 def _rule_row(operator: str) -> tuple[str, str]:
-    """The formula, and a link to the file that holds the rule."""
-    rule = inspect.unwrap(RULES[operator])
-    formula = (RULES[operator].__doc__ or "").partition("\n")[0].removesuffix(".").replace("|", "\\|")
-    file = Path(inspect.getfile(rule)).relative_to(_RULES)
-    return formula, f"[{file}](../ninspect/gradient/rules/{file})"
+    """The formula, linked to the rule, and what the rule refuses."""
+    rule = RULES[operator]
+    return _linked(rule.__doc__ or "", inspect.unwrap(rule)), _notes(rule.__doc__ or "")
+
+
+def _expansion_row(operator: str) -> tuple[str, str]:
+    expansion = EXPANSIONS[operator]
+    return "expanded: " + _linked(expansion.__doc__ or "", expansion), _notes(expansion.__doc__ or "")
+
+
+def _linked(docstring: str, code: object) -> str:
+    file = Path(inspect.getfile(code)).relative_to(_CODE)  # type: ignore[arg-type]
+    formula = docstring.partition("\n")[0].removesuffix(".").replace("|", "\\|")
+    return f"[{formula}](../ninspect/gradient/{file})"
+
+
+def _notes(docstring: str) -> str:
+    """What a description says after its first line, and what it refuses: the ModelError of its section `Raises`."""
+    _, _, rest = inspect.cleandoc(docstring).partition("\n\n")
+    text, _, refused = rest.partition("Raises:\n    ModelError: ")
+    notes = [" ".join(part.split()) for part in (text, f"Refused: {refused}" if refused else "")]
+    return " ".join(note for note in notes if note)
+
+
+def _opsets(operator: str) -> str:
+    """The versions of an operator of the standard that ONNX Runtime knows; the domain of the others."""
+    if operator in TABULAR_OPERATORS:
+        return "ai.onnx.ml"
+    if not defs.has(operator):
+        return "com.microsoft"
+    schemas = defs.get_all_schemas_with_history()
+    versions = {s.since_version for s in schemas if s.name == operator and s.domain == ""}
+    return ", ".join(map(str, sorted(v for v in versions if v <= NEWEST_OPSET)))
+
+
+@cache
+def _cases() -> dict[str, Counter[str]]:
+    """By operator, how many cases each file has."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for name, module in vars(cases).items():
+        if isinstance(module, ModuleType) and hasattr(module, "CASES"):
+            for case in module.CASES:
+                nodes = parse(case.nodes, (None, *case.shape), {}, case.opset).graph.node
+                for operator in {node.op_type for node in nodes}:
+                    counts[operator][name] += 1
+    return counts
+
+
+def _tests(operator: str) -> str:
+    """The number of cases, with a link to those of the rule's family, and the number of onnx's node tests."""
+    parts = []
+    if operator in _cases():
+        family = Path(inspect.getfile(inspect.unwrap(RULES[operator]))).stem if operator in RULES else ""
+        file = family if family in _cases()[operator] else _cases()[operator].most_common(1)[0][0]
+        parts.append(f"[{_cases()[operator].total()}](../tests/gradient/cases/{file}.py)")
+    if operator not in ZERO_GRADIENT and node_cases().get(operator):
+        parts.append(f"{len(node_cases()[operator])} of onnx")
+    return ", ".join(parts)
+
+
+def _coverage() -> Iterator[str]:
+    """The section about models."""
+    with _COVERAGE.open(newline="", encoding="utf-8") as stream:
+        versions = stream.readline().removeprefix("# ").strip()
+        rows = list(csv.DictReader(stream))
+    failed = [row for row in rows if row["reason"]]
+    yield from _COVERAGE_HEAD.format(
+        versions=versions, passed=len(rows) - len(failed), count=len(rows), share=1 - len(failed) / len(rows)
+    ).splitlines()
+    forms = [form for form, _ in _COLUMNS]
+    yield from ("", f"| | {' | '.join(forms)} |", "|---" * (len(forms) + 1) + "|")
+    cells: dict[tuple[str, str], list[bool]] = defaultdict(list)
+    for row in rows:
+        form = next(name for name, prefix in _COLUMNS if row["form"].startswith(prefix))
+        cells[row["family"], form].append(not row["reason"])
+    for family in sorted({row["family"] for row in rows}, key=str.lower):
+        counts = [cells[family, form] for form in forms]
+        yield f"| {family} | {' | '.join(f'{sum(c)}/{len(c)}' if c else '' for c in counts)} |"
+    yield from ("", "Files that do not pass:" if failed else "Every file passes.", "")
+    yield from (f"- `{row['file']}`: {row['reason']}" for row in failed)
+
+
+_COLUMNS = (("TorchScript", "torchscript"), ("dynamo", "dynamo"), ("other", ""))
+_COVERAGE_HEAD = """## Coverage
+
+{passed} of {count} files pass as exported ({share:.1%}), with {versions}:
+
+    python tools/export_suite.py
+    python tools/check_suite.py .cache/export_suite --csv docs/coverage.csv
+    python tools/operators.py
+
+The files are architectures with random weights and reduced width or depth, in every form in which people get them: both
+PyTorch exporters with a fixed and a free batch, Keras, scikit-learn, the models that ship with the onnx package,
+quantised, in half precision, of every opset from 7 to 26, and as tools leave them. *zoo* are models that other people
+trained and published, which are not part of this repository.
+
+A file passes when the augmented model gives the scores of the file itself in ONNX Runtime, and the gradient that its
+framework computes in float64 for the same weights; relative errors are norms of differences over norms.
+
+| | scores | gradient | why |
+|---|---|---|---|
+| float32 | 1e-5 | 1e-4 | |
+| float16 | 1e-2 | 1e-2; 0.2 for ResNet | rounding takes a unit in a thousand across the kink of its ReLU, \
+and with it a few per cent of the gradient of every layer |
+| quantised | 5e-2 | 1e-4 | ONNX Runtime rounds single integers differently with and without fused operators; \
+the gradient is straight through, given the integers |
+| without a framework | 1e-4 | 5e-2 | the two truth tests of every scan: the gradient against differences of scores |
+"""
 
 
 if __name__ == "__main__":

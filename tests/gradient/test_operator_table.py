@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from onnx import defs
 
+from ninspect.gradient.expansions import EXPANSIONS
 from ninspect.gradient.registry import QUANTIZING, RULES, ZERO_GRADIENT
 from ninspect.model.prepare import EXPANDED
 from ninspect.model.quantized import INTEGER_OPERATORS
+from ninspect.model.tabular import TABULAR_OPERATORS
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,12 +26,12 @@ def test_docs_operators_md_is_up_to_date() -> None:
 
 
 def test_every_operator_is_treated_in_one_way() -> None:
-    kinds = [set(RULES), ZERO_GRADIENT, set(EXPANDED), set(INTEGER_OPERATORS)]
+    kinds = [set(RULES), ZERO_GRADIENT, *map(set, (EXPANDED, EXPANSIONS, INTEGER_OPERATORS, TABULAR_OPERATORS))]
     assert len(set().union(*kinds)) == sum(map(len, kinds))
     assert set(RULES) >= QUANTIZING
 
 
-@pytest.mark.parametrize("operator", sorted({*RULES, *ZERO_GRADIENT, *EXPANDED}))
+@pytest.mark.parametrize("operator", sorted({*RULES, *ZERO_GRADIENT, *EXPANDED, *EXPANSIONS}))
 def test_operators_are_those_of_the_standard(operator: str) -> None:
     assert defs.has(operator)
 

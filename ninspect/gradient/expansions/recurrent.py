@@ -51,7 +51,11 @@ Step = Callable[[_Cell, Tensor, Tensor | None, Tensor | None], tuple[Tensor, Ten
 
 
 def lstm(op: Ops, node: Node) -> list[Tensor]:
-    """C = f ∘ C' + i ∘ c, H = o ∘ h(C), with gates i, o, f and c of x and the last state."""
+    """C = f ∘ C' + i ∘ c, H = o ∘ h(C), with gates i, o, f and c of x and the last state.
+
+    Raises:
+        ModelError: the number of steps is unknown or differs from image to image, or the cell is an unusual one.
+    """
     if node.attribute("input_forget", 0):
         raise node.refuse("it couples its gates")
     return _unrolled(op, node, 4, ["Sigmoid", "Tanh", "Tanh"], _lstm_step)
@@ -71,7 +75,11 @@ def _lstm_step(cell: _Cell, x: Tensor, h: Tensor | None, c: Tensor | None) -> tu
 
 
 def gru(op: Ops, node: Node) -> list[Tensor]:
-    """H = (1 − z) ∘ h + z ∘ H', with gates z, r and h of x and the last state; r holds back that state in h."""
+    """H = (1 − z) ∘ h + z ∘ H', with gates z, r and h of x and the last state; r holds back that state in h.
+
+    Raises:
+        ModelError: the number of steps is unknown or differs from image to image, or the cell is an unusual one.
+    """
     step = _gru_step_after if node.attribute("linear_before_reset", 0) else _gru_step
     return _unrolled(op, node, 3, ["Sigmoid", "Tanh"], step)
 
@@ -110,7 +118,11 @@ def _mixed(z: Tensor, candidate: Tensor, h: Tensor | None) -> Tensor:
 
 
 def rnn(op: Ops, node: Node) -> list[Tensor]:
-    """H = f(x·Wᵀ + H'·Rᵀ + b)."""
+    """H = f(x·Wᵀ + H'·Rᵀ + b).
+
+    Raises:
+        ModelError: the number of steps is unknown or differs from image to image, or the cell is an unusual one.
+    """
     return _unrolled(op, node, 1, ["Tanh"], _rnn_step)
 
 

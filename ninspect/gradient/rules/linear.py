@@ -49,7 +49,11 @@ def gemm(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
 
 @vjp("Einsum")
 def einsum(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
-    """Each operand gets the sum of products of ȳ and the other operands over the axes that it lacks itself."""
+    """Each operand gets the sum of products of ȳ and the other operands over the axes that it lacks itself.
+
+    Raises:
+        ModelError: it takes a diagonal.
+    """
     terms, result = _letters(node)
     operands = [x for x in node.inputs if x is not None]
     sizes: dict[str, object] = {}

@@ -88,7 +88,11 @@ def group_normalization(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None
 
 @vjp("MeanVarianceNormalization")
 def mean_variance_normalization(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
-    """y = (x − mean) / (std + 1e-9): the operator's own definition of ε."""
+    """y = (x − mean) / (std + 1e-9): the operator's own definition of ε.
+
+    Raises:
+        ModelError: it normalises over the batch, so images of one batch change each other's output.
+    """
     x = node.x
     axes = [a if a < 0 else a - x.rank for a in node.attribute("axes", [0, 2, 3])]
     if -x.rank in axes:

@@ -12,7 +12,11 @@ from ninspect.gradient.registry import Node, vjp
 
 @vjp("QuantizeLinear")
 def quantize_linear(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
-    """x̄ = ȳ where round(x / scale) + zero point is in the range of the integers, else 0."""
+    """x̄ = ȳ where round(x / scale) + zero point is in the range of the integers, else 0.
+
+    Raises:
+        ModelError: it quantises to floats, or in blocks.
+    """
     x, integers = node.x, node.y.dtype
     if not integers.is_integer() or node.attribute("block_size", 0):
         raise node.refuse("it quantises to floats, or in blocks")

@@ -20,7 +20,11 @@ _SETTINGS = (
 
 @vjp("Resize")
 def resize(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
-    """x̄ = ȳ·M along each resized axis; column i of M is what the node makes of the unit vector eᵢ."""
+    """x̄ = ȳ·M along each resized axis; column i of M is what the node makes of the unit vector eᵢ.
+
+    Raises:
+        ModelError: it keeps the aspect ratio of the image.
+    """
     rank = node.x.rank
     if node.attribute("keep_aspect_ratio_policy", "stretch") != "stretch":
         raise node.refuse("it keeps the aspect ratio of the image; export the model with the sizes it resizes to")

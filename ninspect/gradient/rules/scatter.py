@@ -23,7 +23,11 @@ def gather_elements(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
 
 @vjp("ScatterElements")
 def scatter_elements(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
-    """The updates get ȳ at the indices, the data get the rest of it, or all of it where updates are added."""
+    """The updates get ȳ at the indices, the data get the rest of it, or all of it where updates are added.
+
+    Raises:
+        ModelError: it combines updates with the data by their product or extremum.
+    """
     index, axis = node.required(1), _axis(node, 0)
     index = op.Expand(index, op.vector(_class_count(op, ybar), op.shape(index)))
     updates_bar = op.GatherElements(ybar, index, axis=axis)
@@ -66,7 +70,11 @@ def _with_batch(op: Ops, node: Node) -> Tensor:
 
 @vjp("ScatterND")
 def scatter_nd(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
-    """The updates get ȳ at the indices, the data get the rest of it, or all of it where updates are added."""
+    """The updates get ȳ at the indices, the data get the rest of it, or all of it where updates are added.
+
+    Raises:
+        ModelError: it combines updates with the data by their product or extremum.
+    """
     x, index, updates = node.x, node.required(1), node.required(2)
     last = _classes_last(op, ybar, x.rank)
     updates_bar = _classes_first(op, op.GatherND(last, index), updates.rank)
