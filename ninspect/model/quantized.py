@@ -7,6 +7,7 @@ the gradient that quantised networks are trained with, and computes the same but
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -42,6 +43,7 @@ _FORMS = {
     "QLinearMul": _Form("Mul", (0, 3), 6),
     "QLinearSigmoid": _Form("Sigmoid", (0,), 3),
     "QLinearSoftmax": _Form("Softmax", (0,), 3),
+    "QLinearWhere": _Form("Where", (1, 4), 7),
 }
 # Sums of products of integers, left for a Cast and a Mul to turn into floats.
 _PRODUCTS = {"ConvInteger": "Conv", "MatMulInteger": "MatMul"}
@@ -85,21 +87,29 @@ def _written_out(tape: Tape, node: ir.Node) -> ir.Value | None:
 def _quantized(tape: Tape, node: ir.Node, form: _Form) -> ir.Value | None:
     """Dequantise the operands, compute, quantise the result."""
     inputs = [*node.inputs, *[None] * 9]
-    attributes = {name: attribute.value for name, attribute in node.attributes.items()}
-    # Until opset 12, Softmax took several axes together.
-    if attributes.pop("channels_last", 0) or attributes.pop("opset", 13) < 13:
+    attributes: dict[str, Any] = {name: attribute.value for name, attribute in node.attributes.items()}
+    if attributes.pop("channels_last", 0):
         return None
-    operands = [
+    operands: list[ir.Value | None] = [
         _dequantize(tape, inputs[i : i + 3], _channel_axis(form.operator, attributes) if i == 3 else None)
         for i in form.operands
     ]
     if form.bias is not None and inputs[form.bias] is not None:
         scale = tape.op("Mul", [inputs[1], inputs[4]])
         operands.append(_dequantize(tape, [inputs[form.bias], scale], 0))
-    result = tape.op(form.operator, operands, attributes)
+    if form.operator == "Where":  # its condition is no integer
+        operands.insert(0, inputs[0])
+    old_softmax = attributes.pop("opset", 13) < 13
+    result = _old_softmax(tape, operands, attributes) if old_softmax else tape.op(form.operator, operands, attributes)
     if inputs[form.scale] is None:
         return result
     return tape.op("QuantizeLinear", [result, *inputs[form.scale : form.scale + 2]])
+
+
+def _old_softmax(tape: Tape, operands: list[ir.Value | None], attributes: dict[str, Any]) -> ir.Value:
+    """Until opset 12, Softmax took several axes together, from the given one to the last."""
+    flat = tape.op("Flatten", operands, {"axis": attributes.get("axis", 1)})
+    return tape.op("Reshape", [tape.op("Softmax", [flat]), tape.op("Shape", operands)])
 
 
 def _product(tape: Tape, node: ir.Node) -> ir.Value | None:

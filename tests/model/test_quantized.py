@@ -74,6 +74,9 @@ def run(proto: onnx.ModelProto) -> Array:
         ("r = com.microsoft.QLinearSigmoid (q, s, z, t, u)", "Sigmoid"),
         ("r = com.microsoft.QLinearLeakyRelu <alpha=0.3> (q, s, z, t, u)", "LeakyRelu"),
         ("r = com.microsoft.QLinearSoftmax <axis=1, opset=13> (q, s, z, t, u)", "Softmax"),
+        ("r = com.microsoft.QLinearSoftmax <axis=1, opset=12> (q, s, z, t, u)", "Softmax"),
+        ("r = com.microsoft.QLinearSoftmax <axis=2, opset=11> (q, s, z, t, u)", "Softmax"),
+        ("c = Less (x, s); r = com.microsoft.QLinearWhere (c, q, s, z, q, t, u, t, u)", "Where"),
         ("r = com.microsoft.QLinearConcat <axis=1> (t, u, q, s, z, q, t, u)", "Concat"),
     ],
 )  # fmt: skip
@@ -145,7 +148,6 @@ def test_products_of_integers_are_products_of_numbers(nodes: str, quantizer: str
     "node",
     [
         "r = com.microsoft.QLinearGlobalAveragePool <channels_last=1> (q, s, z, t, u)",
-        "r = com.microsoft.QLinearSoftmax <axis=1, opset=12> (q, s, z, t, u)",
         "i = MatMulInteger (matrix, matrix, z, z); f = Cast <to=1> (i); r = QuantizeLinear (f, t, u)",
     ],
 )
