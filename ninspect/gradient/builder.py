@@ -58,6 +58,7 @@ def differentiate(
     op = Ops()
     path = differentiable_path(graph, values[wrt], values[of])
     classes = ir.Value(name=CLASSES, shape=ir.Shape(["S", "N"]), type=ir.TensorType(ir.DataType.INT64))
+    op.varying.add(classes)
     logits = op.Reshape(op.tensor(values[of]), [-1, count])
     start = seed(op, objective, logits, op.tensor(classes), count)
     gradient = _accumulate(op, path, values[wrt], values[of], start.cotangent)

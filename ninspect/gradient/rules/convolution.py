@@ -158,14 +158,15 @@ def window_adjoint(
         # Wide enough for every size; what lies outside the image is cropped when the graph runs.
         full = op.ConvTranspose(ybar, weight, output_padding=[s - 1 for s in window.strides], **geometry)
         return crop(op, full, window.begin, x)
+    # Pads as wide at the end as at the beginning: others have no CUDA kernel, and with `output_shape` ONNX Runtime
+    # ignores them.
     spans = [(o - 1) * s + e for o, s, e in zip(outputs, window.strides, window.extent, strict=True)]  # type: ignore[operator]
-    missing = [max(0, b + n - span) for b, n, span in zip(window.begin, sizes, spans, strict=True)]  # type: ignore[operator]
-    excess = [max(0, span - b - n) for b, n, span in zip(window.begin, sizes, spans, strict=True)]  # type: ignore[operator]
-    if list(window.begin) == excess:
-        return op.ConvTranspose(ybar, weight, output_padding=missing, pads=[*window.begin, *excess], **geometry)
-    # Asymmetric pads have no CUDA kernel, and `output_shape` would make ONNX Runtime ignore the pads: crop instead.
+    padding = [n - span + 2 * b for n, span, b in zip(sizes, spans, window.begin, strict=True)]  # type: ignore[operator]
+    if all(0 <= p < s for p, s in zip(padding, window.strides, strict=True)):
+        return op.ConvTranspose(ybar, weight, output_padding=padding, pads=window.begin * 2, **geometry)
+    missing = [max(0, p - b) for p, b in zip(padding, window.begin, strict=True)]
     full = op.ConvTranspose(ybar, weight, output_padding=missing, **geometry)
-    return crop(op, full, window.begin, x) if any(window.begin) or any(excess) else full
+    return crop(op, full, window.begin, x) if any(window.begin) or any(padding) else full
 
 
 def crop(op: Ops, full: Tensor, begin: Sequence[int], x: Tensor) -> Tensor:
