@@ -46,3 +46,16 @@ def test_a_sequence_of_unknown_length_is_refused() -> None:
     proto = with_readout(parse(nodes, (2, "T", 3), weights_of("LSTM", 1)), randn(4, 4))
     with pytest.raises(ModelError, match="the number of its steps is unknown"):
         Explainer(proto)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "shape", "reason"),
+    [
+        ("y = LSTM <hidden_size=4> (x, w, r, b)", (10**9, 2, 3), "more than 2048 steps"),
+        ("y = GridSample (x, x)", (2, *[2] * 30), "other than two or three axes"),
+    ],
+)
+def test_what_no_network_needs_is_refused(nodes: str, shape: tuple[int, ...], reason: str) -> None:
+    prepared = prepare(parse(nodes, shape, weights_of("LSTM", 1), opset=20))
+    with pytest.raises(ModelError, match=reason):
+        expand(prepared)

@@ -9,11 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import onnx_ir as ir
 
 from ninspect.gradient.ops import Ops, Tensor
 from ninspect.gradient.registry import Node
 
 _ACTIVATIONS = frozenset(["Relu", "Sigmoid", "Tanh"])
+# As many rows as an image may have: more would be an attack, not a network.
+_MAX_STEPS = 2**11
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,8 @@ def _unrolled(op: Ops, node: Node, gates: int, default: list[str], step: Step) -
     lengths = node.constant(4)
     if length is None:
         raise node.refuse("the number of its steps is unknown; give the size of the images when exporting the model")
+    if length > _MAX_STEPS:
+        raise node.refuse(f"it takes more than {_MAX_STEPS} steps")
     if node.optional(4) is not None and not np.all(lengths == length):
         raise node.refuse("its sequences differ in length")
     if node.attribute("layout", 0) or node.attribute("clip"):
@@ -180,13 +185,24 @@ def _direction(
     )
     inputs = _plus(op.MatMul(node.x, op.Transpose(_of(op, node.required(1), way), perm=[1, 0])), bias)
     steps = [inputs] if length == 1 else op.emit("Split", [inputs], {"axis": 0, "num_outputs": length}, length)
-    h, c = (None if start is None else op.Slice(start, [way], [way + 1], [0]) for start in map(node.optional, (5, 6)))
+    h, c = (_start(op, node, index, way) for index in (5, 6))
     states = []
     for x in reversed(steps) if backwards else steps:
         h, c = step(cell, x, h, c)
         states.append(h)
     assert h is not None
     return states[::-1] if backwards else states, h, c
+
+
+def _start(op: Ops, node: Node, index: int, way: int) -> Tensor | None:
+    """An initial state `[1, N, H]`, where it is given."""
+    states = node.optional(index)
+    if states is None:
+        return None
+    state = op.Slice(states, [way], [way + 1], [0])
+    # Exporters compute zeros of this shape in ways that shape inference cannot follow; N is that of the input.
+    state.value.shape = ir.Shape([1, node.x.symbols[1], node.required(2).symbols[-1]])  # type: ignore[list-item]
+    return state
 
 
 def _of(op: Ops, weights: Tensor, way: int) -> Tensor:

@@ -16,19 +16,19 @@ def affine_grid(op: Ops, node: Node) -> list[Tensor]:
     """grid[n, …] = θ[n] · (x, y, …, 1), with coordinates from −1 to 1 along every axis, the last axis first.
 
     Raises:
-        ModelError: the number of axes is unknown.
+        ModelError: its images have other than two or three axes.
     """
     theta, size = node.x, node.required(1)
-    if size.dims[0] is None:
-        raise node.refuse("the number of its axes is unknown")
-    count = size.dims[0] - 2
+    count = (size.dims[0] or 0) - 2
+    if count not in (2, 3):
+        raise node.refuse("its images have other than two or three axes")
 
     def column(index: int) -> Tensor:
         return op.Unsqueeze(op.Gather(theta, op.const(index), axis=2), list(range(1, count + 1)))
 
     grid = column(count)
     for index in range(count):
-        extent = op.Slice(size, [-1 - index], [size.dims[0] - index])
+        extent = op.Slice(size, [-1 - index], [count + 2 - index])
         place = op.Reshape(op.positions(extent), [-1, *[1] * (index + 1)])
         place, extent = op.cast(place, theta), op.cast(extent, theta)
         if node.attribute("align_corners", 0):
@@ -40,8 +40,14 @@ def affine_grid(op: Ops, node: Node) -> list[Tensor]:
 
 
 def grid_sample(op: Ops, node: Node) -> list[Tensor]:
-    """y[n, c, p] = Σ over the taps of Π over the axes of weight · x[n, c, taps], for every point p of the grid."""
+    """y[n, c, p] = Σ over the taps of Π over the axes of weight · x[n, c, taps], for every point p of the grid.
+
+    Raises:
+        ModelError: its images have other than two or three axes.
+    """
     x, grid = node.x, node.required(1)
+    if x.rank not in (4, 5):
+        raise node.refuse("its images have other than two or three axes")
     mode = node.attribute("mode", "linear").removeprefix("bi")
     axes = range(2, x.rank)
     # The grid speaks of the last axis first.
