@@ -79,8 +79,7 @@ def load_classifier(
         ModelError: the file is not an image classifier that can be analysed.
     """
     file = read_model(path)
-    proto = onnx.ModelProto()
-    proto.CopyFrom(file.proto)
+    proto = file.proto
     opset = unify_opsets(proto)
     if opset > onnx.defs.onnx_opset_version():
         raise ModelError(
@@ -105,7 +104,7 @@ def load_classifier(
         file=file,
         model=model,
         opset=opset,
-        producer=f"{file.proto.producer_name} {file.proto.producer_version}".strip(),
+        producer=f"{proto.producer_name} {proto.producer_version}".strip(),
         input=image.name,
         dtype=dtype,
         batch=shape[0],

@@ -13,6 +13,7 @@ def describe(classifier: Classifier) -> dict[str, str | int | list[int | str] | 
     """Facts about a classifier that can be printed or written as JSON."""
     file, layout = classifier.file, classifier.layout
     height, width, channels = layout.image_shape
+    graph = file.proto.graph
     return {
         "path": file.path,
         "sha256": file.sha256,
@@ -27,6 +28,6 @@ def describe(classifier: Classifier) -> dict[str, str | int | list[int | str] | 
         "activation": " ".join(classifier.activations) or "none",
         "logits": classifier.logits,
         "classes": classifier.classes,
-        "parameters": sum(math.prod(tensor.dims) for tensor in file.proto.graph.initializer),
-        "operators": dict(sorted(Counter(node.op_type for node in file.proto.graph.node).items())),
+        "parameters": sum(math.prod(tensor.dims) for tensor in graph.initializer),
+        "operators": dict(sorted(Counter(node.op_type for node in graph.node).items())),
     }

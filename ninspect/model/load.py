@@ -37,13 +37,17 @@ class ModelFile:
         path: as given.
         sha256: of the file's bytes.
         original: what ONNX Runtime gets to run the model unchanged; the file's bytes, with external weights included.
-        proto: the parsed model, with external weights included.
     """
 
     path: str
     sha256: str
     original: bytes
-    proto: onnx.ModelProto
+
+    @property
+    def proto(self) -> onnx.ModelProto:
+        """The parsed model, anew each time: to keep it would take as much memory as the bytes."""
+        proto: onnx.ModelProto = onnx.ModelProto.FromString(self.original)
+        return proto
 
 
 def read_model(path: Path) -> ModelFile:
@@ -67,7 +71,7 @@ def read_model(path: Path) -> ModelFile:
     if any(uses_external_data(tensor) for tensor in proto.graph.initializer):
         _load_external_data(path, proto)
         original = proto.SerializeToString()
-    return ModelFile(str(path), hashlib.sha256(data).hexdigest(), original, proto)
+    return ModelFile(str(path), hashlib.sha256(data).hexdigest(), original)
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -20,8 +20,9 @@ from ninspect.files import replace_file
 from ninspect.gradient import CLASSES, GRADIENT, LOGITS, OBJECTIVE, Objective, differentiate
 from ninspect.model import Classifier
 from ninspect.model.head import last_linear
-from ninspect.runtime.providers import Device, first_line, open_session
+from ninspect.runtime.providers import Device, first_line, open_model
 from ninspect.runtime.tail import Tail
+from ninspect.runtime.weights import check_and_write, hold_weights
 from ninspect.samples import InputMap
 
 Pixels = NDArray[np.float32]  # [N, H, W, C] in [0, 1], RGB or grey
@@ -68,7 +69,8 @@ class Network:
         self.input_map = input_map
         self._device: Device = device
         self._sessions: dict[str, Any] = {}
-        self._forward = self._open(_forward_model(classifier))
+        hold_weights(classifier.model)
+        self._forward = open_model(_forward_model(classifier), device)
 
     @property
     def provider(self) -> str:
@@ -203,11 +205,8 @@ class Network:
 
     def _gradient_session(self, objective: Objective) -> Any:
         if objective not in self._sessions:
-            self._sessions[objective] = self._open(gradient_model(self.classifier, objective))
+            self._sessions[objective] = open_model(gradient_model(self.classifier, objective), self._device)
         return self._sessions[objective]
-
-    def _open(self, model: ir.Model) -> Any:
-        return open_session(ir.to_proto(model).SerializeToString(), self._device)
 
     @staticmethod
     def _run(session: Any, outputs: list[str], inputs: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
@@ -257,16 +256,16 @@ def gradient_model(classifier: Classifier, objective: Objective = "logit") -> ir
 def save_model(model: ir.Model, path: Path) -> None:
     """Check a model with the onnx checker and write it; the file is replaced as a whole or not at all.
 
+    The model loses its weights.
+
     Raises:
         ModelError: the model is not valid ONNX.
         UsageError: the file cannot be written.
     """
-    proto = ir.to_proto(model)
     try:
-        onnx.checker.check_model(proto)
+        replace_file(path, lambda stream: check_and_write(model, stream))
     except onnx.checker.ValidationError as error:
         raise ModelError(f"the augmented model is not valid ONNX: {first_line(error)}") from error
-    replace_file(path, lambda stream: stream.write(proto.SerializeToString()))
 
 
 def _bytes_per_image(value: ir.Value) -> int:

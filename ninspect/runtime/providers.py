@@ -6,9 +6,14 @@ import contextlib
 import ctypes
 import io
 import sys
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import onnx_ir as ir
+from numpy.typing import NDArray
 
 from ninspect.errors import ModelError, UsageError
+from ninspect.runtime.weights import detach_weights
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -18,11 +23,20 @@ Device = Literal["auto", "cpu", "cuda"]
 _FATAL_ONLY = 4
 
 
-def open_session(model: bytes, device: Device = "auto") -> onnxruntime.InferenceSession:
+def open_model(model: ir.Model, device: Device = "auto") -> onnxruntime.InferenceSession:
+    """An ONNX Runtime session that shares the large weights of a model, which loses them; as `open_session` else."""
+    weights = {name: tensor.numpy() for name, tensor in detach_weights(model).items()}
+    return open_session(ir.to_proto(model).SerializeToString(), device, weights)
+
+
+def open_session(
+    model: bytes, device: Device = "auto", weights: Mapping[str, NDArray[Any]] | None = None
+) -> onnxruntime.InferenceSession:
     """An ONNX Runtime session for a serialised model.
 
     Args:
-        model: the bytes of an ONNX file, weights included.
+        model: the bytes of an ONNX file.
+        weights: the weights that are not in it, by name.
         device: `auto` takes CUDA where a usable GPU is present, else the CPU.
 
     Raises:
@@ -43,6 +57,9 @@ def open_session(model: bytes, device: Device = "auto") -> onnxruntime.Inference
             providers.insert(0, "CUDAExecutionProvider")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _FATAL_ONLY
+    if weights:
+        values = [onnxruntime.OrtValue.ortvalue_from_numpy(weight) for weight in weights.values()]
+        options.add_external_initializers(list(weights), values)
     try:
         session = onnxruntime.InferenceSession(model, options, providers=providers)
     except Exception as error:  # its exception types share no base class

@@ -15,7 +15,7 @@ from ninspect.errors import ModelError
 from ninspect.gradient import CLASSES, GRADIENT, LOGITS, cut, differentiate
 from ninspect.gradient.builder import differentiable_path
 from ninspect.model import Classifier
-from ninspect.runtime.providers import Device, first_line, open_session
+from ninspect.runtime.providers import Device, first_line, open_model
 
 _LAYERS = ("Conv", "Gemm", "MatMul")
 _NEVER_NEGATIVE = ("Relu", "Sigmoid", "HardSigmoid", "Softmax", "Softplus", "Exp", "Abs")
@@ -50,7 +50,7 @@ class Tail:
         self.nonnegative = never_negative(self._activation)
         self._classes, self._batch = classifier.classes, batch
         augmented = differentiate(model, self.name, classifier.logits, classifier.classes, "cross_entropy")
-        self._session: Any = open_session(ir.to_proto(augmented).SerializeToString(), device)
+        self._session: Any = open_model(augmented, device)
 
     @property
     def name(self) -> str:
