@@ -1,182 +1,210 @@
-"""How fast the gradient of every class is, against PyTorch on the same network.
+"""How fast the gradient of every class at eight images is, in ninspect's graph and by other ways.
 
-    python tools/bench/gradient.py [NETWORK ...] --repeats 5
+    python tools/bench/gradient.py [NETWORK ...] --repeats 3
 
-For each network: the full class Jacobian of 8 images, computed by (a) ninspect's graph in ONNX Runtime, (b) PyTorch,
-one backward pass per class, (c) PyTorch, all classes at once with `is_grads_batched`. All in one process on 2 threads,
-the methods interleaved; printed are medians of ratios measured side by side, since single times on a shared machine
-mean little. "Forward passes a class" is the time of (a) per class, in forward passes of the same images.
+Every method runs in a process of its own, on two threads, and computes the whole class Jacobian of the same images;
+those that batch classes take ten at a time, which is faster for them than all at once and fits in memory.
+The processes take turns, since single times on a shared machine mean little: printed are medians over the rounds, of
+times for ninspect and of ratios to the time beside them for the others. The first round warms up, and checks that all
+Jacobians agree. What to install is in tools/requirements-bench.txt.
 """
 
 from __future__ import annotations
 
-import itertools
+import importlib.metadata
+import json
+import math
+import re
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import numpy as np
 import torch
 import typer
-from torch import nn
 
-from ninspect import Preprocess, ScanOptions, open_network
-from ninspect.runtime import Network
+from methods import METHODS, THREADS
+from networks import SUBJECTS, Subject
+from ninspect.model import load_classifier
 
 IMAGES = 8
-THREADS = 2
+_TOLERANCE = 1e-4
+_WORKER = Path(__file__).with_name("worker.py")
+_VERSIONS = ("onnxruntime", "torch", "jax", "onnx2torch", "onnx-ad")
 
 
-def conv(inputs: int, outputs: int) -> list[nn.Module]:
-    """A 3×3 convolution and its ReLU."""
-    return [nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU()]
+@dataclass
+class Runner:
+    """A method in its own process, and what it answered."""
+
+    method: str
+    process: subprocess.Popen[str]
+    seconds: list[float] = field(default_factory=list)
+    memory: float = 0
+    projection: list[float] = field(default_factory=list)
+    failure: str = ""
+
+    @classmethod
+    def start(cls, method: str, subject: Subject, free: Path, fixed: Path) -> Runner:
+        """Start the process; it reads the files only once it is asked."""
+        shape = json.dumps([IMAGES, *subject.shape])
+        command = [sys.executable, str(_WORKER), method, str(free), str(fixed), shape, str(subject.classes)]
+        pipe = subprocess.PIPE
+        return cls(method, subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True))
+
+    def ask(self, request: str) -> None:
+        """One run; `check` does not count, and fetches a projection of the Jacobian."""
+        if self.failure:
+            return
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        try:
+            print(request, file=self.process.stdin, flush=True)
+            answer = json.loads(self.process.stdout.readline())
+        except (BrokenPipeError, json.JSONDecodeError):
+            self.failure = "out of memory" if self.process.wait() == -9 else "crashed"
+            return
+        if "failure" in answer:
+            self.failure = answer["failure"]
+            return
+        self.memory = answer["memory"]
+        if request == "check":
+            self.projection = answer.get("projection", [])
+        else:
+            self.seconds.append(answer["seconds"])
+
+    def compare(self, expected: list[float]) -> None:
+        """A method whose Jacobian is another one has failed."""
+        if self.projection and math.dist(self.projection, expected) > _TOLERANCE * math.hypot(*expected):
+            self.failure = "another result"
+
+    def stop(self) -> None:
+        """End the process by ending its input."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()
 
 
-def lenet() -> nn.Module:
-    """LeNet on 28×28 grey images, 10 classes."""
-    return nn.Sequential(
-        *conv(1, 16), nn.MaxPool2d(2), *conv(16, 32), nn.MaxPool2d(2), nn.Flatten(),
-        nn.Linear(32 * 49, 128), nn.ReLU(), nn.Linear(128, 10),
-    )  # fmt: skip
-
-
-def signs() -> nn.Module:
-    """Six convolutions on 32×32 images, 43 classes: the usual traffic sign network."""
-    return nn.Sequential(
-        *conv(3, 32), *conv(32, 32), nn.MaxPool2d(2), *conv(32, 64), *conv(64, 64), nn.MaxPool2d(2),
-        *conv(64, 128), *conv(128, 128), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(128 * 16, 512), nn.ReLU(),
-        nn.Linear(512, 43),
-    )  # fmt: skip
-
-
-class Residual(nn.Module):
-    """ResNet's basic block."""
-
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
-        super().__init__()
-        self.main = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(),
-            nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False), nn.BatchNorm2d(outputs),
-        )  # fmt: skip
-        change = inputs != outputs or stride != 1
-        self.skip = nn.Conv2d(inputs, outputs, 1, stride) if change else nn.Identity()
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x plus its residual."""
-        return torch.relu(self.main(x) + self.skip(x))
-
-
-def resnet18() -> nn.Module:
-    """ResNet-18 on 224×224 images, 100 classes."""
-    widths = [64, 64, 128, 256, 512]
-    blocks = [
-        Residual(before if i == 0 else width, width, 2 if i == 0 and width > 64 else 1)
-        for before, width in itertools.pairwise(widths)
-        for i in range(2)
-    ]
-    return nn.Sequential(
-        nn.Conv2d(3, 64, 7, 2, 3), nn.ReLU(), nn.MaxPool2d(3, 2, 1), *blocks,
-        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 100),
-    )  # fmt: skip
-
-
-NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, int, int], int]] = {
-    "lenet": (lenet, (1, 28, 28), 10),
-    "signs": (signs, (3, 32, 32), 43),
-    "resnet18": (resnet18, (3, 224, 224), 100),
-}
-
-
-def by_class(network: nn.Module, x: torch.Tensor, classes: int) -> torch.Tensor:
-    """One backward pass per class over one shared forward pass."""
-    logits = network(x)
-    rows = [torch.autograd.grad(logits[:, c].sum(), x, retain_graph=True)[0] for c in range(classes)]
-    return torch.stack(rows)
-
-
-def batched(network: nn.Module, x: torch.Tensor, classes: int) -> torch.Tensor:
-    """All classes in one vectorised backward pass."""
-    logits = network(x)
-    seeds = torch.eye(classes)[:, None, :].expand(classes, len(x), classes)
-    return torch.autograd.grad(logits, x, seeds, is_grads_batched=True)[0]
-
-
-def jacobian(network: Network, pixels: np.ndarray, classes: int) -> np.ndarray:
-    """ninspect's own way, as a scan does it."""
-    result = np.empty((classes, *pixels.shape), np.float32)
-    for part in network.gradients(pixels, np.arange(classes)):
-        result[part.classes, part.images] = part.pixels
-    return result
-
-
-def exported(network: nn.Module, shape: tuple[int, int, int], folder: Path) -> Network:
-    """The same network through ONNX."""
-    file = folder / "network.onnx"
-    torch.onnx.export(
-        network, (torch.zeros(1, *shape),), file, dynamo=False, input_names=["image"],
-        dynamic_axes={"image": {0: "N"}}, opset_version=18,
-    )  # fmt: skip
-    return open_network(file, ScanOptions(preprocess=Preprocess(), device="cpu"))
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Wall time of one call."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
-def measure(name: str, repeats: int) -> list[str]:
-    """One row of the table."""
-    make, shape, classes = NETWORKS[name]
-    torch.manual_seed(0)
-    torch_network = make().eval()
+def measure(name: str, repeats: int) -> dict[str, Runner]:
+    """All methods on one network, in turns."""
+    subject = SUBJECTS[name]
     with tempfile.TemporaryDirectory() as folder:
-        network = exported(torch_network, shape, Path(folder))
-    pixels = np.random.default_rng(0).random((IMAGES, *shape[1:], shape[0]), dtype=np.float32)
-    x = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous().requires_grad_()
-    methods: dict[str, Callable[[], object]] = {
-        "a": lambda: jacobian(network, pixels, classes),
-        "b": lambda: by_class(torch_network, x, classes),
-        "c": lambda: batched(torch_network, x, classes),
-        "forward": lambda: network.logits(pixels),
-    }
-    mine = jacobian(network, pixels, classes)
-    theirs = by_class(torch_network, x, classes).permute(0, 1, 3, 4, 2).numpy()
-    error = float(np.linalg.norm(mine - theirs) / np.linalg.norm(theirs))
-    times: dict[str, list[float]] = {method: [] for method in methods}
-    for _ in range(repeats + 1):
-        for method, work in methods.items():
-            times[method].append(seconds(work))
-    # The first round warms up; ratios are of neighbours in time.
-    ratios = {
-        other: statistics.median(t / a for t, a in zip(times[other][1:], times["a"][1:], strict=True)) for other in "bc"
-    }
-    per_class = statistics.median(
-        a / (classes * forward) for a, forward in zip(times["a"][1:], times["forward"][1:], strict=True)
-    )
-    return [
-        name, str(classes), f"{statistics.median(times['a'][1:]):.3f} s", f"{ratios['b']:.1f}", f"{ratios['c']:.1f}",
-        f"{per_class:.2f}", f"{error:.0e}",
-    ]  # fmt: skip
+        free, fixed = Path(folder, f"{name}.onnx"), Path(folder, "fixed.onnx")
+        subject.export(free)
+        subject.export(fixed, IMAGES)
+        prepare(fixed)
+        runners = {method: Runner.start(method, subject, free, fixed) for method in METHODS}
+        for request in ["check"] + ["run"] * repeats:
+            for runner in runners.values():
+                runner.ask(request)
+            for runner in runners.values():
+                runner.compare(runners["ninspect"].projection)
+        for runner in runners.values():
+            runner.stop()
+    return runners
+
+
+def prepare(path: Path) -> None:
+    """Fold constants and infer shapes, which the other tools need: none of them takes every file as exported."""
+    import onnx_ir as ir
+
+    ir.save(load_classifier(path).model, path)
+
+
+def multiplications(subject: Subject) -> int:
+    """Multiply-adds of a Jacobian: one forward pass, and a backward pass a class that costs what its operators do."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "one.onnx")
+        subject.export(path, 1)
+        graph = load_classifier(path).model.graph
+    forward = backward = 0
+    for node in graph:
+        if node.op_type in ("Conv", "Gemm", "MatMul"):
+            weight, y = node.inputs[1], node.outputs[0]
+            assert weight is not None
+            assert weight.shape is not None
+            assert y.shape is not None
+            inner = weight.shape.numpy()[1:] if node.op_type == "Conv" else (node.inputs[0].shape.numpy()[-1],)  # type: ignore[union-attr]
+            count = math.prod(y.shape.numpy()) * math.prod(inner)
+            forward += count
+            backward += count if weight.const_value is not None else 2 * count
+    return IMAGES * (forward + subject.classes * backward)
+
+
+def sgemm_rate(size: int = 2048) -> float:
+    """Multiply-adds a second of a large float32 matrix product."""
+    torch.set_num_threads(THREADS)
+    a, b = torch.rand(size, size), torch.rand(size, size)
+    times = []
+    for _ in range(10):
+        start = time.perf_counter()
+        a @ b
+        times.append(time.perf_counter() - start)
+    return float(size**3 / min(times))
+
+
+def times_row(subject: Subject, runners: dict[str, Runner]) -> list[str]:
+    """Time of ninspect, and the others in multiples of it."""
+    base = runners["ninspect"]
+    cells = [subject.title, str(subject.classes), f"{statistics.median(base.seconds):.3g} s"]
+    for method, runner in runners.items():
+        if method not in ("ninspect", "forward"):
+            pairs = zip(runner.seconds, base.seconds, strict=False)
+            cells.append(runner.failure or f"{statistics.median(t / a for t, a in pairs):.2f} ×")
+    return cells
+
+
+def memory_row(subject: Subject, runners: dict[str, Runner]) -> list[str]:
+    """Peak memory of every process."""
+    cells = (f"{r.memory / 1e9:.2f} GB" if r.memory else "—" for m, r in runners.items() if m != "forward")
+    return [subject.title, *cells]
+
+
+def limits_row(subject: Subject, runners: dict[str, Runner], rate: float) -> list[str]:
+    """How far ninspect is from what the machine can do."""
+    pairs = list(zip(runners["ninspect"].seconds, runners["forward"].seconds, strict=True))
+    forwards = statistics.median(a / (subject.classes * f) for a, f in pairs)
+    needed = multiplications(subject) / rate
+    share = needed / statistics.median(runners["ninspect"].seconds)
+    return [subject.title, f"{forwards:.2f}", f"{100 * share:.0f} %"]
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows])
+
+
+def machine() -> str:
+    """What it was measured on."""
+    cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _VERSIONS)
+    return f"{cpu[1] if cpu else 'unknown CPU'}, {THREADS} threads, Python {sys.version.split()[0]}, {versions}"
 
 
 def main(
-    networks: Annotated[list[str] | None, typer.Argument(help=f"Of: {', '.join(NETWORKS)}.")] = None,
-    repeats: Annotated[int, typer.Option(help="Measured rounds, after one to warm up.")] = 5,
+    networks: Annotated[list[str] | None, typer.Argument(help=f"Of: {', '.join(SUBJECTS)}.")] = None,
+    repeats: Annotated[int, typer.Option(help="Measured rounds, after one to warm up.")] = 3,
 ) -> None:
-    """Print the table."""
-    torch.set_num_threads(THREADS)
-    head = ["network", "classes", "(a) ninspect", "(b) / (a)", "(c) / (a)", "forward passes a class", "error"]
-    for row in (head, ["---"] * len(head)):
-        print("| " + " | ".join(row) + " |")
-    for name in networks or list(NETWORKS):
-        print("| " + " | ".join(measure(name, repeats)) + " |", flush=True)
-    print(f"\nPyTorch {torch.__version__}, {THREADS} threads, Python {sys.version.split()[0]}")
+    """Print the tables."""
+    rate = sgemm_rate()
+    others = [method for method in METHODS if method not in ("ninspect", "forward")]
+    tables: list[tuple[list[str], list[list[Any]]]] = [
+        (["network", "classes", "ninspect", *others], []),
+        (["network", "ninspect", *others], []),
+        (["network", "forward passes a class", f"of {2 * rate / 1e9:.0f} GFLOP/s"], []),
+    ]
+    for name in networks or list(SUBJECTS):
+        runners, subject = measure(name, repeats), SUBJECTS[name]
+        rows = (times_row(subject, runners), memory_row(subject, runners), limits_row(subject, runners, rate))
+        for (_, collected), row in zip(tables, rows, strict=True):
+            collected.append(row)
+        print(*rows, sep="\n", file=sys.stderr)
+    print("\n\n".join(table(head, rows) for head, rows in tables))
+    print(f"\n{machine()}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,66 @@
+"""What it takes to build the gradient graph of a large network: seconds, and memory in multiples of the file's size.
+
+    python tools/bench/build.py
+
+ResNet-152 for 1000 classes, random weights. Every step runs in a process of its own, which reads the file, does the
+step and ends: `load` reads the classifier, `augment` goes on to write the gradient model, `scan` instead runs one
+gradient, for which it opens two sessions of ONNX Runtime.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from worker import peak_memory
+
+_STEPS = ("load", "augment", "scan")
+
+
+def step(name: str, path: Path) -> dict[str, float]:
+    """Seconds and bytes beyond those of the imports."""
+    from ninspect.model import load_classifier
+    from ninspect.runtime import Network, gradient_model, save_model
+    from ninspect.samples import InputMap, Preprocess
+
+    before, start = peak_memory(), time.perf_counter()
+    classifier = load_classifier(path)
+    if name == "augment":
+        save_model(gradient_model(classifier), Path(os.devnull))
+    if name == "scan":
+        network = Network(classifier, InputMap.of(Preprocess(), classifier.layout), "cpu")
+        network.gradients_at(np.zeros((1, *network.input_map.image_shape), np.float32), np.zeros(1, np.int64))
+    return {"seconds": time.perf_counter() - start, "bytes": peak_memory() - before}
+
+
+def main() -> None:
+    """Print the table."""
+    import torch
+
+    from networks import resnet152
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "network.onnx")
+        torch.onnx.export(
+            resnet152().eval(), (torch.zeros(1, 3, 224, 224),), path, dynamo=False, input_names=["image"],
+            dynamic_axes={"image": {0: "N"}}, opset_version=18,
+        )  # fmt: skip
+        size = path.stat().st_size
+        print(f"ResNet-152, {size / 1e6:.0f} MB\n\n| step | seconds | memory / file |\n|---|---|---|")
+        for name in _STEPS:
+            answer = json.loads(subprocess.check_output([sys.executable, __file__, name, str(path)]))
+            print(f"| {name} | {answer['seconds']:.1f} | {answer['bytes'] / size:.2f} |")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        print(json.dumps(step(sys.argv[1], Path(sys.argv[2]))))
+    else:
+        main()
