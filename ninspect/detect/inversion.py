@@ -48,6 +48,11 @@ class Inversion:
     success: float = 0.99
 
 
+# With a guess from a few steps of shared ascent, and all images in every step (up to 64), masks are as small, as near
+# the true trigger and as good on other images as after 1000 steps from a random start, for a fourth of the gradients.
+WARM_START = Inversion(steps=40, batch=64, rate=0.3)
+
+
 @dataclass(frozen=True)
 class Triggers:
     """What was found for each of S goals.

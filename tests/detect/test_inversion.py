@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ninspect.detect.inversion import Inversion, _Search, invert, stamp, success, trigger_gradient
+from ninspect.detect.inversion import WARM_START, Inversion, _Search, invert, stamp, success, trigger_gradient
 from ninspect.runtime import Network
 from tests.support import Array, bright_rows, even_weights, linear_model, open_network, random_pixels, rows_model
 
@@ -91,6 +91,15 @@ def test_a_guess_is_where_the_search_starts(network: Network) -> None:
     assert found.patterns[0, 10:, 10:].min() > 0.95
     assert found.patterns[0, 5, 8, 0] < 0.05
     assert found.success[0] == 1
+
+
+def test_forty_steps_from_a_guess_find_the_patch(network: Network) -> None:
+    guess = random_pixels(1, (12, 12, 1)) * np.float32(0.1)
+    guess[0, 10:, 10:] = 0.5
+    found = invert(network, IMAGES[:20], np.array([7]), WARM_START, seed=0, guess=guess)
+    assert found.norms < 4
+    assert found.masks[0, 10:, 10:].sum() > 0.7 * found.norms
+    assert success(network, IMAGES[20:], np.array([7]), found.masks, found.patterns) > 0.8
 
 
 def test_images_that_are_there_anyway_are_no_success(tmp_path: Path) -> None:
