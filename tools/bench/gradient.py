@@ -1,12 +1,12 @@
 """How fast the gradient of every class at eight images is, in ninspect's graph and by other ways.
 
-    python tools/bench/gradient.py [NETWORK ...] --repeats 3
+    python tools/bench/gradient.py [NETWORK ...] --rounds 4
 
 Every method runs in a process of its own, on two threads, and computes the whole class Jacobian of the same images;
 those that batch classes take ten at a time, which is faster for them than all at once and fits in memory.
 The processes take turns, since single times on a shared machine mean little: printed are medians over the rounds, of
-times for ninspect and of ratios to the time beside them for the others. The first round warms up, and checks that all
-Jacobians agree. What to install is in tools/requirements-bench.txt.
+times for ninspect and of ratios to the time beside them for the others. The first round also checks that all Jacobians
+agree; where there are several, it only warms up. What to install is in tools/requirements-bench.txt.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Runner:
         return cls(method, subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True))
 
     def ask(self, request: str) -> None:
-        """One run; `check` does not count, and fetches a projection of the Jacobian."""
+        """One run; `check` also fetches a projection of the Jacobian."""
         if self.failure:
             return
         assert self.process.stdin is not None
@@ -72,10 +72,8 @@ class Runner:
             self.failure = answer["failure"]
             return
         self.memory = answer["memory"]
-        if request == "check":
-            self.projection = answer.get("projection", [])
-        else:
-            self.seconds.append(answer["seconds"])
+        self.seconds.append(answer["seconds"])
+        self.projection = answer.get("projection", self.projection)
 
     def compare(self, expected: list[float]) -> None:
         """A method whose Jacobian is another one has failed."""
@@ -89,7 +87,7 @@ class Runner:
         self.process.wait()
 
 
-def measure(name: str, repeats: int) -> dict[str, Runner]:
+def measure(name: str, rounds: int) -> dict[str, Runner]:
     """All methods on one network, in turns."""
     subject = SUBJECTS[name]
     with tempfile.TemporaryDirectory() as folder:
@@ -98,13 +96,15 @@ def measure(name: str, repeats: int) -> dict[str, Runner]:
         subject.export(fixed, IMAGES)
         prepare(fixed)
         runners = {method: Runner.start(method, subject, free, fixed) for method in METHODS}
-        for request in ["check"] + ["run"] * repeats:
+        for turn in range(rounds):
             for runner in runners.values():
-                runner.ask(request)
+                runner.ask("run" if turn else "check")
             for runner in runners.values():
                 runner.compare(runners["ninspect"].projection)
         for runner in runners.values():
             runner.stop()
+            if rounds > 1:
+                del runner.seconds[:1]
     return runners
 
 
@@ -187,7 +187,7 @@ def machine() -> str:
 
 def main(
     networks: Annotated[list[str] | None, typer.Argument(help=f"Of: {', '.join(SUBJECTS)}.")] = None,
-    repeats: Annotated[int, typer.Option(help="Measured rounds, after one to warm up.")] = 3,
+    rounds: Annotated[int, typer.Option(help="How often every method runs; of several, the first warms up.")] = 4,
 ) -> None:
     """Print the tables."""
     rate = sgemm_rate()
@@ -198,7 +198,7 @@ def main(
         (["network", "forward passes a class", f"of {2 * rate / 1e9:.0f} GFLOP/s"], []),
     ]
     for name in networks or list(SUBJECTS):
-        runners, subject = measure(name, repeats), SUBJECTS[name]
+        runners, subject = measure(name, rounds), SUBJECTS[name]
         rows = (times_row(subject, runners), memory_row(subject, runners), limits_row(subject, runners, rate))
         for (_, collected), row in zip(tables, rows, strict=True):
             collected.append(row)
