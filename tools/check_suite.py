@@ -14,7 +14,7 @@ import csv
 import fnmatch
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -193,16 +193,15 @@ def _columns(header: list[str], rows: list[list[str]]) -> Iterator[str]:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def _write_csv(path: Path, outcomes: Iterable[Outcome]) -> None:
-    """Write outcomes, below a line with versions; those of other files that are there already are kept."""
+def _record(path: Path, outcome: Outcome) -> None:
+    """Write an outcome among those of other files, below a line with versions."""
     rows = {}
     if path.exists():
         with path.open(newline="", encoding="utf-8") as stream:
             stream.readline()
             rows = {row["file"]: row for row in csv.DictReader(stream)}
-    for outcome in outcomes:
-        values = {name: getattr(outcome, name) for name in _COLUMNS}
-        rows[outcome.file] = {k: f"{v:.1e}" if isinstance(v, float) else v or "" for k, v in values.items()}
+    values = {name: getattr(outcome, name) for name in _COLUMNS}
+    rows[outcome.file] = {k: f"{v:.1e}" if isinstance(v, float) else v or "" for k, v in values.items()}
     versions = ", ".join(f"{package.__name__} {package.__version__}" for package in (onnx, ir, onnxruntime))
     with path.open("w", newline="", encoding="utf-8") as stream:
         stream.write(f"# {versions}\n")
@@ -230,9 +229,9 @@ def main() -> int:
     for outcome in _checked(paths, arguments.jobs):
         outcomes.append(outcome)
         print(f"{outcome.file}: {outcome.reason or 'ok'} ({outcome.seconds} s)", flush=True)
+        if arguments.csv is not None:
+            _record(arguments.csv, outcome)
     print("\n" + report(outcomes))
-    if arguments.csv is not None:
-        _write_csv(arguments.csv, outcomes)
     return int(any(outcome.reason for outcome in outcomes))
 
 
