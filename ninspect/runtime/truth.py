@@ -118,7 +118,7 @@ def _line_error(
         np.einsum("snhwc,nhwc->ns", _gradient_at(network, pixels + np.float32(t) * direction, classes), direction)
         for t in midpoints
     ]
-    last_digit = float(np.finfo(np.float32).eps * np.linalg.norm(ahead))
+    last_digit = float(np.finfo(np.float32).eps * np.linalg.norm(ahead.astype(np.float64)))
     return relative_error(np.mean(slopes, axis=0) * 2 * length, ahead - behind, last_digit)
 
 
@@ -137,6 +137,7 @@ def relative_error(actual: NDArray[np.floating], expected: NDArray[np.floating],
         expected: what it should be.
         resolution: expected values with a smaller norm cannot be told from zero.
     """
+    expected = expected.astype(np.float64)  # squares of large numbers overflow in float32
     difference = float(np.linalg.norm(actual - expected))
     norm = max(float(np.linalg.norm(expected)), resolution)
     return difference / norm if norm > 0 else (0.0 if difference == 0 else float("inf"))

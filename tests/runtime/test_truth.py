@@ -169,6 +169,11 @@ def test_the_relative_error(actual: list[float], expected: list[float], error: f
     assert relative_error(np.array(actual), np.array(expected)) == error
 
 
+def test_large_scores_do_not_hide_an_error() -> None:
+    expected = np.array([3e25, 4e25], np.float32)
+    assert relative_error(2 * expected, expected) == pytest.approx(1)
+
+
 def test_an_error_that_is_not_a_number_does_not_pass() -> None:
     assert not TruthTest("scores", float("nan"), 1.0).passed
     assert TruthTest("scores", 1.0, 1.0).passed
