@@ -33,6 +33,7 @@ from ninspect.model import load_classifier
 
 IMAGES = 8
 _TOLERANCE = 1e-4
+_PAUSE = 0.3  # seconds; thread pools go on spinning for a while after their last work
 _WORKER = Path(__file__).with_name("worker.py")
 _VERSIONS = ("onnxruntime", "torch", "jax", "onnx2torch", "onnx-ad")
 
@@ -98,6 +99,7 @@ def measure(name: str, rounds: int) -> dict[str, Runner]:
         runners = {method: Runner.start(method, subject, free, fixed) for method in METHODS}
         for turn in range(rounds):
             for runner in runners.values():
+                time.sleep(_PAUSE)
                 runner.ask("run" if turn else "check")
             for runner in runners.values():
                 runner.compare(runners["ninspect"].projection)

@@ -124,20 +124,22 @@ def onnx2torch(free: Path, fixed: Path, x: Array, classes: int) -> Jacobian:
 
 
 def jax_reverse(free: Path, fixed: Path, x: Array, classes: int) -> Jacobian:
-    """JAX: `jacrev` of an equal network, compiled, its `vmap` over classes in pieces."""
+    """JAX: `jacrev` of an equal network, compiled, a few classes at a time."""
     import jax
 
     from jax_network import as_function
     from ninspect.model import load_classifier
 
     network = as_function(load_classifier(fixed).model)
+    seeds = np.eye(classes, dtype=np.float32)
 
-    def reverse(x: Any) -> Any:
+    @jax.jit
+    def rows(x: Any, seeds: Any) -> Any:
         pullback = jax.vjp(lambda x: network(x).sum(0), x)[1]
-        return jax.lax.map(pullback, np.eye(classes, dtype=np.float32), batch_size=_CHUNK)[0]
+        return jax.vmap(pullback)(seeds)[0]
 
-    compiled = jax.jit(reverse).lower(x).compile()
-    return lambda: np.asarray(compiled(x))
+    rows.lower(x, seeds[:_CHUNK]).compile()
+    return lambda: np.concatenate([rows(x, seeds[i : i + _CHUNK]) for i in range(0, classes, _CHUNK)])
 
 
 def onnx_ad(free: Path, fixed: Path, x: Array, classes: int) -> Jacobian:
