@@ -133,12 +133,12 @@ def jax_reverse(free: Path, fixed: Path, x: Array, classes: int) -> Jacobian:
     network = as_function(load_classifier(fixed).model)
     seeds = np.eye(classes, dtype=np.float32)
 
-    @jax.jit
-    def rows(x: Any, seeds: Any) -> Any:
+    def reverse(x: Any, seeds: Any) -> Any:
         pullback = jax.vjp(lambda x: network(x).sum(0), x)[1]
         return jax.vmap(pullback)(seeds)[0]
 
-    rows.lower(x, seeds[:_CHUNK]).compile()
+    rows = jax.jit(reverse)
+    rows(x, seeds[:_CHUNK]).block_until_ready()  # compiled now, not in the first round
     return lambda: np.concatenate([rows(x, seeds[i : i + _CHUNK]) for i in range(0, classes, _CHUNK)])
 
 
