@@ -43,6 +43,7 @@ def _split(x: Any, sizes: Any, **a: Any) -> Any:
 
 OPERATORS: dict[str, Operator] = {
     "Add": lambda a, b: a + b,
+    "Cast": lambda x, to, **a: x.astype(ir.DataType(to).numpy()),
     "Clip": jnp.clip,
     "Concat": lambda *parts, axis: jnp.concatenate(parts, axis),
     "Conv": _conv,
