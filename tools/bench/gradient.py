@@ -11,10 +11,12 @@ agree; where there are several, it only warms up. What to install is in tools/re
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import math
 import re
+import select
 import statistics
 import subprocess
 import sys
@@ -33,6 +35,7 @@ from ninspect.model import load_classifier
 
 IMAGES = 8
 _TOLERANCE = 1e-4
+_PATIENCE = 90  # seconds for one Jacobian
 _PAUSE = 0.3  # seconds; thread pools go on spinning for a while after their last work
 _WORKER = Path(__file__).with_name("worker.py")
 _VERSIONS = ("onnxruntime", "torch", "jax", "onnx2torch", "onnx-ad")
@@ -65,6 +68,10 @@ class Runner:
         assert self.process.stdout is not None
         try:
             print(request, file=self.process.stdin, flush=True)
+            if not select.select([self.process.stdout], [], [], _PATIENCE)[0]:
+                self.process.kill()
+                self.failure = f"> {_PATIENCE} s"
+                return
             answer = json.loads(self.process.stdout.readline())
         except (BrokenPipeError, json.JSONDecodeError):
             self.failure = "out of memory" if self.process.wait() == -9 else "crashed"
@@ -75,6 +82,7 @@ class Runner:
         self.memory = answer["memory"]
         self.seconds.append(answer["seconds"])
         self.projection = answer.get("projection", self.projection)
+        print(f"{self.method}: {answer['seconds']:.3g} s, {answer['memory'] / 1e9:.2f} GB", file=sys.stderr)
 
     def compare(self, expected: list[float]) -> None:
         """A method whose Jacobian is another one has failed."""
@@ -84,7 +92,8 @@ class Runner:
     def stop(self) -> None:
         """End the process by ending its input."""
         assert self.process.stdin is not None
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
         self.process.wait()
 
 
@@ -204,7 +213,6 @@ def main(
         rows = (times_row(subject, runners), memory_row(subject, runners), limits_row(subject, runners, rate))
         for (_, collected), row in zip(tables, rows, strict=True):
             collected.append(row)
-        print(*rows, sep="\n", file=sys.stderr)
     print("\n\n".join(table(head, rows) for head, rows in tables))
     print(f"\n{machine()}")
 

@@ -198,7 +198,7 @@ class VisionTransformer(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Images `[N, 3, H, W]` to logits `[N, K]`."""
         patches = self.patches(x).flatten(2).transpose(1, 2)
-        tokens = torch.cat([self.token.expand(len(x), -1, -1), patches], 1) + self.position
+        tokens = torch.cat([self.token.expand(x.shape[0], -1, -1), patches], 1) + self.position
         return torch.as_tensor(self.head(self.layers(tokens)[:, 0]))
 
 
