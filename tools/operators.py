@@ -170,6 +170,9 @@ PyTorch exporters with a fixed and a free batch, Keras, scikit-learn, the models
 quantised, in half precision, of every opset from 7 to 26, and as tools leave them. *zoo* are models that other people
 trained and published, which are not part of this repository.
 
+Six exports are not among them, because the exporter or ONNX Runtime refuses what a tool wrote: Keras' ConvNeXtTiny and
+EfficientNetB0, each in both ways, and onnxconverter-common's float16 ViT, pure and mixed.
+
 A file passes when the augmented model gives the scores of the file itself in ONNX Runtime, and the gradient that its
 framework computes in float64 for the same weights; relative errors are norms of differences over norms.
 
