@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.detect import Activated, Case, Detection, Detector, Progress
+from ninspect.detect import Activated, AllToAll, Case, Detection, Detector, Progress, Trigger, find_triggers, holm
 from ninspect.errors import InconclusiveError, UsageError
 from ninspect.features import heatmaps
 from ninspect.gradient import Objective, gradient_kind
@@ -20,7 +20,7 @@ from ninspect.report import describe
 from ninspect.report.result import SCHEMA, Result
 from ninspect.runtime import Device, Network, TruthTest, check_gradient, check_scores
 from ninspect.samples import InputMap, Preprocess, Samples, load_samples
-from ninspect.verdict import decide
+from ninspect.verdict import candidates, decide
 
 FEWEST_IMAGES = 10
 ADVISED_IMAGES = 50
@@ -28,6 +28,11 @@ STRAIGHT_THROUGH = (
     "the network rounds its numbers, which has no derivative, so gradients are straight-through estimates and can miss "
     "a backdoor; scan the model from before quantisation if there is one"
 )
+NO_IMAGES = (
+    "no images were given, so classes were judged from noise alone: that finds fewer backdoors, none of the all-to-all "
+    "kind, and nothing tells whether the preprocessing is right"
+)
+_TEST_IMAGES = 4
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,7 @@ class ScanOptions:
         preprocess_source: where that comes from, for the report.
         output: name of the class-score output, where the model has several.
         classes: classes to judge; None: all.
-        detector: what judges them.
+        detectors: what judges them, each on its own; p-values are corrected for their number.
         images: use at most this many clean images, evenly over their classes.
         seed: of every random choice.
         alpha: largest probability of suspecting a clean model.
@@ -50,8 +55,8 @@ class ScanOptions:
     preprocess_source: str = "defaults"
     output: str | None = None
     classes: Sequence[int] | None = None
-    detector: Detector = field(default_factory=Activated)
-    images: int = 100
+    detectors: Sequence[Detector] = field(default_factory=lambda: (Activated(), AllToAll()))
+    images: int = 200
     seed: int = 0
     alpha: float = 0.01
     device: Device = "auto"
@@ -74,15 +79,18 @@ def open_network(model: Path, options: ScanOptions) -> Network:
 
 
 def scan(
-    model: Path, samples: Path, options: ScanOptions | None = None, progress: Progress = lambda done, total: None
+    model: Path,
+    samples: Path | None = None,
+    options: ScanOptions | None = None,
+    progress: Progress = lambda done, total: None,
 ) -> Result:
-    """Judge one model with clean images.
+    """Judge one model.
 
     What cannot be judged gives an `inconclusive` result with the reason, never `clean`.
 
     Args:
         model: path of an ONNX file.
-        samples: path of clean images, see `load_samples`.
+        samples: path of clean images, see `load_samples`; None: judge from noise alone, which finds less.
         options: how to scan.
         progress: called with (gradients computed, gradients in total).
 
@@ -95,13 +103,16 @@ def scan(
         network = open_network(model, options)
         record.network = network
         record.explained = _chosen_classes(options.classes, network.classes)
-        record.samples = load_samples(
-            samples,
-            image_shape=network.input_map.image_shape,
-            resize=options.preprocess.resize,
-            limit=options.images,
-            seed=options.seed,
-        )
+        if samples is None:
+            record.warnings.append(NO_IMAGES)
+        else:
+            record.samples = load_samples(
+                samples,
+                image_shape=network.input_map.image_shape,
+                resize=options.preprocess.resize,
+                limit=options.images,
+                seed=options.seed,
+            )
         _judge(record, progress)
     except InconclusiveError as error:
         record.problems.append(str(error))
@@ -161,19 +172,21 @@ class _Record:
     explained: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     accuracy: float | None = None
     truth: list[TruthTest] = field(default_factory=list)
-    detection: Detection | None = None
+    detections: list[Detection] = field(default_factory=list)
+    triggers: list[Trigger] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     start: float = field(default_factory=time.perf_counter)
 
     def result(self) -> Result:
         options = self.options
-        judgement = decide(self.truth, self.detection, self.problems, options.alpha)
+        judgement = decide(self.truth, self.detections, self.triggers, self.problems, options.alpha)
         return Result(
             schema=SCHEMA,
             verdict=judgement.verdict,
             reason=judgement.reason,
             targets=judgement.targets,
+            confidence=judgement.confidence,
             p_value=judgement.p_value,
             alpha=options.alpha,
             classes=self.network.classes if self.network else None,
@@ -182,9 +195,11 @@ class _Record:
             samples=describe.describe_samples(self.samples, self.accuracy),
             preprocess=describe.describe_preprocess(options.preprocess, options.preprocess_source, self.network),
             truth_tests=[describe.describe_truth_test(test) for test in self.truth],
-            detectors=[]
-            if self.detection is None
-            else [describe.describe_detection(self.detection, options.detector, options.alpha)],
+            detectors=[
+                describe.describe_detection(detection, detector, options.alpha)
+                for detection, detector in zip(self.detections, options.detectors, strict=False)
+            ],
+            triggers=[describe.describe_trigger(trigger) for trigger in self.triggers],
             warnings=[*self.warnings, *judgement.reservations],
             provider=self.network.provider if self.network else None,
             versions=describe.library_versions(),
@@ -196,20 +211,23 @@ class _Record:
 def _judge(record: _Record, progress: Progress) -> None:
     """Check the scan itself and the images first; then let the detector look."""
     assert record.network is not None
-    assert record.samples is not None
-    network, samples, options = record.network, record.samples, record.options
-    pixels = samples.unit_pixels
-    record.truth += [check_scores(network, pixels), check_gradient(network, pixels, options.seed)]
-    if gradient_kind(network.classifier) == "straight-through":
-        record.warnings.append(STRAIGHT_THROUGH)
+    network, options = record.network, record.options
+    pixels = None if record.samples is None else record.samples.unit_pixels
+    case = Case(network, pixels, record.explained, options.seed, progress)
+    tested = case.noise(_TEST_IMAGES) if pixels is None else pixels
+    record.truth += [check_scores(network, tested), check_gradient(network, tested, options.seed)]
     for test in record.truth:
         if not test.passed:
             record.problems.append(_truth_problem(test))
     if record.problems:
         return
-    _check_images(record, network.logits(pixels))
-    case = Case(network, pixels, record.explained, options.seed, progress)
-    record.detection = options.detector.detect(case)
+    if pixels is not None:
+        _check_images(record, network.logits(pixels))
+    if gradient_kind(network.classifier) == "straight-through":
+        record.problems.append(STRAIGHT_THROUGH)
+    record.detections = holm([detector.detect(case) for detector in options.detectors])
+    if suspects := candidates(record.detections, options.alpha):
+        record.triggers = find_triggers(case, suspects)
     if len(record.explained) < network.classes:
         record.problems.append(f"only {len(record.explained)} of {network.classes} classes were examined")
 

@@ -57,6 +57,20 @@ def smooth(maps: Array) -> NDArray[np.float64]:
     return np.asarray(np.abs(neighbours - 4 * maps[..., 1:-1, 1:-1]).sum(axis=(-2, -1), dtype=np.float64))
 
 
+def peak(maps: Array) -> NDArray[np.float64]:
+    """Largest sum over a box of 3×3 pixels, as a share of the whole map.
+
+    Args:
+        maps: `[..., H, W]`, not negative, H and W at least 3.
+
+    Returns:
+        `[...]`, from 9 / (H·W) to 1; not a number for a map of zeros.
+    """
+    boxes = np.lib.stride_tricks.sliding_window_view(maps, (3, 3), axis=(-2, -1)).sum(axis=(-2, -1), dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(boxes.max(axis=(-2, -1)) / maps.sum(axis=(-2, -1), dtype=np.float64))
+
+
 def persistent_chained(parity: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Σ (b₁ ⊕ b₂ ⊕ … ⊕ b_N) over the pixels, as published; with more than two images only a parity bit.
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ninspect.detect import Detection, listed
-from ninspect.outliers import SMALLEST_P
-from ninspect.report import Verdict
+from ninspect.detect import Detection, Trigger, listed
+from ninspect.report import Confidence, Verdict
 from ninspect.runtime import TruthTest
+
+_MOST = 3  # classes to seek evidence for
+
+# A class that stands out less than alpha demands is suspected all the same where a convincing trigger was found for it.
+SUPPORTED = 10
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,7 @@ class Judgement:
         verdict: `clean`, `suspected` or `inconclusive`.
         reason: one sentence, without the full stop.
         targets: suspected classes, most suspect first.
+        confidence: of a suspicion: `high` where the evidence agrees with the statistics, else `low`.
         p_value: of the suspicion, or of its absence; None where nothing was measured.
         reservations: what speaks against a verdict that stands all the same.
     """
@@ -26,37 +31,84 @@ class Judgement:
     verdict: Verdict
     reason: str
     targets: list[int]
+    confidence: Confidence | None
     p_value: float | None
     reservations: list[str]
 
 
-def decide(truth: Sequence[TruthTest], detection: Detection | None, problems: Sequence[str], alpha: float) -> Judgement:
+def candidates(detections: Sequence[Detection], alpha: float) -> list[int]:
+    """Classes that evidence should be sought for, most suspect first: the suspects, or the one that comes nearest.
+
+    Empty where no class comes near, or where the detector that found most has evidence of its own.
+    """
+    tested = _tested(detections)
+    if not tested or (tested[0].finding is not None and tested[0].targets(alpha)):
+        return []
+    return tested[0].targets(alpha)[:_MOST] or tested[0].targets(min(1, SUPPORTED * alpha))[:1]
+
+
+def decide(
+    truth: Sequence[TruthTest],
+    detections: Sequence[Detection],
+    triggers: Sequence[Trigger],
+    problems: Sequence[str],
+    alpha: float,
+) -> Judgement:
     """Failed truth tests come first, then suspicion, then whatever keeps a model from being called clean.
 
     Args:
         truth: the scan's tests of itself.
-        detection: None where the scan stopped before.
+        detections: with p-values that are corrected for their number; empty where the scan stopped before.
+        triggers: what was found for the candidates.
         problems: why the model must not be called clean.
         alpha: largest probability of suspecting a clean model.
     """
-    if detection is None or not all(test.passed for test in truth):
-        return Judgement("inconclusive", "; ".join(problems), [], None, [])
-    problems = [*problems, *([detection.problem] if detection.problem else [])]
-    targets, p = detection.targets(alpha), detection.p_value
+    if not detections or not all(test.passed for test in truth):
+        return Judgement("inconclusive", "; ".join(problems), [], None, None, [])
+    skipped = [detection.skipped for detection in detections if detection.skipped]
+    if len(skipped) == len(detections):
+        problems, skipped = [*problems, *skipped], []
+    problems = [*problems, *(detection.problem for detection in detections if detection.problem)]
+    tested = _tested(detections)
+    p = tested[0].p_value if tested else None
+    convincing = [trigger.label for trigger in triggers if trigger.convincing]
+    outliers = [target for detection in tested for target in detection.targets(alpha)]
+    targets = list(dict.fromkeys([*outliers, *convincing]))
     if targets:
-        return Judgement("suspected", _suspicion(targets, detection), targets, p, problems)
+        strong = bool(convincing) or tested[0].finding is not None
+        reason = _suspicion(tested[0], targets, triggers)
+        return Judgement("suspected", reason, targets, "high" if strong else "low", p, [*problems, *skipped])
     if problems:
-        return Judgement("inconclusive", "; ".join(problems), [], p, [])
-    others = detection.measured - 1
-    return Judgement("clean", f"no class stands out from the other {others} ({_probability(p)})", [], p, [])
+        return Judgement("inconclusive", "; ".join(problems), [], None, p, skipped)
+    others = max(detection.measured for detection in tested) - 1
+    return Judgement("clean", f"no class stands out from the other {others} ({_probability(p)})", [], None, p, skipped)
 
 
-def _suspicion(targets: list[int], detection: Detection) -> str:
+def _tested(detections: Sequence[Detection]) -> list[Detection]:
+    """The detections that have p-values, the smallest first."""
+    return sorted((d for d in detections if d.p_value is not None), key=lambda d: d.p_value or 0.0)
+
+
+def _suspicion(detection: Detection, targets: list[int], triggers: Sequence[Trigger]) -> str:
+    if detection.finding is not None and not triggers:
+        return f"{detection.finding} ({_probability(detection.p_value)})"
     verb, kind = ("looks", "the target") if len(targets) == 1 else ("look", "targets")
     compared = f"compared with all {detection.measured} classes ({_probability(detection.p_value)})"
-    return f"{listed(targets)} {verb} like {kind} of a backdoor, {compared}"
+    return f"{listed(targets)} {verb} like {kind} of a backdoor, {compared}{_shown(triggers)}"
+
+
+def _shown(triggers: Sequence[Trigger]) -> str:
+    """What the evidence says, as the rest of a sentence."""
+    convincing = [trigger for trigger in triggers if trigger.convincing]
+    if convincing:
+        best = convincing[0]
+        return (
+            f"; a trigger of {best.size:.0f} pixels sends {best.success:.0%} of other images there, "
+            f"where other classes need {best.control_size:.0f}"
+        )
+    return "; but no small trigger was found for it, as a backdoor would have" if triggers else ""
 
 
 def _probability(p: float | None) -> str:
     assert p is not None
-    return f"p ≤ {p:.1g}" if p <= SMALLEST_P else f"p = {p:.2g}"
+    return f"p = {p:.2g}" if p >= 0.001 else "p < 0.001"

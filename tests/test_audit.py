@@ -29,7 +29,7 @@ from tests.support import (
 )
 
 DETECTORS = [NeuronInspect(), Activated()]
-PUBLISHED = ScanOptions(detector=NeuronInspect())  # what it says about a linear model follows from the weights
+PUBLISHED = ScanOptions(detectors=[NeuronInspect()])  # what it says about a linear model follows from the weights
 
 
 def scan_linear(folder: Path, weights: Array, options: ScanOptions = PUBLISHED, *, count: int = 50) -> Result:
@@ -42,7 +42,7 @@ def scan_linear(folder: Path, weights: Array, options: ScanOptions = PUBLISHED, 
 
 @pytest.mark.parametrize("detector", DETECTORS, ids=lambda detector: detector.name)
 def test_classes_that_are_alike_are_clean(tmp_path: Path, detector: Detector) -> None:
-    result = scan_linear(tmp_path, even_weights(), ScanOptions(detector=detector))
+    result = scan_linear(tmp_path, even_weights(), ScanOptions(detectors=[detector]))
     assert (result.verdict, result.targets, result.exit_code) == ("clean", [], 0)
     assert "no class stands out from the other 9" in result.reason
     assert result.p_value is not None
@@ -53,7 +53,7 @@ def test_classes_that_are_alike_are_clean(tmp_path: Path, detector: Detector) ->
 @pytest.mark.parametrize("target", [0, 7])
 @pytest.mark.parametrize("detector", DETECTORS, ids=lambda detector: detector.name)
 def test_a_class_that_looks_at_a_few_pixels_is_suspected(tmp_path: Path, target: int, detector: Detector) -> None:
-    result = scan_linear(tmp_path, backdoored_weights(target), ScanOptions(detector=detector))
+    result = scan_linear(tmp_path, backdoored_weights(target), ScanOptions(detectors=[detector]))
     assert (result.verdict, result.targets, result.exit_code) == ("suspected", [target], 1)
     assert result.reason.startswith(f"class {target} looks like the target of a backdoor, compared with all 10 classes")
     assert result.p_value is not None
@@ -77,6 +77,23 @@ def test_a_trigger_that_sleeps_on_clean_images_is_found_by_default_and_not_as_pu
     published, result = scan(model, images, PUBLISHED), scan(model, images)
     assert (published.verdict, published.detectors[0].name) == ("clean", "neuroninspect")
     assert (result.verdict, result.targets, result.detectors[0].name) == ("suspected", [7], "activated")
+
+
+def test_without_images_noise_is_enough_and_the_report_says_what_that_costs(tmp_path: Path) -> None:
+    for weights, verdict in ((even_weights(), "clean"), (backdoored_weights(7), "suspected")):
+        model, _ = linear_scan_files(tmp_path, weights, 50)
+        result = scan(model)
+        assert result.verdict == verdict
+        assert result.samples is None
+        assert any("no images were given" in warning for warning in result.warnings)
+        assert [detector.skipped is None for detector in result.detectors] == [True, False]
+
+
+def test_a_detector_that_needs_images_alone_is_inconclusive_without(tmp_path: Path) -> None:
+    model, _ = linear_scan_files(tmp_path, even_weights(), 50)
+    result = scan(model, options=PUBLISHED)
+    assert result.verdict == "inconclusive"
+    assert "needs clean images" in result.reason
 
 
 # Never clean where nothing can be known
@@ -141,7 +158,7 @@ def test_one_answer_for_all_images_is_neither_clean_nor_suspected(tmp_path: Path
     weights[4] += 1
     model, _ = linear_scan_files(tmp_path, weights)
     images = save_images(tmp_path / "unlabelled.npz", random_pixels(50, (12, 12, 1)))
-    result = scan(model, images, ScanOptions(detector=detector))
+    result = scan(model, images, ScanOptions(detectors=[detector]))
     assert (result.verdict, result.targets) == ("inconclusive", [])
     assert "the model answers class 4 for every image" in result.reason
     assert result.samples is not None
@@ -243,7 +260,8 @@ def test_the_result_says_what_was_scanned_and_how(tmp_path: Path) -> None:
     assert (settings.layout, settings.color, settings.size, settings.source) == ("NCHW", "gray", (12, 12), "a test")
     assert (result.seed, result.alpha, result.classes, result.provider) == (4, 0.05, 10, "CPUExecutionProvider")
     assert {"ninspect", "onnx", "onnxruntime", "numpy", "python"} <= set(result.versions)
-    (detector,) = result.detectors
+    detector, other = result.detectors
+    assert (detector.name, other.name) == ("activated", "all-to-all")
     assert detector.settings == Activated().settings
     assert all(len(column) == 10 for column in (detector.index, *detector.scores.values()))
     assert detector.targets == result.targets == [7]
@@ -253,7 +271,7 @@ def test_the_result_says_what_was_scanned_and_how(tmp_path: Path) -> None:
 @pytest.mark.parametrize("detector", DETECTORS, ids=lambda detector: detector.name)
 def test_the_same_scan_gives_the_same_result(tmp_path: Path, detector: Detector) -> None:
     model, images = linear_scan_files(tmp_path, backdoored_weights(7), count=80)
-    first, second = (scan(model, images, ScanOptions(detector=detector, images=50)).model_dump() for _ in range(2))
+    first, second = (scan(model, images, ScanOptions(detectors=[detector], images=50)).model_dump() for _ in range(2))
     for result in (first, second):
         del result["seconds"], result["detectors"][0]["seconds"]
     assert first == second

@@ -8,6 +8,7 @@ from ninspect.features import (
     Features,
     FeatureSums,
     heatmaps,
+    peak,
     persistent_chained,
     persistent_pairwise,
     smooth,
@@ -155,3 +156,12 @@ def test_a_map_without_contrast_counts_as_not_measured() -> None:
         column = getattr(features, name)
         assert np.isnan(column).tolist() == [False, True, False]
         assert column[0] == pytest.approx(getattr(measured, name)[0])
+
+
+def test_the_peak_is_the_share_of_the_brightest_box() -> None:
+    maps = np.zeros((2, 6, 7))
+    maps[0, 1:4, 2:5] = 1
+    maps[1] = 0.5
+    assert peak(maps) == pytest.approx([1, 9 / 42])
+    maps[0, 5, 6] = 27
+    assert peak(maps)[0] == pytest.approx(0.75)

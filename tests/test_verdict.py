@@ -1,14 +1,18 @@
-import numpy as np
+from dataclasses import replace
 
-from ninspect.detect import Detection
-from ninspect.detect.interface import judge
+import numpy as np
+import pytest
+
+from ninspect.detect import Detection, Trigger
+from ninspect.detect.interface import judge, skipped
 from ninspect.outliers import anomaly_index
 from ninspect.runtime import TruthTest
-from ninspect.verdict import decide
+from ninspect.verdict import candidates, decide
 
 PASSED = TruthTest("scores", 0.0, 1e-4)
 FAILED = TruthTest("gradient", 0.4, 0.05)
 ALIKE = [10.0, 11, 9, 10.5, 9.5, 10.2, 9.8, 11.2, 8.8]
+SKIPPED = skipped("other", np.arange(10), "it needs images")
 
 
 def detection(*scores: float) -> Detection:
@@ -16,25 +20,76 @@ def detection(*scores: float) -> Detection:
     return judge("test", np.arange(len(column)), {"score": column}, anomaly_index(column), 0.5)
 
 
+def trigger(label: int, size: float, success: float = 0.97) -> Trigger:
+    """A trigger of so many pixels, where other classes need 60."""
+    mask = np.full((10, 10), size / 100, np.float32)
+    return Trigger(
+        label, mask, np.ones((10, 10, 1), np.float32), success, 32, 60.0, 0.9, np.ones((1, 10, 10, 1), np.float32)
+    )
+
+
 def test_classes_that_are_alike_are_clean() -> None:
-    judgement = decide([PASSED], detection(10.1), [], 0.01)
+    judgement = decide([PASSED], [detection(10.1)], [], [], 0.01)
     assert (judgement.verdict, judgement.targets, judgement.reservations) == ("clean", [], [])
+    assert judgement.confidence is None
 
 
 def test_any_problem_keeps_a_model_from_being_clean() -> None:
-    judgement = decide([PASSED], detection(10.1, np.nan), ["too few images"], 0.01)
+    judgement = decide([PASSED], [detection(10.1, np.nan)], [], ["too few images"], 0.01)
     assert (judgement.verdict, judgement.targets) == ("inconclusive", [])
     assert judgement.reason.startswith("too few images; the gradient is zero")
 
 
 def test_a_suspicion_stands_in_spite_of_problems_and_names_them() -> None:
-    judgement = decide([PASSED], detection(-20), ["too few images"], 0.01)
+    judgement = decide([PASSED], [detection(-20)], [], ["too few images"], 0.01)
     assert (judgement.verdict, judgement.targets, judgement.reservations) == ("suspected", [9], ["too few images"])
     assert "class 9 looks like the target of a backdoor" in judgement.reason
 
 
 def test_nothing_is_said_of_a_model_that_the_scan_got_wrong() -> None:
-    for truth, found in (([PASSED, FAILED], detection(-20)), ([PASSED], None), ([FAILED], None)):
-        judgement = decide(truth, found, ["it failed"], 0.01)
+    for truth, found in (([PASSED, FAILED], [detection(-20)]), ([PASSED], []), ([FAILED], [])):
+        judgement = decide(truth, found, [], ["it failed"], 0.01)
         assert (judgement.verdict, judgement.reason, judgement.targets) == ("inconclusive", "it failed", [])
         assert judgement.p_value is None
+
+
+def test_a_skipped_detector_is_a_reservation_and_all_of_them_are_no_scan() -> None:
+    judgement = decide([PASSED], [detection(10.1), SKIPPED], [], [], 0.01)
+    assert (judgement.verdict, judgement.reservations) == ("clean", ["it needs images"])
+    judgement = decide([PASSED], [SKIPPED], [], [], 0.01)
+    assert (judgement.verdict, judgement.reason) == ("inconclusive", "it needs images")
+
+
+@pytest.mark.parametrize(
+    ("triggers", "confidence", "words"),
+    [
+        ([trigger(9, 8)], "high", "a trigger of 8 pixels sends 97% of other images there, where other classes need 60"),
+        ([trigger(9, 30)], "low", "but no small trigger was found"),
+        ([trigger(9, 8, 0.5)], "low", "but no small trigger was found"),
+        ([], "low", "(p < 0.001)"),
+    ],
+)
+def test_evidence_decides_how_sure_a_suspicion_is(triggers: list[Trigger], confidence: str, words: str) -> None:
+    judgement = decide([PASSED], [detection(-20)], triggers, [], 0.01)
+    assert (judgement.verdict, judgement.targets, judgement.confidence) == ("suspected", [9], confidence)
+    assert words in judgement.reason
+
+
+def test_evidence_is_sought_for_what_comes_near_and_lifts_it_over_the_line() -> None:
+    near = detection(5.5)
+    assert near.p_value is not None
+    assert 0.01 < near.p_value < 0.1
+    assert candidates([near], 0.01) == [9]
+    assert decide([PASSED], [near], [trigger(9, 30)], [], 0.01).verdict == "clean"
+    judgement = decide([PASSED], [near], [trigger(9, 8)], [], 0.01)
+    assert (judgement.verdict, judgement.targets, judgement.confidence) == ("suspected", [9], "high")
+
+
+def test_no_evidence_is_sought_for_classes_that_are_alike_or_that_a_detector_has_shown_itself() -> None:
+    assert candidates([detection(10.1)], 0.01) == []
+    assert candidates([SKIPPED], 0.01) == []
+    shown = replace(detection(-20), finding="one perturbation permutes the classes")
+    assert candidates([shown], 0.01) == []
+    judgement = decide([PASSED], [shown], [], [], 0.01)
+    assert judgement.reason.startswith("one perturbation permutes the classes (p")
+    assert judgement.confidence == "high"

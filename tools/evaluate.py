@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -26,22 +27,26 @@ from rich.progress import track
 from scipy.stats import mannwhitneyu
 
 from ninspect import Preprocess, Result, ScanOptions, scan
-from ninspect.detect import METHODS, MMBD, Activated, Detector, FreeEagle, NeuralCleanse, NeuronInspect, Weights
+from ninspect.detect import MMBD, Activated, AllToAll, Detector, FreeEagle, NeuralCleanse, NeuronInspect, Weights
 from ninspect.model import load_classifier
 from ninspect.report.describe import library_versions
 
 WORKING_ATTACK = 0.8  # a backdoor that works less often is neither a positive nor a negative
 NOISE_IMAGES = 10
 NOISE_CLASSES = 10
-DETECTORS: dict[str, Callable[[], Detector]] = {
-    "activated": Activated,
-    "neuroninspect": NeuronInspect,
-    "mmbd": MMBD,
-    "weights": Weights,
-    "neural_cleanse": NeuralCleanse,
-    "freeeagle": FreeEagle,
+NO_IMAGES = "default, no images"
+DETECTORS: dict[str, Callable[[], Sequence[Detector]]] = {
+    "default": lambda: ScanOptions().detectors,
+    NO_IMAGES: lambda: ScanOptions().detectors,
+    "activated": lambda: [Activated()],
+    "all-to-all": lambda: [AllToAll()],
+    "neuroninspect": lambda: [NeuronInspect()],
+    "mmbd": lambda: [MMBD()],
+    "weights": lambda: [Weights()],
+    "neural_cleanse": lambda: [NeuralCleanse()],
+    "freeeagle": lambda: [FreeEagle()],
 }
-assert set(DETECTORS) == set(METHODS)
+COMPARED = ["default", NO_IMAGES, "neuroninspect"]
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,11 @@ class Row:
     accuracy: float | None
     seconds: float
     reason: str
+
+    @property
+    def suspicion(self) -> float:
+        """Larger for smaller p-values; among equal ones, as where they reach their resolution, for a larger index."""
+        return 0.0 if self.p_value is None else -math.log(self.p_value) + 1e-6 * (self.index or 0.0)
 
     @property
     def top_is_target(self) -> bool:
@@ -98,10 +108,12 @@ def evaluate(path: Path, method: str, images: int) -> Row:
     card = json.loads(path.with_suffix(".json").read_text())
     settings = {k: tuple(v) if isinstance(v, list) else v for k, v in (card.get("preprocess") or {}).items()}
     options = ScanOptions(
-        preprocess=Preprocess(**settings), preprocess_source="card", detector=DETECTORS[method](), images=images
+        preprocess=Preprocess(**settings), preprocess_source="card", detectors=DETECTORS[method](), images=images
     )
     start = time.perf_counter()
-    if card.get("images"):
+    if method == NO_IMAGES:
+        result = scan(path, None, options)
+    elif card.get("images"):
         result = scan(path, (path.parent / card["images"]).resolve(), options)
     else:
         result = _scan_with_noise(path, options)
@@ -130,7 +142,7 @@ def _row(name: str, method: str, card: dict[str, Any], result: Result, seconds: 
         verdict=result.verdict,
         top=None if best is None else -best[1],
         index=None if best is None else round(best[0], 3),
-        p_value=result.detectors[0].p_value if result.detectors else None,
+        p_value=result.p_value,
         flagged=len(result.detectors[0].flagged) if result.detectors else 0,
         accuracy=result.samples.clean_accuracy if result.samples else None,
         seconds=round(seconds, 2),
@@ -139,8 +151,8 @@ def _row(name: str, method: str, card: dict[str, Any], result: Result, seconds: 
 
 
 def auc(positive: Iterable[Row], negative: Iterable[Row]) -> float:
-    """Probability that a backdoored model has a larger index than a clean one; a model without an index counts as 0."""
-    high, low = ([row.index or 0.0 for row in rows] for rows in (positive, negative))
+    """Probability that a backdoored model is more suspicious than a clean one; without a p-value it is not at all."""
+    high, low = ([row.suspicion for row in rows] for rows in (positive, negative))
     return float(mannwhitneyu(high, low).statistic) / (len(high) * len(low)) if high and low else float("nan")
 
 
@@ -216,16 +228,16 @@ How well models with a trained-in backdoor are told from clean ones. Made by
 
 with {versions},
 on a CPU. The models were trained and published by other people; each comes with a card that says what
-was measured on it. They are not part of this repository. One setting served for all models, and none was tuned on them.
-GPU: not measured.
+was measured on it. They are not part of this repository. One setting served for all models. How the scores of the
+default method are joined was chosen with these models in view, so expect less on others. GPU: not measured.
 
 {markdown(summary(rows, ScanOptions().alpha))}
 - *One target*: the trigger sends every image to one class, with a measured success of at least {WORKING_ATTACK:.0%}.
   *All to all*: class k is sent to class k + 1. *None*: clean, repaired, or the attack failed; here the rates are false
   alarms. Clean models of unknown origin are presumed clean, not proven.
-- *AUC*: probability that a backdoored model has a larger index than a clean one.
-- *TPR at 0.01*: share of `suspected`, the default decision. *At 0.05*: the same with `--alpha 0.05`. *Index > 2*: the
-  published rule, which knows nothing of the number of classes.
+- *AUC*: probability that a backdoored model has a smaller p-value than a clean one.
+- *TPR at 0.01*: share of `suspected`, the default decision, evidence included. *At 0.05*: share of p-values up to 0.05.
+  *Index > 2*: the published rule, which knows nothing of the number of classes.
 - *Top-1 target*: share in which the class that stands out most is the true target.
 - *s / model*: median time of a whole scan, on a machine that had other work to do.
 
@@ -236,10 +248,10 @@ GPU: not measured.
 
 def main(
     zoo: Annotated[Path, typer.Argument(help="Folder of *.onnx with a *.json card each.")],
-    method: Annotated[list[str], typer.Option(help="Methods to compare; may be repeated.")] = list(METHODS),  # noqa: B006
+    method: Annotated[list[str], typer.Option(help="Methods to compare; may be repeated.")] = COMPARED,
     limit: Annotated[int | None, typer.Option(help="Only the first so many models, by name.")] = None,
     jobs: Annotated[int, typer.Option(help="Models scanned at the same time.")] = 1,
-    images: Annotated[int, typer.Option(help="Clean images per model.")] = 100,
+    images: Annotated[int, typer.Option(help="Clean images per model.")] = 200,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Write one line per model and method.")] = None,
     markdown_file: Annotated[Path | None, typer.Option("--markdown", help="Write the tables and the command.")] = None,
 ) -> None:

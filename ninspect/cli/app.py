@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -80,15 +80,15 @@ def _root(
 def scan(
     model: opt.ModelPath,
     samples: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--samples",
             "-s",
             metavar="PATH",
-            help="Clean images: a folder, a folder of class folders, .npz, .npy, or MNIST IDX.",
+            help="Clean images: a folder, a folder of class folders, .npz, .npy, or MNIST IDX. Without: noise.",
             show_default=False,
         ),
-    ],
+    ] = None,
     preprocess: opt.PreprocessFile = None,
     scale: opt.Scale = None,
     mean: opt.Mean = None,
@@ -100,9 +100,12 @@ def scan(
     output: opt.OutputName = None,
     classes: Annotated[str | None, typer.Option(metavar="LIST", help="Judge only these, such as 0,3,7-9.")] = None,
     method: Annotated[
-        Literal["activated", "neuroninspect", "mmbd", "weights", "neural_cleanse", "freeeagle"],
-        typer.Option(help="How classes are judged; docs/method.md explains each."),
-    ] = "activated",
+        list[opt.Method] | None,
+        typer.Option(
+            help="How classes are judged (docs/method.md); may be repeated. Default: activated and all-to-all.",
+            show_default=False,
+        ),
+    ] = None,
     weights: Annotated[
         str | None,
         typer.Option(metavar="X,X,X", help="Of sparse, smooth and persistent; only for neuroninspect. Default: 1,1,1."),
@@ -115,7 +118,7 @@ def scan(
         bool,
         typer.Option("--chained", help="Persistence as published: one chain of exclusive ors; only for neuroninspect."),
     ] = False,
-    images: Annotated[int, typer.Option(min=1, help="Use at most this many, evenly over their classes.")] = 100,
+    images: Annotated[int, typer.Option(min=1, help="Use at most this many, evenly over their classes.")] = 200,
     alpha: Annotated[
         float,
         typer.Option(min=0.0001, max=0.5, help="Largest probability of suspecting a clean model."),
@@ -127,7 +130,7 @@ def scan(
         Path | None, typer.Option("-o", metavar="FILE", help="Write the result here instead of to stdout.")
     ] = None,
 ) -> None:
-    """Judge a model with clean images: is a class the target of a backdoor?
+    """Judge a model, best with clean images: is a class the target of a backdoor?
 
     Example: ninspect scan model.onnx --samples images/ --mean 0.5 --std 0.5
     """
@@ -142,7 +145,7 @@ def scan(
         preprocess_source=source,
         output=output,
         classes=None if classes is None else opt.class_list(classes),
-        detector=opt.detector(method, weights, threshold, chained),
+        detectors=opt.detectors(method or opt.DEFAULT_METHODS, weights, threshold, chained),
         images=images,
         seed=seed,
         alpha=alpha,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,6 +17,21 @@ if TYPE_CHECKING:
     from ninspect.samples import Preprocess
 
 _INPUT = "Model input"
+
+
+class Method(StrEnum):
+    """How classes are judged; the names of the detectors."""
+
+    ACTIVATED = "activated"
+    ALL_TO_ALL = "all-to-all"
+    NEURONINSPECT = "neuroninspect"
+    MMBD = "mmbd"
+    WEIGHTS = "weights"
+    NEURAL_CLEANSE = "neural_cleanse"
+    FREEEAGLE = "freeeagle"
+
+
+DEFAULT_METHODS = (Method.ACTIVATED, Method.ALL_TO_ALL)
 
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="The ONNX file.", show_default=False)]
 PreprocessFile = Annotated[
@@ -116,28 +133,27 @@ def _size(text: str) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def detector(method: str, weights: str | None, threshold: float, chained: bool) -> Detector:
-    """The chosen detector with its settings; settings of another one are refused, not ignored."""
-    from ninspect.detect import MMBD, Activated, FreeEagle, NeuralCleanse, NeuronInspect, Weights
+def detectors(methods: Sequence[Method], weights: str | None, threshold: float, chained: bool) -> list[Detector]:
+    """The chosen detectors with their settings; settings of another one are refused, not ignored."""
+    from ninspect.detect import MMBD, Activated, AllToAll, FreeEagle, NeuralCleanse, NeuronInspect, Weights
 
-    if method != "neuroninspect" and (weights is not None or chained):
+    if Method.NEURONINSPECT not in methods and (weights is not None or chained):
         raise UsageError("--weights and --chained belong to --method neuroninspect; add it or leave them out")
-    if method == "activated":
-        return Activated(threshold=threshold)
-    if method != "neuroninspect":
-        if threshold != Activated().threshold:
-            raise UsageError(f"--threshold does not belong to --method {method}; leave it out")
-        others: dict[str, type[Detector]] = {
-            "mmbd": MMBD,
-            "weights": Weights,
-            "neural_cleanse": NeuralCleanse,
-            "freeeagle": FreeEagle,
-        }
-        return others[method]()
+    if not {Method.ACTIVATED, Method.NEURONINSPECT} & set(methods) and threshold != Activated().threshold:
+        raise UsageError(f"--threshold does not belong to --method {methods[0]}; leave it out")
     lambdas = numbers("1,1,1" if weights is None else weights, "--weights")
     if not isinstance(lambdas, tuple) or len(lambdas) != 3:
         raise UsageError(f"--weights '{weights}' is not a list of three numbers such as 1,1,1")
-    return NeuronInspect((lambdas[0], lambdas[1], lambdas[2]), threshold, chained)
+    makers: dict[Method, Callable[[], Detector]] = {
+        Method.ACTIVATED: lambda: Activated(threshold=threshold),
+        Method.ALL_TO_ALL: AllToAll,
+        Method.NEURONINSPECT: lambda: NeuronInspect((lambdas[0], lambdas[1], lambdas[2]), threshold, chained),
+        Method.MMBD: MMBD,
+        Method.WEIGHTS: Weights,
+        Method.NEURAL_CLEANSE: NeuralCleanse,
+        Method.FREEEAGLE: FreeEagle,
+    }
+    return [makers[method]() for method in dict.fromkeys(methods)]
 
 
 def class_list(text: str) -> list[int]:

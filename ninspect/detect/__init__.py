@@ -1,20 +1,23 @@
 """Detectors: each asks the network its own question and scores every class."""
 
 from ninspect.detect.activated import Activated
+from ninspect.detect.all_to_all import AllToAll
+from ninspect.detect.evidence import Trigger, find_triggers
 from ninspect.detect.freeeagle import FreeEagle
-from ninspect.detect.interface import ROBUST_Z, Case, Detection, Detector, Progress, listed
+from ninspect.detect.interface import ROBUST_Z, Case, Detection, Detector, Progress, holm, listed
 from ninspect.detect.mmbd import MMBD
 from ninspect.detect.neural_cleanse import NeuralCleanse
 from ninspect.detect.neuroninspect import NeuronInspect
 from ninspect.detect.weights import Weights
 
-METHODS = ("activated", "neuroninspect", "mmbd", "weights", "neural_cleanse", "freeeagle")
+METHODS = ("activated", "all-to-all", "neuroninspect", "mmbd", "weights", "neural_cleanse", "freeeagle")
 
 __all__ = [
     "METHODS",
     "MMBD",
     "ROBUST_Z",
     "Activated",
+    "AllToAll",
     "Case",
     "Detection",
     "Detector",
@@ -22,6 +25,9 @@ __all__ = [
     "NeuralCleanse",
     "NeuronInspect",
     "Progress",
+    "Trigger",
     "Weights",
+    "find_triggers",
+    "holm",
     "listed",
 ]

@@ -1,29 +1,48 @@
-"""The default detector: NeuronInspect's features and the margin, at points where dormant trigger units are awake."""
+"""The default detector: every class explained after a few steps of ascent toward it, seen from several sides.
+
+A class that is like no other stands out from one side or another in clean models too. A backdoor's target stands out
+from most of them.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ninspect.detect.interface import Case, Detection, judge
 from ninspect.explain import ascend
-from ninspect.features import FeatureSums, heatmaps
+from ninspect.features import FeatureSums, heatmaps, peak
 from ninspect.outliers import anomaly_index, robust_z
+from ninspect.runtime import Pixels
+
+_FEWEST_STARTS = 6
+_MOST_POINTS = 2400  # starts times classes, above which every class gets fewer starts
+_NATURAL = 0.9  # quantile of a class's own margins
 
 
 @dataclass(frozen=True)
 class Activated:
-    """Explains every class after a few steps of ascent toward it (docs/method.md).
+    """How far every class can be reached, and how small and steady a spot of the image it then looks at.
 
-    index = robust z of [ z(margin reached) + z(−(sparse + smooth + persistent)) ]: a backdoor's target is reached
-    further, and its explanation at the end points is a small, smooth spot that stays where it is.
+    From each of four kinds of ascent, {clean images, noise} × {each start on its own, all moved alike}:
+
+        margin   = z_c − max_{j≠c} z_j, mean over the end points
+        relative = margin / max(own_c, median own),  own_c = 90 % quantile of the margin over the images of class c
+        spot     = −(sparse + smooth + persistent) of the positive part of the explanation at the end points
+        peak     = largest 3×3 box of the mean explanation, share of its total
+
+    Each becomes a robust z over the classes, and of its four values the median counts;
+    index = max(mean(margin, relative), mean(spot, peak)), which is two looks at the data. Without clean images there
+    are two kinds of ascent, and no relative margin (docs/method.md).
 
     Attributes:
-        starts: number of clean images to start from.
+        starts: number of images to start from; fewer where there are more than 100 classes.
         steps: of ascent.
-        length: of a step, see `ascend`.
+        length: of a step, see `ascend`; half of it where all starts are moved alike.
         threshold: a pixel of a heatmap in [0, 1] counts as on above this.
     """
 
@@ -43,31 +62,74 @@ class Activated:
         return {"starts": self.starts, "steps": self.steps, "length": self.length, "threshold": self.threshold}
 
     def detect(self, case: Case) -> Detection:
-        """Move clean images toward every class, explain the class there, and compare the classes."""
+        """Move images and noise toward every class, explain the class there, and compare the classes."""
         began = time.perf_counter()
-        classes, network = case.classes, case.network
-        starts = case.clean(self.starts)
-        total, done = len(classes) * len(starts) * (self.steps + 1), 0
+        count = max(_FEWEST_STARTS, min(self.starts, _MOST_POINTS // len(case.classes)))
+        sources = [case.noise(count)] if case.pixels is None else [case.clean(count), case.noise(count)]
+        ascents = [(starts, shared) for starts in sources for shared in (False, True)]
+        progress = _counter(case, sum(len(starts) for starts, _ in ascents) * len(case.classes) * (self.steps + 1))
+        views = [self._ascend(case, starts, shared, progress) for starts, shared in ascents]
+        columns = {
+            "margin": np.median([robust_z(view.margin) for view in views], axis=0),
+            "spot": np.median([anomaly_index(view.size) for view in views], axis=0),
+            "peak": np.median([robust_z(view.peak) for view in views], axis=0),
+        }
+        reached = columns["margin"]
+        if case.pixels is not None:
+            own = own_margins(case.network.logits(case.pixels))[case.classes]
+            relative = [np.divide(view.margin, own, out=np.full(len(own), np.nan), where=own > 0) for view in views]
+            columns["relative"] = np.median([robust_z(margin) for margin in relative], axis=0)
+            reached = (reached + columns["relative"]) / 2
+        index = np.maximum(reached, (columns["spot"] + columns["peak"]) / 2)
+        return judge(self.name, case.classes, columns, index, time.perf_counter() - began, looks=2)
 
-        def progress(gradients: int) -> None:
-            nonlocal done
-            done += gradients
-            case.progress(done, total)
-
-        height, width, _ = network.input_map.image_shape
-        sums = FeatureSums(len(classes), (height, width), self.threshold)
-        margin = np.empty(len(classes))
-        for part in ascend(network, starts, classes, self.steps, self.length, progress):
+    def _ascend(self, case: Case, starts: Pixels, shared: bool, progress: Callable[[int], None]) -> _View:
+        shape = case.network.input_map.image_shape[:2]
+        sums = FeatureSums(len(case.classes), shape, self.threshold)
+        margin, peaks = np.empty((2, len(case.classes)))
+        length = self.length / 2 if shared else self.length
+        for part in ascend(case.network, starts, case.classes, self.steps, length, progress, shared=shared):
             margin[part.classes] = part.margin.mean(axis=1)
+            peaks[part.classes] = peak(np.abs(part.gradient).mean(axis=1).max(axis=-1))
             # What would lower the class's margin is not the trigger: only the positive part is explained.
             sums.add(part.classes, heatmaps(np.maximum(part.gradient, 0)))
         features = sums.features()
-        spot = features.sparse + features.smooth + features.persistent
-        columns = {
-            "margin": margin,
-            "sparse": features.sparse,
-            "smooth": features.smooth,
-            "persistent": features.persistent,
-        }
-        index = robust_z(robust_z(margin) + anomaly_index(spot))
-        return judge(self.name, classes, columns, index, time.perf_counter() - began)
+        return _View(margin, features.sparse + features.smooth + features.persistent, peaks)
+
+
+@dataclass(frozen=True)
+class _View:
+    """What one kind of ascent found, `[S]` each."""
+
+    margin: NDArray[np.float64]
+    size: NDArray[np.float64]
+    peak: NDArray[np.float64]
+
+
+def own_margins(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """How large the margin of each class is on its own images: what a natural image of it reaches, `[K]`.
+
+    Classes below the median, or without images, get the median: to be learnt badly is no reason for suspicion.
+
+    Args:
+        logits: `[N, K]` of clean images; they count for the class that the model gives them.
+    """
+    ordered = np.sort(logits, axis=1)
+    margins, answers = ordered[:, -1] - ordered[:, -2], logits.argmax(axis=1)
+    own: NDArray[np.float64] = np.full(logits.shape[1], np.nan)
+    for label in np.unique(answers):
+        own[label] = np.quantile(margins[answers == label], _NATURAL)
+    own[~(own > np.nanmedian(own))] = np.nanmedian(own)
+    return own
+
+
+def _counter(case: Case, total: int) -> Callable[[int], None]:
+    """Turns counts of new gradients into progress."""
+    done = 0
+
+    def progress(gradients: int) -> None:
+        nonlocal done
+        done += gradients
+        case.progress(done, total)
+
+    return progress

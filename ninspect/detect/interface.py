@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -68,6 +68,11 @@ class Detection:
         seconds: wall time.
         problem: why the model cannot be judged by this detector, or None.
         test: what the p-values come from; `robust z`: from the index alone.
+        looks: how many times the data was looked at; the p-values are corrected for it.
+        weight: share of α that it gets where there are several detectors, relative to theirs.
+        skipped: why the detector did not look at this model at all, or None; unlike a problem, that alone does not keep
+            a model from being called clean.
+        finding: what a suspicion by this detector means, where it is more than a class that stands out.
     """
 
     name: str
@@ -78,6 +83,10 @@ class Detection:
     seconds: float
     problem: str | None = None
     test: str = ROBUST_Z
+    looks: float = 1
+    weight: float = 1
+    skipped: str | None = None
+    finding: str | None = None
 
     @property
     def p_value(self) -> float | None:
@@ -104,6 +113,28 @@ class Detection:
         return int(np.isfinite(self.index).sum())
 
 
+def skipped(name: str, classes: NDArray[np.int64], reason: str) -> Detection:
+    """The detection of a detector that cannot look at this model."""
+    nothing = np.full(len(classes), np.nan)
+    return Detection(name, classes, {}, nothing, nothing, 0.0, skipped=reason)
+
+
+def holm(detections: Sequence[Detection]) -> list[Detection]:
+    """The detections with p-values that are corrected for having looked several times (Holm 1979, with weights).
+
+    In the order of p/w, each p is multiplied by Σ w / w over the detections that are left, and is never less than the
+    one before.
+    """
+    tested = sorted((d for d in detections if d.p_value is not None), key=lambda d: (d.p_value or 0.0) / d.weight)
+    corrected, least = dict[str, Detection](), 0.0
+    for rank, detection in enumerate(tested):
+        times = sum(other.weight for other in tested[rank:]) / detection.weight
+        p = np.clip(times * detection.p_values, least, 1)
+        corrected[detection.name] = replace(detection, p_values=p, looks=times * detection.looks)
+        least = float(np.nanmin(p))
+    return [corrected.get(detection.name, detection) for detection in detections]
+
+
 class Detector(Protocol):
     """One way of telling a backdoor's target class from the others."""
 
@@ -125,8 +156,11 @@ def judge(
     scores: dict[str, NDArray[np.float64]],
     index: NDArray[np.float64],
     seconds: float,
+    looks: int = 1,
 ) -> Detection:
     """A detection from the index of each class, robust z-scores with **high** values suspicious.
+
+    With `looks` > 1 the index is the largest of so many z-scores, and its p-value is multiplied by their number.
 
     What cannot be tested is a problem, never a silent pass: too few classes, scores without spread, or classes that
     could not be measured.
@@ -141,8 +175,8 @@ def judge(
         problem = "the gradients show no difference between the classes, as in a model with a constant output"
     elif missing:
         problem = f"the gradient is zero, so nothing was measured, for {listed(missing)}"
-    p = p_values(index, measured) if measured >= FEWEST_CLASSES else np.full(len(classes), np.nan)
-    return Detection(name, classes, scores, index, p, seconds, problem)
+    p = looks * p_values(index, measured) if measured >= FEWEST_CLASSES else np.full(len(classes), np.nan)
+    return Detection(name, classes, scores, index, np.minimum(p, 1), seconds, problem, looks=looks)
 
 
 def listed(classes: list[int]) -> str:

@@ -26,11 +26,13 @@ class Ascent:
         classes: which of the classes that were asked for, S of them.
         margin: `[S, M]`, z_c − max_{j≠c} z_j at the end points.
         gradient: `[S, M, H, W, C]`, its derivative there.
+        moved: `[S, H, W, C]`, end points minus starts, mean over the starts.
     """
 
     classes: slice
     margin: NDArray[np.float32]
     gradient: NDArray[np.float32]
+    moved: NDArray[np.float32]
 
 
 def ascend(
@@ -40,10 +42,15 @@ def ascend(
     steps: int,
     length: float,
     progress: Callable[[int], None],
+    *,
+    shared: bool = False,
 ) -> Iterator[Ascent]:
     """Move every start toward every class, a few classes at a time.
 
     x ← clip(x + ε · g / ‖g‖₂, 0, 1),  g = ∂/∂x [z_c − max_{j≠c} z_j],  ε = length · √(number of values / 784)
+
+    With `shared`, g is the mean over the starts, so that all of them are moved alike: a trigger is the same on every
+    image, while what makes an image more like a natural class depends on the image.
 
     Args:
         network: the classifier.
@@ -52,18 +59,33 @@ def ascend(
         steps: number of steps.
         length: of a step, for an image of 784 values; 1 is one pixel from black to white.
         progress: called with the number of gradients computed since the last call.
+        shared: move all starts of a class in the same direction.
     """
     epsilon = np.float32(length * np.sqrt(starts[0].size / 784))
     together = max(1, _MEMORY // starts.nbytes)
     for first in range(0, len(classes), together):
         some = slice(first, min(first + together, len(classes)))
-        asked = np.repeat(classes[some], len(starts))
-        points = np.tile(starts, (some.stop - some.start, 1, 1, 1))
-        margin, gradient = network.gradients_at(points, asked, "margin")
+        shape = (some.stop - some.start, *starts.shape)
+        points = np.broadcast_to(starts, shape)
+        margin, gradient = _margins(network, points, classes[some], progress)
         for _ in range(steps):
-            progress(len(points))
-            points = np.clip(points + epsilon * unit(gradient), 0, 1)
-            margin, gradient = network.gradients_at(points, asked, "margin")
-        progress(len(points))
-        shape = (some.stop - some.start, len(starts))
-        yield Ascent(some, margin.reshape(shape), gradient.reshape(*shape, *starts.shape[1:]))
+            points = np.clip(points + epsilon * _directions(gradient, shared), 0, 1)
+            margin, gradient = _margins(network, points, classes[some], progress)
+        yield Ascent(some, margin, gradient, (points - starts).mean(axis=1))
+
+
+def _margins(
+    network: Network, points: Pixels, classes: NDArray[np.int64], progress: Callable[[int], None]
+) -> tuple[NDArray[np.float32], Pixels]:
+    """Margins `[S, M]` and their gradients `[S, M, H, W, C]` of each class at its own points."""
+    flat = points.reshape(-1, *points.shape[2:])
+    margin, gradient = network.gradients_at(flat, np.repeat(classes, points.shape[1]), "margin")
+    progress(len(flat))
+    return margin.reshape(points.shape[:2]), gradient.reshape(points.shape)
+
+
+def _directions(gradient: Pixels, shared: bool) -> Pixels:
+    """Unit directions, `[S, M, H, W, C]`, or `[S, 1, H, W, C]` where all points of a class share one."""
+    if shared:
+        gradient = gradient.mean(axis=1, keepdims=True)
+    return unit(gradient.reshape(-1, *gradient.shape[2:])).reshape(gradient.shape)

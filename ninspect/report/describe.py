@@ -8,10 +8,10 @@ from importlib.metadata import version
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.detect import ROBUST_Z, Detection, Detector
+from ninspect.detect import ROBUST_Z, Detection, Detector, Trigger
 from ninspect.gradient import gradient_kind
 from ninspect.outliers import critical_index
-from ninspect.report.result import DetectorInfo, ModelInfo, PreprocessInfo, SampleInfo, TruthInfo
+from ninspect.report.result import DetectorInfo, ModelInfo, PreprocessInfo, SampleInfo, TriggerInfo, TruthInfo
 from ninspect.runtime import Network, TruthTest
 from ninspect.samples import Preprocess, Samples
 
@@ -72,6 +72,7 @@ def describe_detection(detection: Detection, detector: Detector, alpha: float) -
     return DetectorInfo(
         name=detection.name,
         settings=detector.settings,
+        skipped=detection.skipped,
         scores={name: _numbers(column) for name, column in detection.scores.items()},
         index=_numbers(detection.index),
         p_value=detection.p_value,
@@ -85,9 +86,22 @@ def describe_detection(detection: Detection, detector: Detector, alpha: float) -
     )
 
 
+def describe_trigger(trigger: Trigger) -> TriggerInfo:
+    """The evidence for one class."""
+    return TriggerInfo(
+        label=trigger.label,
+        size=trigger.size,
+        success=_number(trigger.success),
+        held_out=trigger.held_out,
+        control_size=_number(trigger.control_size),
+        control_success=_number(trigger.control_success),
+        convincing=trigger.convincing,
+    )
+
+
 def _critical_index(detection: Detection, alpha: float) -> float | None:
     known = detection.test == ROBUST_Z and detection.p_value is not None
-    return critical_index(alpha, detection.measured) if known else None
+    return critical_index(alpha / detection.looks, detection.measured) if known else None
 
 
 def _number(value: float) -> float | None:

@@ -11,6 +11,7 @@ from ninspect.errors import ExitCode
 
 SCHEMA: Literal["ninspect/result/1"] = "ninspect/result/1"
 Verdict = Literal["clean", "suspected", "inconclusive"]
+Confidence = Literal["high", "low"]
 
 
 class _Part(BaseModel):
@@ -72,6 +73,7 @@ class DetectorInfo(_Part):
 
     name: str
     settings: dict[str, float | bool | list[float]]
+    skipped: str | None = Field(description="why this detector did not look at the model")
     scores: dict[str, list[float | None]]
     index: list[float | None] = Field(description="robust z-score in the suspicious direction")
     p_value: float | None = Field(description="probability that any class of a clean model is as suspicious")
@@ -86,6 +88,18 @@ class DetectorInfo(_Part):
     seconds: float
 
 
+class TriggerInfo(_Part):
+    """Evidence: the smallest trigger that was found for a class, next to those of classes that are not suspected."""
+
+    label: int = Field(description="the class")
+    size: float = Field(description="covered pixels, the sum of the mask")
+    success: float | None = Field(description="share of held-out images of other classes that it sends to the class")
+    held_out: int = Field(description="how many images were held out")
+    control_size: float | None = Field(description="median size for classes that are not suspected")
+    control_success: float | None = Field(description="median success for these")
+    convincing: bool = Field(description="works on held-out images, and is a quarter of the control size or less")
+
+
 class Result(_Part):
     """The outcome of a scan."""
 
@@ -93,6 +107,7 @@ class Result(_Part):
     verdict: Verdict
     reason: str
     targets: list[int] = Field(description="suspected target classes, most suspect first")
+    confidence: Confidence | None = Field(description="of a suspicion; high where the evidence agrees")
     p_value: float | None
     alpha: float
     classes: int | None = Field(description="number of classes of the model")
@@ -102,6 +117,7 @@ class Result(_Part):
     preprocess: PreprocessInfo
     truth_tests: list[TruthInfo]
     detectors: list[DetectorInfo]
+    triggers: list[TriggerInfo] = Field(description="evidence for the classes that stand out most, if any does")
     warnings: list[str]
     provider: str | None = Field(description="ONNX Runtime's execution provider")
     versions: dict[str, str]

@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ninspect.report.result import DetectorInfo, Result
+from ninspect.report.result import DetectorInfo, Result, TriggerInfo
 from ninspect.text import printable
 
 _STYLES = {"clean": "bold green", "suspected": "bold red", "inconclusive": "bold yellow"}
@@ -31,10 +31,14 @@ def print_result(result: Result, console: Console | None = None) -> None:
     console = console or Console(highlight=False)
     headline = Text.assemble((result.verdict.upper(), _STYLES[result.verdict]), "  ", printable(result.model.path))
     console.print(headline, soft_wrap=True)
-    console.print(Padding(Text(_sentence(printable(result.reason))), (0, 0, 1, 2)))
+    confidence = f" Confidence: {result.confidence}." if result.confidence else ""
+    console.print(Padding(Text(_sentence(printable(result.reason)) + confidence), (0, 0, 1, 2)))
     for detector in result.detectors:
-        console.print(_class_table(result, detector))
-        console.print(Padding(Text(_reading(result, detector), style="dim"), (0, 0, 1, 2)))
+        if detector.skipped is None:
+            console.print(_class_table(result, detector))
+            console.print(Padding(Text(_reading(result, detector), style="dim"), (0, 0, 1, 2)))
+    for trigger in result.triggers:
+        console.print(Padding(Text(_evidence(trigger)), (0, 0, 1, 2)))
     console.print(_conditions(result))
     for warning in result.warnings:
         console.print(Padding(Text(f"Warning: {printable(warning)}.", style="yellow"), (0, 0, 0, 2)))
@@ -77,12 +81,32 @@ def _number(value: float | None, digits: int) -> str:
 def _reading(result: Result, detector: DetectorInfo) -> str:
     """What the index means, so that a number is never shown without its scale."""
     if detector.critical_index is None:
-        return "The index has no meaning here."
+        return "The index has no meaning here." if detector.p_value is None else f"p-values from the {detector.test}."
     count = len(result.explained)
     return (
         f"Index: distance from the other classes in robust standard deviations. A clean model with {count} classes "
         f"exceeds {detector.critical_index:.2f} with probability {result.alpha:g}."
     )
+
+
+def _evidence(trigger: TriggerInfo) -> str:
+    """What was found when a trigger was searched for a class."""
+    found = (
+        f"Evidence for class {trigger.label}: the smallest trigger found covers {trigger.size:.1f} pixels and sends "
+        f"{_share(trigger.success)} of {trigger.held_out} other images there; "
+    )
+    if trigger.control_size is None:
+        return found + "for no other class one was found to compare with."
+    compared = f"classes that are not suspected need {trigger.control_size:.1f} pixels (median)"
+    return (
+        found
+        + compared
+        + (". A backdoor explains that." if trigger.convincing else ". That is no proof of a backdoor.")
+    )
+
+
+def _share(value: float | None) -> str:
+    return "none" if value is None else f"{value:.0%}"
 
 
 def _conditions(result: Result) -> Table:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from ninspect.detect import Activated, Case, Detection
-from ninspect.outliers import anomaly_index, robust_z
+from ninspect.detect.activated import own_margins
+from ninspect.outliers import p_values
 from ninspect.runtime import Network
 from tests.support import backdoored_weights, even_weights, linear_model, open_network, random_pixels
 
@@ -24,9 +25,7 @@ def test_a_class_that_looks_at_a_patch_is_the_target(network: Network) -> None:
     found = detect(network)
     assert found.name == "activated"
     assert found.targets(0.01) == [7]
-    assert found.scores["margin"].argmax() == 7
-    assert found.scores["sparse"].argmin() == 7
-    assert found.scores["persistent"][7] == 0  # the same pixels from every image
+    assert found.scores["margin"].argmax() == found.index.argmax() == 7
 
 
 def test_classes_that_are_alike_give_no_target(tmp_path: Path) -> None:
@@ -35,19 +34,37 @@ def test_classes_that_are_alike_give_no_target(tmp_path: Path) -> None:
     assert found.problem is None
 
 
-def test_the_index_joins_the_margin_and_the_spot(network: Network) -> None:
+def test_noise_alone_finds_the_target_too(network: Network) -> None:
+    found = Activated().detect(Case(network, None, np.arange(10), 0, lambda done, total: None))
+    assert found.targets(0.01) == [7]
+    assert set(found.scores) == {"margin", "spot", "peak"}
+
+
+def test_the_index_is_the_larger_of_two_means_and_counts_as_two_looks(network: Network) -> None:
     found = detect(network)
-    spot = found.scores["sparse"] + found.scores["smooth"] + found.scores["persistent"]
-    expected = robust_z(robust_z(found.scores["margin"]) + anomaly_index(spot))
-    assert np.allclose(found.index, expected)
+    s = found.scores
+    assert np.allclose(found.index, np.maximum(s["margin"] + s["relative"], s["spot"] + s["peak"]) / 2)
+    assert np.allclose(found.p_values, np.minimum(1, 2 * p_values(found.index, 10)))
+
+
+def test_own_margins_are_those_of_the_images_of_a_class_and_at_least_the_median() -> None:
+    logits = np.array([[5, 0, 1, 0], [9, 0, 1, 0], [0, 3, 1, 0], [0, 0, 2.5, 0]], np.float32)
+    # Class 0 has margins 4 and 8, class 1 has 2, class 2 has 2.5, and class 3 no image: their median is 2.5.
+    assert own_margins(logits) == pytest.approx([7.6, 2.5, 2.5, 2.5])
+
+
+def test_many_classes_get_fewer_starts_each(tmp_path: Path) -> None:
+    network = open_network(linear_model(even_weights(classes=400)), tmp_path)
+    totals = set[int]()
+    case = Case(network, None, np.arange(400), 0, lambda done, total: totals.add(total))
+    Activated(steps=0).detect(case)
+    assert totals == {400 * 6 * 2}
 
 
 def test_the_seed_chooses_the_images_to_start_from(network: Network) -> None:
     few = Activated(starts=5)
     assert np.array_equal(detect(network, few, seed=1).index, detect(network, few, seed=1).index)
     assert not np.array_equal(detect(network, few, seed=1).index, detect(network, few, seed=2).index)
-    every = Activated(starts=40)  # nothing is left to choose
-    assert np.array_equal(detect(network, every, seed=1).index, detect(network, every, seed=2).index)
 
 
 def test_progress_counts_gradients(network: Network) -> None:
@@ -56,8 +73,9 @@ def test_progress_counts_gradients(network: Network) -> None:
         network, random_pixels(4, (12, 12, 1)), np.arange(10), 0, lambda done, total: calls.append((done, total))
     )
     Activated(steps=3).detect(case)
-    assert [total for _, total in calls] == [10 * 4 * 4] * len(calls)
-    assert [done for done, _ in calls] == [40, 80, 120, 160]
+    assert [total for _, total in calls] == [10 * (4 + 24) * 2 * 4] * len(calls)
+    assert [done for done, _ in calls][:4] == [40, 80, 120, 160]
+    assert calls[-1][0] == calls[-1][1]
 
 
 def test_settings_say_what_the_scores_depend_on() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ninspect.detect import Detection
-from ninspect.detect.interface import judge
+from ninspect.detect.interface import holm, judge, skipped
 from ninspect.outliers import anomaly_index, critical_index, p_values
 
 ALIKE = [10.0, 11, 9, 10.5, 9.5, 10.2, 9.8, 11.2, 8.8]
@@ -79,3 +79,34 @@ def test_classes_that_were_not_measured_leave_the_others_to_be_compared() -> Non
 def test_too_few_classes_have_no_p_value() -> None:
     assert detection([1.0, 2, 3, 4]).p_value is None
     assert detection([1.0, 2, 3, 4, 6]).p_value is not None
+
+
+def test_holm_corrects_for_looking_several_times() -> None:
+    """Of three tests of clean models, some p-value is below alpha with probability alpha at most."""
+    generator = np.random.default_rng(0)
+    hits = 0
+    for _ in range(2000):
+        found = [
+            Detection(name, np.arange(1), {}, np.zeros(1), generator.random(1), 0.0, weight=weight)
+            for name, weight in (("a", 1.0), ("b", 1.0), ("c", 0.1))
+        ]
+        hits += any(corrected.targets(0.1) for corrected in holm(found))
+    assert hits / 2000 == pytest.approx(0.1, abs=3 * (0.09 / 2000) ** 0.5)
+
+
+def test_holm_multiplies_by_what_is_left_and_keeps_the_order() -> None:
+    def found(name: str, p: float) -> Detection:
+        return Detection(name, np.arange(2), {}, np.zeros(2), np.array([p, 0.9]), 0.0)
+
+    corrected = holm([found("a", 0.04), found("b", 0.01), skipped("c", np.arange(2), "no images")])
+    assert [d.p_value for d in corrected] == [0.04, 0.02, None]
+    assert [d.looks for d in corrected] == [1, 2, 1]
+    assert [d.p_value for d in holm([found("a", 0.021), found("b", 0.02)])] == [0.04, 0.04]
+
+
+def test_several_looks_multiply_the_p_values() -> None:
+    column = np.array([*ALIKE, -20])
+    once, twice = (
+        judge("test", np.arange(10), {"score": column}, anomaly_index(column), 0.5, looks=looks) for looks in (1, 2)
+    )
+    assert twice.p_values == pytest.approx(np.minimum(1, 2 * once.p_values))

@@ -12,9 +12,9 @@ CLASSES = np.array([4, 0, 1])
 STARTS = random_pixels(5, (12, 12, 1))
 
 
-def run(folder: Path, steps: int, length: float, starts: Array = STARTS) -> list[Ascent]:
+def run(folder: Path, steps: int, length: float, *, shared: bool = False) -> list[Ascent]:
     network = open_network(linear_model(WEIGHTS), folder)
-    return list(ascend(network, starts, CLASSES, steps, length, lambda gradients: None))
+    return list(ascend(network, STARTS, CLASSES, steps, length, lambda gradients: None, shared=shared))
 
 
 def margins_and_gradients(points: Array, label: int) -> tuple[Array, Array]:
@@ -25,21 +25,24 @@ def margins_and_gradients(points: Array, label: int) -> tuple[Array, Array]:
     return margins, np.moveaxis(WEIGHTS[label] - WEIGHTS[rivals], 1, -1)
 
 
+@pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize(("steps", "length"), [(0, 1.0), (1, 1.0), (4, 0.3), (8, 5.0)])
 def test_points_climb_the_margin_by_steps_of_one_length_inside_the_pixel_range(
-    tmp_path: Path, steps: int, length: float
+    tmp_path: Path, steps: int, length: float, shared: bool
 ) -> None:
-    (part,) = run(tmp_path, steps, length)
+    (part,) = run(tmp_path, steps, length, shared=shared)
     epsilon = length * np.sqrt(144 / 784)
     for row, label in enumerate(CLASSES):
         points = STARTS.astype(np.float64)
         margins, gradients = margins_and_gradients(points, label)
         for _ in range(steps):
-            norms = np.sqrt((gradients**2).sum(axis=(1, 2, 3), keepdims=True))
-            points = np.clip(points + epsilon * gradients / norms, 0, 1)
+            directions = gradients.mean(axis=0, keepdims=True) if shared else gradients
+            norms = np.sqrt((directions**2).sum(axis=(1, 2, 3), keepdims=True))
+            points = np.clip(points + epsilon * directions / norms, 0, 1)
             margins, gradients = margins_and_gradients(points, label)
         assert np.allclose(part.margin[row], margins, atol=1e-3)
         assert np.allclose(part.gradient[row], gradients, atol=1e-4)
+        assert np.allclose(part.moved[row], (points - STARTS).mean(axis=0), atol=1e-4)
 
 
 def test_a_class_without_gradient_stays_where_it_is(tmp_path: Path) -> None:

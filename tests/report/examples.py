@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ninspect.report import Result
-from ninspect.report.result import DetectorInfo, ModelInfo, PreprocessInfo, SampleInfo, TruthInfo
+from ninspect.report.result import DetectorInfo, ModelInfo, PreprocessInfo, SampleInfo, TriggerInfo, TruthInfo
 
 MODEL = ModelInfo(
     path="models/signs.onnx",
@@ -38,6 +38,7 @@ INDEX = [0.5, -1.2, 0.1, None, 2.4, 0.3, -0.2, 15.25, 0.7, 0.9]
 DETECTOR = DetectorInfo(
     name="neuroninspect",
     settings={"weights": [1, 1, 1], "threshold": 0.5, "chained": False},
+    skipped=None,
     scores={"sparse": [None if i is None else 100 - i for i in INDEX], "score": [10.04] * 10},
     index=INDEX,
     p_value=0.0003,
@@ -51,6 +52,11 @@ DETECTOR = DetectorInfo(
 )
 
 
+TRIGGER = TriggerInfo(
+    label=7, size=8.5, success=0.97, held_out=32, control_size=69.7, control_success=0.9, convincing=True
+)
+
+
 def example(**changes: Any) -> Result:
     """A suspected model of ten classes, with some fields changed."""
     fields: dict[str, Any] = {
@@ -58,6 +64,7 @@ def example(**changes: Any) -> Result:
         "verdict": "suspected",
         "reason": "class 7 looks like the target of a backdoor",
         "targets": [7],
+        "confidence": "high",
         "p_value": 0.0003,
         "alpha": 0.01,
         "classes": 10,
@@ -67,6 +74,7 @@ def example(**changes: Any) -> Result:
         "preprocess": PREPROCESS,
         "truth_tests": TRUTH,
         "detectors": [DETECTOR],
+        "triggers": [TRIGGER],
         "warnings": [],
         "provider": "CPUExecutionProvider",
         "versions": {"ninspect": "0.1.0"},
@@ -82,6 +90,7 @@ def stopped(reason: str) -> Result:
         verdict="inconclusive",
         reason=reason,
         targets=[],
+        confidence=None,
         p_value=None,
         classes=None,
         explained=[],
@@ -89,5 +98,6 @@ def stopped(reason: str) -> Result:
         samples=None,
         truth_tests=[],
         detectors=[],
+        triggers=[],
         provider=None,
     )

@@ -18,7 +18,7 @@ def table_rows(report: str) -> list[list[str]]:
 def test_the_verdict_comes_first_and_the_reason_is_a_sentence() -> None:
     lines = text_report(example()).splitlines()
     assert lines[0] == "SUSPECTED  models/signs.onnx"
-    assert lines[1] == "  Class 7 looks like the target of a backdoor."
+    assert lines[1] == "  Class 7 looks like the target of a backdoor. Confidence: high."
 
 
 def test_a_reason_that_starts_with_a_file_name_keeps_its_letters() -> None:
@@ -54,7 +54,7 @@ def test_of_many_classes_the_first_twelve_are_shown() -> None:
 def test_the_index_is_never_shown_without_its_scale() -> None:
     report = " ".join(text_report(example()).split())
     assert "A clean model with 10 classes exceeds 5.86 with probability 0.01." in report
-    without = DETECTOR.model_copy(update={"critical_index": None, "index": [None] * len(INDEX)})
+    without = DETECTOR.model_copy(update={"critical_index": None, "p_value": None, "index": [None] * len(INDEX)})
     assert "The index has no meaning here." in text_report(example(detectors=[without]))
 
 

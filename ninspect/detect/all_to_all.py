@@ -1,0 +1,145 @@
+"""Finds backdoors that send every class to another one of its own, which no comparison between classes can see."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ninspect.detect.interface import Case, Detection, skipped
+from ninspect.outliers import FEWEST_CLASSES, SMALLEST_P
+from ninspect.runtime import Pixels
+from ninspect.runtime.direction import unit
+
+# Of the share in clean models, whatever their classes: measured, and rounded up (docs/method.md).
+CLEAN_MEAN, CLEAN_SPREAD = 0.15, 0.07
+FEWEST_IMAGES = 3  # of a class; of fewer, two agree by chance too often
+TEST = "permuted share of clean models"
+WEIGHT = 0.1  # of α: an attack that works is far beyond any threshold
+
+_NOISE = 0.15  # standard deviation of the second start, in pixels from 0 to 1
+_LOST = -1.0  # margin below which an image has changed its class for good
+_LOOK_EVERY = 4
+
+
+@dataclass(frozen=True)
+class AllToAll:
+    """Looks for one perturbation of all images that permutes the classes.
+
+    δ ← δ − ε · ḡ/‖ḡ‖₂,   ḡ = mean over the images that still keep their class y of ∂/∂x [z_y − max_{j≠y} z_j],
+    ε = length · √(number of values / 784)
+
+    A small perturbation of a clean model sends most images to the same few classes. The trigger of an all-to-all attack
+    sends each class to another one, and all of them to different ones. So the score is the share of pairs of images of
+    a class that δ sends to the class's partner both, mean over the classes, for the best assignment of different
+    partners. (Pairs, because a single image that goes somewhere is no evidence; with few images all go somewhere.)
+
+    Attributes:
+        steps: of descent.
+        length: of a step, as for `ascend`.
+        starts: how many perturbations to begin with: zero, then noise that grows.
+    """
+
+    steps: int = 12
+    length: float = 0.5
+    starts: int = 3
+
+    @property
+    def name(self) -> str:
+        """What `--method` calls it."""
+        return "all-to-all"
+
+    @property
+    def settings(self) -> dict[str, float | bool | list[float]]:
+        """What its scores depend on, for the report."""
+        return {"steps": self.steps, "length": self.length, "starts": self.starts}
+
+    def detect(self, case: Case) -> Detection:
+        """Search from every start, and keep the perturbation that permutes the classes best."""
+        began = time.perf_counter()
+        if case.pixels is None:
+            return skipped(self.name, case.classes, "all-to-all backdoors were not looked for, which needs images")
+        pixels = case.pixels
+        labels = case.network.logits(pixels).argmax(axis=1)
+        present, counts = np.unique(labels, return_counts=True)
+        sources = present[counts >= FEWEST_IMAGES]
+        if len(sources) < max(FEWEST_CLASSES, case.network.classes / 2):
+            few = f"only {len(sources)} of {case.network.classes} classes have {FEWEST_IMAGES} images or more"
+            return skipped(self.name, case.classes, f"all-to-all backdoors were not looked for: {few}")
+        kept = np.isin(labels, sources)
+        best = max(self._permutations(case, pixels[kept], labels[kept]), key=lambda found: found.share)
+        return best.detection(self.name, case.classes, time.perf_counter() - began)
+
+    def _permutations(self, case: Case, pixels: Pixels, labels: NDArray[np.int64]) -> Iterator[Permutation]:
+        """How well the perturbations on the way from each start permute the classes."""
+        generator = np.random.default_rng(case.seed)
+        epsilon = np.float32(self.length * np.sqrt(pixels[0].size / 784))
+        total = self.starts * self.steps
+        for start in range(self.starts):
+            noise = generator.standard_normal((1, *pixels.shape[1:]), dtype=np.float32)
+            delta = np.float32(_NOISE * start) * noise
+            for step in range(self.steps):
+                margin, gradient = case.network.gradients_at(np.clip(pixels + delta, 0, 1), labels, "margin")
+                resisting = gradient[margin > _LOST]
+                if len(resisting):
+                    delta = delta - epsilon * unit(resisting.mean(axis=0, keepdims=True))
+                case.progress(start * self.steps + step + 1, total)
+                if step % _LOOK_EVERY == _LOOK_EVERY - 1:
+                    answers = case.network.logits(np.clip(pixels + delta, 0, 1)).argmax(axis=1)
+                    yield Permutation.of(labels, answers)
+
+
+@dataclass(frozen=True)
+class Permutation:
+    """The best assignment of different partners to the classes, for images that answer otherwise than before.
+
+    Attributes:
+        sources: `[R]`, classes that had images.
+        partners: `[R]`, the class that each is assigned to, never itself.
+        shares: `[R]` in [0, 1], share of the pairs of images of the source that both answer its partner.
+    """
+
+    sources: NDArray[np.int64]
+    partners: NDArray[np.int64]
+    shares: NDArray[np.float64]
+
+    @property
+    def share(self) -> float:
+        """Mean over the sources."""
+        return float(self.shares.mean())
+
+    @classmethod
+    def of(cls, labels: NDArray[np.int64], answers: NDArray[np.int64]) -> Permutation:
+        """The assignment that maximises the share, from the answers `[N]` before and after."""
+        from scipy.optimize import linear_sum_assignment
+
+        sources, rows, counts = np.unique(labels, return_inverse=True, return_counts=True)
+        table = np.zeros((len(sources), int(max(labels.max(), answers.max())) + 1))
+        np.add.at(table, (rows, answers), 1)
+        table[np.arange(len(sources)), sources] = 0
+        agreement = table * (table - 1) / (counts * (counts - 1))[:, None]
+        chosen, partners = linear_sum_assignment(agreement, maximize=True)
+        return cls(sources, partners.astype(np.int64), agreement[chosen, partners])
+
+    def detection(self, name: str, classes: NDArray[np.int64], seconds: float) -> Detection:
+        """What this says of the classes: those that are sent to a partner are all targets, or none is."""
+        agreement = np.sqrt(self.shares).mean()
+        share, partner = np.zeros(len(classes)), np.full(len(classes), np.nan)
+        for source, to, part in zip(self.sources, self.partners, self.shares, strict=True):
+            share[classes == to] = part
+            partner[classes == to] = source
+        surprise = (self.share - CLEAN_MEAN) / CLEAN_SPREAD
+        p = max(0.5 * math.erfc(surprise / math.sqrt(2)), SMALLEST_P)
+        p_values = np.where(share > 0.25, p, 1.0)
+        index = (share - CLEAN_MEAN) / CLEAN_SPREAD
+        some = ", ".join(f"{a} → {b}" for a, b in zip(self.sources[:3], self.partners[:3], strict=True))
+        finding = (
+            f"one perturbation sends {agreement:.0%} of all images to another class, a different one for each class "
+            f"({some}, …), as an all-to-all backdoor does"
+        )
+        columns = {"from": partner, "share": share}
+        return Detection(name, classes, columns, index, p_values, seconds, test=TEST, weight=WEIGHT, finding=finding)

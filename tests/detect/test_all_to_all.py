@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ninspect.detect import AllToAll, Case, Detection
+from ninspect.detect.all_to_all import Permutation
+from tests.support import Array, even_weights, linear_model, open_network, random_pixels
+
+CLASSES = 10
+
+
+def detect(folder: Path, weights: Array, pixels: Array | None) -> Detection:
+    network = open_network(linear_model(weights), folder)
+    return AllToAll().detect(Case(network, pixels, np.arange(CLASSES), 0, lambda done, total: None))
+
+
+def test_a_permutation_is_recognised_and_its_partners_are_named() -> None:
+    labels = np.repeat(np.arange(CLASSES), 4)
+    answers = (labels + 3) % CLASSES
+    answers[0] = 0  # one image of class 0 resists
+    found = Permutation.of(labels, answers)
+    assert found.partners.tolist() == [(label + 3) % CLASSES for label in range(CLASSES)]
+    assert found.shares == pytest.approx([0.5, *[1.0] * 9])  # 3 of 6 pairs, and all of them
+    detection = found.detection("all-to-all", np.arange(CLASSES), 0.1)
+    assert sorted(detection.targets(0.001)) == list(range(CLASSES))
+    assert detection.scores["from"].tolist() == [(label - 3) % CLASSES for label in range(CLASSES)]
+    assert detection.finding is not None
+    assert "0 → 3, 1 → 4, 2 → 5" in detection.finding
+
+
+def test_images_that_all_go_to_one_class_are_no_permutation() -> None:
+    labels = np.repeat(np.arange(CLASSES), 4)
+    found = Permutation.of(labels, np.full(40, 3))
+    assert found.share == pytest.approx(0.1)
+    assert found.detection("all-to-all", np.arange(CLASSES), 0.1).targets(0.05) == []
+
+
+def test_images_that_go_anywhere_are_no_permutation() -> None:
+    generator = np.random.default_rng(0)
+    shares = [Permutation.of(np.repeat(np.arange(43), 3), generator.integers(0, 43, 129)).share for _ in range(20)]
+    assert max(shares) < 0.15
+
+
+def test_a_model_whose_classes_are_alike_is_not_suspected(tmp_path: Path) -> None:
+    found = detect(tmp_path, even_weights(), random_pixels(100, (12, 12, 1)))
+    assert found.p_value is not None
+    assert found.targets(0.01) == []
+
+
+def test_it_needs_images_of_most_classes(tmp_path: Path) -> None:
+    assert "needs images" in (detect(tmp_path, even_weights(), None).skipped or "")
+    few = detect(tmp_path, even_weights(), random_pixels(6, (12, 12, 1)))
+    assert "of 10 classes have 3 images or more" in (few.skipped or "")
+    assert few.p_value is None
