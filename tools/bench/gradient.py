@@ -3,7 +3,7 @@
     python tools/bench/gradient.py [NETWORK ...] --rounds 4
 
 Every method runs in a process of its own, on two threads, and computes the whole class Jacobian of the same images;
-those that batch classes take ten at a time, which is faster for them than all at once and fits in memory.
+those that batch classes take ten at a time, which fits in memory.
 The processes take turns, since single times on a shared machine mean little: printed are medians over the rounds, of
 times for ninspect and of ratios to the time beside them for the others. The first round also checks that all Jacobians
 agree; where there are several, it only warms up. What to install is in tools/requirements-bench.txt.
