@@ -78,7 +78,7 @@ class AllToAll:
         """How well the perturbations on the way from each start permute the classes."""
         generator = np.random.default_rng(case.seed)
         epsilon = np.float32(self.length * np.sqrt(pixels[0].size / 784))
-        total = self.starts * self.steps
+        total = self.starts * self.steps * len(pixels)
         for start in range(self.starts):
             noise = generator.standard_normal((1, *pixels.shape[1:]), dtype=np.float32)
             delta = np.float32(_NOISE * start) * noise
@@ -87,7 +87,7 @@ class AllToAll:
                 resisting = gradient[margin > _LOST]
                 if len(resisting):
                     delta = delta - epsilon * unit(resisting.mean(axis=0, keepdims=True))
-                case.progress(start * self.steps + step + 1, total)
+                case.progress((start * self.steps + step + 1) * len(pixels), total)
                 if step % _LOOK_EVERY == _LOOK_EVERY - 1:
                     answers = case.network.logits(np.clip(pixels + delta, 0, 1)).argmax(axis=1)
                     yield Permutation.of(labels, answers)
@@ -121,7 +121,7 @@ class Permutation:
         table = np.zeros((len(sources), int(max(labels.max(), answers.max())) + 1))
         np.add.at(table, (rows, answers), 1)
         table[np.arange(len(sources)), sources] = 0
-        agreement = table * (table - 1) / (counts * (counts - 1))[:, None]
+        agreement = table * np.maximum(table - 1, 0) / (counts * (counts - 1))[:, None]
         chosen, partners = linear_sum_assignment(agreement, maximize=True)
         return cls(sources, partners.astype(np.int64), agreement[chosen, partners])
 

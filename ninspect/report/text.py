@@ -34,7 +34,7 @@ def print_result(result: Result, console: Console | None = None) -> None:
     confidence = f" Confidence: {result.confidence}." if result.confidence else ""
     console.print(Padding(Text(_sentence(printable(result.reason)) + confidence), (0, 0, 1, 2)))
     for detector in result.detectors:
-        if detector.skipped is None:
+        if detector.skipped is None and (detector is result.detectors[0] or detector.targets):
             console.print(_class_table(result, detector))
             console.print(Padding(Text(_reading(result, detector), style="dim"), (0, 0, 1, 2)))
     for trigger in result.triggers:
@@ -136,6 +136,11 @@ def _facts(result: Result) -> list[tuple[str, str]]:
     facts.append(
         ("input", f"(pixel · {settings.scale:.4g} − {_list(settings.mean)}) / {_list(settings.std)}, {settings.source}")
     )
+    facts += [
+        ("also", f"{detector.name}: nothing found (p = {detector.p_value:.2g})")
+        for detector in result.detectors[1:]
+        if detector.p_value is not None and not detector.targets
+    ]
     if result.truth_tests:
         errors = ", ".join(f"{test.name} {_scientific(test.error)}" for test in result.truth_tests)
         facts.append(("self-test", f"relative errors: {errors}"))

@@ -7,7 +7,6 @@ from typing import Any, get_args, get_origin
 
 import pytest
 
-from ninspect.cli import app as commands
 from ninspect.cli import options
 from ninspect.detect import METHODS
 from ninspect.gradient import OBJECTIVES
@@ -52,7 +51,7 @@ def parameter(command: Callable[..., None], name: str) -> Any:
 
 
 def test_the_choices_on_the_command_line_are_those_of_the_library() -> None:
-    assert choices(parameter(commands.scan, "method")) == METHODS
+    assert tuple(options.Method) == METHODS
     assert choices(options.ObjectiveOption) == OBJECTIVES
     assert choices(options.DeviceOption) == get_args(Device)
     assert choices(options.LayoutOption) == get_args(preprocess.Layout)
