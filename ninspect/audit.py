@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ninspect.detect import Activated, AllToAll, Case, Detection, Detector, Progress, Trigger, find_triggers, holm
 from ninspect.errors import InconclusiveError, UsageError
 from ninspect.features import heatmaps
-from ninspect.gradient import Objective, gradient_kind
+from ninspect.gradient import Objective
 from ninspect.model import load_classifier
 from ninspect.report import describe
 from ninspect.report.result import SCHEMA, Result
@@ -222,8 +222,8 @@ def _judge(record: _Record, progress: Progress) -> None:
     if record.problems:
         return
     if pixels is not None:
-        _check_images(record, network.logits(pixels))
-    if gradient_kind(network.classifier) == "straight-through":
+        _check_images(record, case.logits)
+    if network.gradient_kind == "straight-through":
         record.problems.append(STRAIGHT_THROUGH)
     record.detections = holm([detector.detect(case) for detector in options.detectors])
     if suspects := candidates(record.detections, options.alpha):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
 
 # With fewer classes the median absolute deviation rests on two or three numbers.
 FEWEST_CLASSES = 5
@@ -69,18 +72,25 @@ def critical_index(alpha: float, classes: int) -> float:
     return float(np.quantile(_null_maxima(classes), 1 - alpha))
 
 
+def simulated(classes: int, seed: int, statistic: Callable[[np.random.Generator, int], Array]) -> Array:
+    """The sorted statistic of 20 000 simulated clean models, drawn some at a time.
+
+    Args:
+        classes: of a model; decides how many are drawn together.
+        seed: of the draws.
+        statistic: `(generator, count)` to the statistic of so many models, `[count]`.
+    """
+    generator, rows = np.random.default_rng(seed), max(1, _BLOCK // classes)
+    blocks = [statistic(generator, min(rows, _SIMULATIONS - start)) for start in range(0, _SIMULATIONS, rows)]
+    return np.sort(np.concatenate(blocks))
+
+
 @lru_cache(maxsize=8)
 def _null_maxima(classes: int) -> NDArray[np.float64]:
     """Sorted maxima of K robust z-scores of Gaussian noise; there is no closed form, as the MAD is random as well."""
     if classes < FEWEST_CLASSES:
         raise ValueError(f"outliers among {classes} classes mean nothing; at least {FEWEST_CLASSES} are needed")
-    generator = np.random.default_rng(_SEED)
-    rows = max(1, _BLOCK // classes)
-    maxima = [
-        _largest_z(generator.standard_normal((min(rows, _SIMULATIONS - start), classes)))
-        for start in range(0, _SIMULATIONS, rows)
-    ]
-    return np.sort(np.concatenate(maxima))
+    return simulated(classes, _SEED, lambda generator, count: _largest_z(generator.standard_normal((count, classes))))
 
 
 def _largest_z(scores: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 from numpy.typing import NDArray
 from onnx import numpy_helper, parser
 
 from ninspect import audit
+from ninspect.model.prepare import prepare
 from ninspect.runtime import Network
 from ninspect.samples import Preprocess
 
@@ -121,6 +123,13 @@ def rows_model(target: int) -> onnx.ModelProto:
         one=1.0,
         drawn=drawn,
     )
+
+
+def written_out(model: onnx.ModelProto) -> ir.Model:
+    """What `prepare` makes of a copy: it changes what it is given."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    return prepare(copy)
 
 
 def save(model: onnx.ModelProto, path: Path) -> Path:

@@ -67,7 +67,7 @@ class Activated:
         count = max(_FEWEST_STARTS, min(self.starts, _MOST_POINTS // len(case.classes)))
         sources = [case.noise(count)] if case.pixels is None else [case.clean(count), case.noise(count)]
         ascents = [(starts, shared) for starts in sources for shared in (False, True)]
-        progress = _counter(case, sum(len(starts) for starts, _ in ascents) * len(case.classes) * (self.steps + 1))
+        progress = case.counter(sum(len(starts) for starts, _ in ascents) * len(case.classes) * (self.steps + 1))
         views = [self._ascend(case, starts, shared, progress) for starts, shared in ascents]
         columns = {
             "margin": np.median([robust_z(view.margin) for view in views], axis=0),
@@ -76,7 +76,7 @@ class Activated:
         }
         reached = columns["margin"]
         if case.pixels is not None:
-            own = own_margins(case.network.logits(case.pixels))[case.classes]
+            own = own_margins(case.logits)[case.classes]
             relative = [np.divide(view.margin, own, out=np.full(len(own), np.nan), where=own > 0) for view in views]
             columns["relative"] = np.median([robust_z(margin) for margin in relative], axis=0)
             reached = (reached + columns["relative"]) / 2
@@ -121,15 +121,3 @@ def own_margins(logits: NDArray[np.float32]) -> NDArray[np.float64]:
         own[label] = np.quantile(margins[answers == label], _NATURAL)
     own[~(own > np.nanmedian(own))] = np.nanmedian(own)
     return own
-
-
-def _counter(case: Case, total: int) -> Callable[[int], None]:
-    """Turns counts of new gradients into progress."""
-    done = 0
-
-    def progress(gradients: int) -> None:
-        nonlocal done
-        done += gradients
-        case.progress(done, total)
-
-    return progress

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ninspect.detect.interface import Case, Detection, skipped
 from ninspect.outliers import FEWEST_CLASSES, SMALLEST_P
 from ninspect.runtime import Pixels
-from ninspect.runtime.direction import unit
+from ninspect.runtime.direction import step_length, unit
 
 # Of the share in clean models, whatever their classes: measured, and rounded up (docs/method.md).
 CLEAN_MEAN, CLEAN_SPREAD = 0.15, 0.07
@@ -64,7 +64,7 @@ class AllToAll:
         if case.pixels is None:
             return skipped(self.name, case.classes, "all-to-all backdoors were not looked for, which needs images")
         pixels = case.pixels
-        labels = case.network.logits(pixels).argmax(axis=1)
+        labels = case.logits.argmax(axis=1)
         present, counts = np.unique(labels, return_counts=True)
         sources = present[counts >= FEWEST_IMAGES]
         if len(sources) < max(FEWEST_CLASSES, case.network.classes / 2):
@@ -77,8 +77,8 @@ class AllToAll:
     def _permutations(self, case: Case, pixels: Pixels, labels: NDArray[np.int64]) -> Iterator[Permutation]:
         """How well the perturbations on the way from each start permute the classes."""
         generator = np.random.default_rng(case.seed)
-        epsilon = np.float32(self.length * np.sqrt(pixels[0].size / 784))
-        total = self.starts * self.steps * len(pixels)
+        epsilon = step_length(self.length, pixels[0].size)
+        progress = case.counter(self.starts * self.steps * len(pixels))
         for start in range(self.starts):
             noise = generator.standard_normal((1, *pixels.shape[1:]), dtype=np.float32)
             delta = np.float32(_NOISE * start) * noise
@@ -87,7 +87,7 @@ class AllToAll:
                 resisting = gradient[margin > _LOST]
                 if len(resisting):
                     delta = delta - epsilon * unit(resisting.mean(axis=0, keepdims=True))
-                case.progress((start * self.steps + step + 1) * len(pixels), total)
+                progress(len(pixels))
                 if step % _LOOK_EVERY == _LOOK_EVERY - 1:
                     answers = case.network.logits(np.clip(pixels + delta, 0, 1)).argmax(axis=1)
                     yield Permutation.of(labels, answers)

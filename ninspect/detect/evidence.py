@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.detect.interface import Case
-from ninspect.detect.inversion import Inversion, invert, success
+from ninspect.detect.inversion import WARM_START, invert, success
 from ninspect.explain import ascend
 from ninspect.runtime import Pixels
 
 _CONTROLS = 8
 _IMAGES = 64  # half of them to search with, half held out
 _STARTS = 24
-_SEARCH = Inversion(steps=40, batch=32, rate=0.3)
 _ASCENT_STEPS, _ASCENT_LENGTH = 8, 0.5
 
 # A clean model's most suspicious class needed a third of what its others need, or more; backdoors at most a fifth.
@@ -76,7 +75,7 @@ def find_triggers(case: Case, suspects: Sequence[int]) -> list[Trigger]:
     others = np.setdiff1d(np.arange(case.network.classes), suspects)
     controls = np.random.default_rng(case.seed).permutation(others)[:_CONTROLS]
     goals = np.concatenate([np.asarray(suspects, np.int64), controls])
-    found = invert(case.network, seen, goals, _SEARCH, case.seed, guess=_guess(case, seen, goals))
+    found = invert(case.network, seen, goals, WARM_START, case.seed, guess=_guess(case, seen, goals))
     shares = success(case.network, held_out, goals, found.masks, found.patterns)
     works = shares[len(suspects) :] >= 0.5
     sizes = found.norms[len(suspects) :][works]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -36,6 +37,26 @@ class Case:
     classes: NDArray[np.int64]
     seed: int
     progress: Progress
+
+    @cached_property
+    def logits(self) -> NDArray[np.float32]:
+        """Of the clean images, `[N, K]`; asked of the network once, for all that look at them.
+
+        Raises:
+            InconclusiveError: there are no images.
+        """
+        return self.network.logits(self.clean())
+
+    def counter(self, total: int) -> Callable[[int], None]:
+        """Takes numbers of new gradients and reports progress toward `total`."""
+        done = 0
+
+        def count(gradients: int) -> None:
+            nonlocal done
+            done += gradients
+            self.progress(done, total)
+
+        return count
 
     def clean(self, count: int | None = None) -> Pixels:
         """The clean images, `[M, H, W, C]`, or `count` of them, always the same ones.

@@ -11,12 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.detect.interface import Case, Detection
-from ninspect.outliers import FEWEST_CLASSES, robust_z
+from ninspect.outliers import FEWEST_CLASSES, robust_z, simulated
 from ninspect.runtime import Network, Pixels
 
 _MEMORY = 64 * 1024**2  # for the images of the classes that climb together
-_SIMULATIONS = 20_000
-_BLOCK = 1_000_000
 _SEED = 2205_06900
 _MOST_TARGETS = 16
 _NULL_SHAPE = 30.0  # of simulated margins; their p-values hardly depend on it
@@ -58,13 +56,8 @@ class MMBD:
         starts, classes = case.noise(self.starts), case.classes
         together = max(1, _MEMORY // starts.nbytes)
         margin = np.empty(len(classes))
-        total, done = len(classes) * len(starts) * self.steps, 0
-
-        def progress(gradients: int) -> None:
-            nonlocal done
-            done += gradients
-            case.progress(done, total)
-
+        total = len(classes) * len(starts) * self.steps
+        progress = case.counter(total)
         for first in range(0, len(classes), together):
             some = slice(first, first + together)
             margin[some] = self._climb(case.network, starts, classes[some], progress)
@@ -133,13 +126,12 @@ def margin_tail_p(margins: NDArray[np.float64]) -> NDArray[np.float64]:
 @lru_cache(maxsize=8)
 def _null_tails(classes: int) -> NDArray[np.float64]:
     """Sorted: the smallest ln q of clean models whose margins are Gamma distributed."""
-    generator = np.random.default_rng(_SEED)
-    rows = max(1, _BLOCK // classes)
-    smallest = []
-    for start in range(0, _SIMULATIONS, rows):
-        margins = generator.gamma(_NULL_SHAPE, size=(min(rows, _SIMULATIONS - start), classes))
-        smallest.append(_log_tails(np.sort(margins)[:, ::-1]).min(axis=1))
-    return np.sort(np.concatenate(smallest))
+
+    def smallest(generator: np.random.Generator, count: int) -> NDArray[np.float64]:
+        margins = generator.gamma(_NULL_SHAPE, size=(count, classes))
+        return np.asarray(_log_tails(np.sort(margins)[:, ::-1]).min(axis=1))
+
+    return simulated(classes, _SEED, smallest)
 
 
 def _log_tails(margins: NDArray[np.float64]) -> NDArray[np.float64]:

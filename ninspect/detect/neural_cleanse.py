@@ -37,14 +37,8 @@ class NeuralCleanse:
         """Search the smallest trigger of every class and compare their sizes."""
         began = time.perf_counter()
         images, classes, settings = case.clean(), case.classes, self.inversion
-        total, done = len(classes) * settings.starts * min(settings.batch, len(images)) * settings.steps, 0
-
-        def progress(gradients: int) -> None:
-            nonlocal done
-            done += gradients
-            case.progress(done, total)
-
-        found = invert(case.network, images, classes, settings, case.seed, progress)
+        total = len(classes) * settings.starts * min(settings.batch, len(images)) * settings.steps
+        found = invert(case.network, images, classes, settings, case.seed, case.counter(total))
         case.progress(total, total)
         columns = {"mask": found.norms, "success": found.success}
         return judge(self.name, classes, columns, anomaly_index(found.norms), time.perf_counter() - began)

@@ -10,10 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.detect.interface import Case, Detection
-from ninspect.outliers import FEWEST_CLASSES, robust_z
+from ninspect.outliers import FEWEST_CLASSES, robust_z, simulated
 
-_SIMULATIONS = 20_000
-_BLOCK = 2_000_000
 _SEED = 2109_02836
 
 
@@ -79,11 +77,10 @@ def gap_p(means: NDArray[np.float64]) -> NDArray[np.float64]:
 @lru_cache(maxsize=8)
 def _null_gaps(classes: int) -> NDArray[np.float64]:
     """Sorted Q of K Gaussian values; published tables end at K = 30."""
-    generator = np.random.default_rng(_SEED)
-    rows = max(1, _BLOCK // classes)
-    gaps = []
-    for start in range(0, _SIMULATIONS, rows):
-        values = generator.standard_normal((min(rows, _SIMULATIONS - start), classes))
+
+    def gaps(generator: np.random.Generator, count: int) -> NDArray[np.float64]:
+        values = generator.standard_normal((count, classes))
         values.partition((0, classes - 2, classes - 1), axis=1)
-        gaps.append((values[:, -1] - values[:, -2]) / (values[:, -1] - values[:, 0]))
-    return np.sort(np.concatenate(gaps))
+        return np.asarray((values[:, -1] - values[:, -2]) / (values[:, -1] - values[:, 0]))
+
+    return simulated(classes, _SEED, gaps)

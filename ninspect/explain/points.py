@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.runtime import Network, Pixels
-from ninspect.runtime.direction import unit
+from ninspect.runtime.direction import step_length, unit
 
 _MEMORY = 64 * 1024**2  # for the points of the classes that are moved together
 
@@ -61,7 +61,7 @@ def ascend(
         progress: called with the number of gradients computed since the last call.
         shared: move all starts of a class in the same direction.
     """
-    epsilon = np.float32(length * np.sqrt(starts[0].size / 784))
+    epsilon = step_length(length, starts[0].size)
     together = max(1, _MEMORY // starts.nbytes)
     for first in range(0, len(classes), together):
         some = slice(first, min(first + together, len(classes)))

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.detect import ROBUST_Z, Detection, Detector, Trigger
-from ninspect.gradient import gradient_kind
 from ninspect.outliers import critical_index
 from ninspect.report.result import DetectorInfo, ModelInfo, PreprocessInfo, SampleInfo, TriggerInfo, TruthInfo
 from ninspect.runtime import Network, TruthTest
@@ -33,7 +32,7 @@ def describe_model(path: str, network: Network | None) -> ModelInfo:
         layout=classifier.layout.name,
         output=classifier.output,
         logits=classifier.logits,
-        gradient=gradient_kind(classifier),
+        gradient=network.gradient_kind,
     )
 
 

@@ -1,4 +1,4 @@
-"""Directions in which images are moved."""
+"""Directions in which images are moved, and how far."""
 
 from __future__ import annotations
 
@@ -13,3 +13,13 @@ def unit(images: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     norm = np.sqrt(np.einsum("nhwc,nhwc->n", images, images, dtype=np.float64))[:, None, None, None]
     return np.asarray(np.divide(images, norm, out=np.zeros_like(images), where=norm > 0, casting="same_kind"))
+
+
+def step_length(length: float, values: int) -> np.float32:
+    """ε = length · √(values / 784): the same change of a pixel, in root mean square, whatever the size of an image.
+
+    Args:
+        length: for an image of 784 values; 1 is one pixel from black to white.
+        values: of the image at hand.
+    """
+    return np.float32(length * np.sqrt(values / 784))

@@ -17,7 +17,16 @@ from numpy.typing import NDArray
 
 from ninspect.errors import ModelError
 from ninspect.files import replace_file
-from ninspect.gradient import CLASSES, GRADIENT, LOGITS, OBJECTIVE, Objective, differentiate
+from ninspect.gradient import (
+    CLASSES,
+    GRADIENT,
+    LOGITS,
+    OBJECTIVE,
+    GradientKind,
+    Objective,
+    differentiate,
+    gradient_kind,
+)
 from ninspect.model import Classifier
 from ninspect.model.head import last_linear
 from ninspect.runtime.providers import Device, first_line, open_model
@@ -140,6 +149,11 @@ class Network:
         value, gradient = self._run(session, [OBJECTIVE, GRADIENT], inputs)
         shaped = gradient.reshape(*classes.shape, *self.input_map.layout.input_shape)
         return value.astype(np.float32), self.input_map.to_pixels(shaped)
+
+    @cached_property
+    def gradient_kind(self) -> GradientKind | None:
+        """How far the gradients are derivatives."""
+        return gradient_kind(self.classifier)
 
     @cached_property
     def head(self) -> NDArray[np.float64] | None:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.gradient import gradient_kind
 from ninspect.runtime.direction import unit
 from ninspect.runtime.network import Network, Pixels
 from ninspect.runtime.providers import open_session
@@ -58,7 +57,7 @@ def check_scores(network: Network, pixels: Pixels) -> TruthTest:
 
 
 def _is_quantized(network: Network) -> bool:
-    return gradient_kind(network.classifier) == "straight-through"
+    return network.gradient_kind == "straight-through"
 
 
 def original_scores(network: Network, pixels: Pixels) -> NDArray[np.float32]:

@@ -7,8 +7,8 @@ import onnx
 import onnx_ir as ir
 import pytest
 
-from ninspect.model.prepare import prepare
 from tests.gradient.support import Array, generator, parse, randn, session
+from tests.support import written_out
 
 IMAGES = randn(2, 4, 6, 6)
 INTEGERS = {"QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger"}
@@ -38,12 +38,6 @@ def model(nodes: str) -> onnx.ModelProto:
     proto = parse(text, ("N", 4, 6, 6), WEIGHTS)
     proto.opset_import.append(onnx.helper.make_opsetid("com.microsoft", 1))
     return proto
-
-
-def written_out(proto: onnx.ModelProto) -> ir.Model:
-    copy = onnx.ModelProto()
-    copy.CopyFrom(proto)
-    return prepare(copy)
 
 
 def operators(prepared: ir.Model) -> list[str]:

@@ -4,8 +4,8 @@ import onnx
 import onnx_ir as ir
 import pytest
 
-from ninspect.model.prepare import prepare
 from tests.gradient.support import Array, parse, randn, session
+from tests.support import written_out
 
 IMAGES = randn(3, 6)
 COEFFICIENTS = f"coefficients={[round(float(c), 3) for c in randn(24)]}, intercepts=[0.1, -0.2, 0.3, 0.0]"
@@ -18,12 +18,6 @@ def model(nodes: str) -> onnx.ModelProto:
     proto = parse(nodes, ("N", 6), {})
     proto.opset_import.append(onnx.helper.make_opsetid("ai.onnx.ml", 3))
     return proto
-
-
-def written_out(proto: onnx.ModelProto) -> ir.Model:
-    copy = onnx.ModelProto()
-    copy.CopyFrom(proto)
-    return prepare(copy)
 
 
 def run(proto: onnx.ModelProto) -> Array:

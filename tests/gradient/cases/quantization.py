@@ -21,6 +21,13 @@ def fake(x: torch.Tensor, scale: float, zero: int, dtype: str) -> torch.Tensor:
     return torch.fake_quantize_per_tensor_affine(x, float(np.float32(scale)), zero, *LIMITS[dtype])
 
 
+def fake_conv(x: torch.Tensor, scales: torch.Tensor, bias_scales: torch.Tensor) -> torch.Tensor:
+    """A convolution of quantised images with quantised weights, quantised."""
+    kernel = torch.from_numpy(KERNEL) * scales[:, None, None, None]
+    y = fn.conv2d(fake(x, 0.03, 100, "uint8"), kernel, torch.from_numpy(BIAS) * bias_scales)
+    return fake(y, 0.3, 100, "uint8")
+
+
 def pair(scale: float, zero: int, dtype: str, opset: int = 18) -> Case:
     return case(
         f"Quantize to {dtype} by {scale} from {zero}",
@@ -107,16 +114,7 @@ CASES = [
         w = DequantizeLinear <axis=0> (kernel, scales); b = DequantizeLinear <axis=0> (bias, scales)
         c = Conv (r, w, b); cq = QuantizeLinear (c, t, z); y = DequantizeLinear (cq, t, z)
         """,
-        lambda x, s, t, scales, **_: fake(
-            fn.conv2d(
-                fake(x, 0.03, 100, "uint8"),
-                torch.from_numpy(KERNEL) * scales[:, None, None, None],
-                torch.from_numpy(BIAS) * scales,
-            ),
-            0.3,
-            100,
-            "uint8",
-        ),
+        lambda x, scales, **_: fake_conv(x, scales, scales),
         (3, 6, 5),
         values="grid",
         s=0.03,
@@ -133,20 +131,7 @@ CASES = [
         q = QuantizeLinear (x, s, z); c = QLinearConv (q, s, z, kernel, scales, zeros, t, z, bias)
         p = MaxPool <kernel_shape=[2, 2]> (c); f = Flatten (p); y = DequantizeLinear (f, t, z)
         """,
-        lambda x, scales, **_: fn.max_pool2d(
-            fake(
-                fn.conv2d(
-                    fake(x, 0.03, 100, "uint8"),
-                    torch.from_numpy(KERNEL) * scales[:, None, None, None],
-                    torch.from_numpy(BIAS) * 0.03 * scales,
-                ),
-                0.3,
-                100,
-                "uint8",
-            ),
-            2,
-            1,
-        ),
+        lambda x, scales, **_: fn.max_pool2d(fake_conv(x, scales, 0.03 * scales), 2, 1),
         (3, 6, 5),
         values="grid",
         s=0.03,
