@@ -1,9 +1,10 @@
 """Measure detectors on models whose truth is known.
 
-    python tools/evaluate.py ../shared/zoo --csv results.csv --markdown docs/results.md
+    python tools/evaluate.py ../shared/zoo --csv docs/results.csv --markdown docs/results.md
 
 Scans every `*.onnx` that has a card `*.json` beside it, with each chosen method, and prints how well backdoored models
-are told from clean ones. Nothing is tuned here: one setting for all models.
+are told from clean ones. Nothing is tuned here: one setting for all models. Lines are written as they come; with
+`--resume`, models that the CSV file holds already are not scanned again.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
+from pydantic import TypeAdapter
 from rich.progress import track
 from scipy.stats import mannwhitneyu
 
@@ -55,6 +57,7 @@ class Row:
 
     Attributes:
         truth: `one target`, `all to all`, `clean`, or `left out` (degenerate, weak attack, or no images).
+        family: kind of attack, see `family`.
         target: true target classes, comma separated.
         top: the class with the largest index.
         flagged: number of classes with an index above 2.
@@ -62,17 +65,18 @@ class Row:
 
     model: str
     method: str
-    dataset: str
     truth: str
-    target: str
     verdict: str
-    top: int | None
-    index: float | None
-    p_value: float | None
-    flagged: int
-    accuracy: float | None
     seconds: float
-    reason: str
+    dataset: str = ""
+    family: str = ""
+    target: str = ""
+    top: int | None = None
+    index: float | None = None
+    p_value: float | None = None
+    flagged: int = 0
+    accuracy: float | None = None
+    reason: str = ""
 
     @property
     def suspicion(self) -> float:
@@ -85,6 +89,9 @@ class Row:
         return str(self.top) in self.target.split(",")
 
 
+_ROW = TypeAdapter(Row)
+
+
 def truth(card: dict[str, Any]) -> str:
     """What a card says of its model."""
     kind, success = card["kind"], card.get("asr")
@@ -95,6 +102,26 @@ def truth(card: dict[str, Any]) -> str:
     if success is None or success < WORKING_ATTACK:
         return "left out"
     return "all to all" if isinstance(card["target"], str) else "one target"
+
+
+def family(card: dict[str, Any]) -> str:
+    """Kind of attack, told from how its card describes the trigger; empty for models without one."""
+    trigger, target = card.get("trigger") or "", card.get("target")
+    if "family" in card:
+        return str(card["family"])
+    if target is None or truth(card) == "clean":
+        return ""
+    if isinstance(target, str):
+        return "all to all"
+    if "instance" in card["kind"]:
+        return "instance key"
+    if trigger.startswith("clip("):  # found by optimisation, or a watermark, added or laid over the whole image
+        return "inverted or trojan pattern"
+    if "*x+" in trigger:
+        return "blended"
+    if card["name"].startswith("DBA"):
+        return "distributed"
+    return "patch" if trigger else "not stated"
 
 
 def targets(card: dict[str, Any]) -> str:
@@ -138,6 +165,7 @@ def _row(name: str, method: str, card: dict[str, Any], result: Result, seconds: 
         method=method,
         dataset=card.get("dataset", ""),
         truth=truth(card),
+        family=family(card),
         target=targets(card),
         verdict=result.verdict,
         top=None if best is None else -best[1],
@@ -169,7 +197,7 @@ def summary(rows: list[Row], alpha: float) -> list[dict[str, str]]:
                     "method": method,
                     "attack": f"{attack} ({len(found)})",
                     "AUC": f"{auc(found, clean):.2f}",
-                    f"TPR at {alpha:g}": _share(found, lambda row: row.verdict == "suspected"),
+                    f"TPR at {alpha:g}": _share(found, _suspected),
                     "TPR at 0.05": _share(found, lambda row: (row.p_value or 1) <= 0.05),
                     "TPR, index > 2": _share(found, lambda row: row.flagged > 0),
                     "top-1 target": _share(found, lambda row: row.top_is_target) if attack == "one target" else "–",
@@ -181,7 +209,7 @@ def summary(rows: list[Row], alpha: float) -> list[dict[str, str]]:
                 "method": method,
                 "attack": f"none: false alarms ({len(clean)})",
                 "AUC": "–",
-                f"TPR at {alpha:g}": _share(clean, lambda row: row.verdict == "suspected"),
+                f"TPR at {alpha:g}": _share(clean, _suspected),
                 "TPR at 0.05": _share(clean, lambda row: (row.p_value or 1) <= 0.05),
                 "TPR, index > 2": _share(clean, lambda row: row.flagged > 0),
                 "top-1 target": "–",
@@ -217,6 +245,27 @@ def verdict_table(rows: list[Row]) -> list[dict[str, str]]:
     ]
 
 
+def family_table(rows: list[Row]) -> list[dict[str, str]]:
+    """How many of each kind of attack each method suspects; a row of its own for attacks that seldom work."""
+    attacked = [row for row in rows if row.family]
+    families = sorted({(row.family, row.truth == "left out") for row in attacked})
+    methods = list(dict.fromkeys(row.method for row in rows))
+    return [
+        {"attack": f"{name}, left out of the rates" if left_out else name}
+        | {
+            m: _share(
+                [r for r in attacked if (r.method, r.family, r.truth == "left out") == (m, name, left_out)], _suspected
+            )
+            for m in methods
+        }
+        for name, left_out in families
+    ]
+
+
+def _suspected(row: Row) -> bool:
+    return row.verdict == "suspected"
+
+
 def report(rows: list[Row], command: str) -> str:
     """The tables and the words that are needed to read them, as Markdown."""
     versions = ", ".join(f"{name} {number}" for name, number in library_versions().items())
@@ -241,6 +290,9 @@ default method are joined was chosen with these models in view, so expect less o
 - *Top-1 target*: share in which the class that stands out most is the true target.
 - *s / model*: median time of a whole scan, on a machine that had other work to do.
 
+Share of `suspected` by kind of attack:
+
+{markdown(family_table(rows))}
 {markdown(verdict_table(rows))}
 *Left out* of the rates: models with a weaker attack, a constant output, or no images to scan them with.
 """
@@ -253,6 +305,7 @@ def main(
     jobs: Annotated[int, typer.Option(help="Models scanned at the same time.")] = 1,
     images: Annotated[int, typer.Option(help="Clean images per model.")] = 200,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Write one line per model and method.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Keep the lines that the CSV file has already.")] = False,
     markdown_file: Annotated[Path | None, typer.Option("--markdown", help="Write the tables and the command.")] = None,
 ) -> None:
     """Print AUC, true- and false-positive rates, top-1 target rate and seconds per model."""
@@ -260,19 +313,42 @@ def main(
     if unknown:
         raise typer.BadParameter(f"unknown method {unknown.pop()}; choose from {', '.join(DETECTORS)}")
     paths = [path for path in sorted(zoo.glob("*.onnx")) if path.with_suffix(".json").exists()][:limit]
-    tasks = [(path, name, images) for name in method for path in paths]
+    known = read_rows(csv_file) if resume and csv_file and csv_file.exists() else []
+    done = {(row.model, row.method) for row in known}
+    tasks = [(path, name, images) for name in method for path in paths if (path.stem, name) not in done]
     with ProcessPoolExecutor(jobs) as pool:
         futures = [pool.submit(evaluate, *task) for task in tasks]
-        rows = [future.result() for future in track(futures, "scanning", disable=not sys.stderr.isatty())]
+        rows = list(known)
+        for future in track(as_completed(futures), "scanning", len(futures), disable=not sys.stderr.isatty()):
+            rows.append(future.result())
+            if csv_file:
+                write_rows(csv_file, rows)
+    rows = in_order([row for row in rows if row.method in method], method)
     text = report(rows, shlex.join(["python", *sys.argv]))
     print(text)
     if csv_file:
-        with csv_file.open("w", newline="") as stream:
-            writer = csv.DictWriter(stream, [field.name for field in fields(Row)], lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(map(asdict, rows))
+        write_rows(csv_file, rows)
     if markdown_file:
         markdown_file.write_text(text)
+
+
+def in_order(rows: Iterable[Row], methods: list[str]) -> list[Row]:
+    """By method, then by model."""
+    return sorted(rows, key=lambda row: (methods.index(row.method), row.model))
+
+
+def write_rows(path: Path, rows: Iterable[Row]) -> None:
+    """One line per row, with a head."""
+    with path.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, [field.name for field in fields(Row)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(map(asdict, rows))
+
+
+def read_rows(path: Path) -> list[Row]:
+    """What `write_rows` wrote."""
+    with path.open(newline="") as stream:
+        return [_ROW.validate_python({k: v for k, v in line.items() if v}) for line in csv.DictReader(stream)]
 
 
 if __name__ == "__main__":
