@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ninspect.errors import ModelError
 from ninspect.gradient import CLASSES, GRADIENT, LOGITS, cut, differentiate
 from ninspect.gradient.builder import differentiable_path
+from ninspect.gradient.expansions import expand
 from ninspect.model import Classifier
 from ninspect.runtime.providers import Device, first_line, open_model
 
@@ -106,7 +107,7 @@ def middle(classifier: Classifier) -> tuple[ir.Model, ir.Value]:
     Raises:
         ModelError: there is none.
     """
-    model = classifier.model
+    model = expand(classifier.model)
     image = next(value for value in model.graph.inputs if value.name == classifier.input)
     logits = next(v for node in model.graph for v in node.outputs if v.name == classifier.logits)
     path = differentiable_path(model.graph, image, logits)

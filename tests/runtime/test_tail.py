@@ -48,6 +48,14 @@ def test_the_middle(tmp_path: Path, nodes: str, name: str, nonnegative: bool) ->
     assert (tail.name, tail.shape, tail.nonnegative) == (name, (16,), nonnegative)
 
 
+def test_operators_that_are_written_out_do_not_hide_the_middle(tmp_path: Path) -> None:
+    nodes = "g = GridSample(x, grid); h = Flatten(g); a = MatMul(h, w); b = Relu(a); y = MatMul(b, u)"
+    model = onnx_model(
+        nodes, x="float[1,1,8,8] x", y="float[1,10] y", grid=GENERATOR.uniform(-1, 1, (1, 8, 8, 2)), w=W, u=U
+    )
+    assert open_network(model, tmp_path).tail.name == "b"
+
+
 @pytest.mark.parametrize(
     "nodes", ["y = MatMul(f, wide)", "h = MatMul(f, w); r = MatMul(h, u); p = MatMul(f, wide); y = Add(r, p)"]
 )
