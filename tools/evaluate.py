@@ -56,7 +56,7 @@ class Row:
     """One model scanned with one method.
 
     Attributes:
-        truth: `one target`, `all to all`, `clean`, or `left out` (degenerate, weak attack, or no images).
+        truth: `one target`, `all to all`, `clean`, or `left out` (degenerate, untrained, weak attack, or no images).
         family: kind of attack, see `family`.
         target: true target classes, comma separated.
         top: the class with the largest index.
@@ -95,7 +95,8 @@ _ROW = TypeAdapter(Row)
 def truth(card: dict[str, Any]) -> str:
     """What a card says of its model."""
     kind, success = card["kind"], card.get("asr")
-    if kind.startswith("degenerate") or not card.get("images"):
+    untrained = card.get("clean_acc") is not None and card["clean_acc"] < 2 / card["classes"]
+    if kind.startswith("degenerate") or untrained or not card.get("images"):
         return "left out"
     if kind.startswith(("clean", "repaired", "attack failed")):
         return "clean"
@@ -130,13 +131,16 @@ def targets(card: dict[str, Any]) -> str:
     return ",".join(map(str, target)) if isinstance(target, list) else "" if target is None else str(target)
 
 
+def card_options(card: dict[str, Any]) -> ScanOptions:
+    """The default scan of a card's model."""
+    settings = {k: tuple(v) if isinstance(v, list) else v for k, v in (card.get("preprocess") or {}).items()}
+    return ScanOptions(preprocess=Preprocess(**settings), preprocess_source="card")
+
+
 def evaluate(path: Path, method: str, images: int) -> Row:
     """Scan one model as its card says."""
     card = json.loads(path.with_suffix(".json").read_text())
-    settings = {k: tuple(v) if isinstance(v, list) else v for k, v in (card.get("preprocess") or {}).items()}
-    options = ScanOptions(
-        preprocess=Preprocess(**settings), preprocess_source="card", detectors=DETECTORS[method](), images=images
-    )
+    options = replace(card_options(card), detectors=DETECTORS[method](), images=images)
     start = time.perf_counter()
     if method == NO_IMAGES:
         result = scan(path, None, options)

@@ -7,7 +7,7 @@ from most of them.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,26 +64,22 @@ class Activated:
     def detect(self, case: Case) -> Detection:
         """Move images and noise toward every class, explain the class there, and compare the classes."""
         began = time.perf_counter()
-        count = max(_FEWEST_STARTS, min(self.starts, _MOST_POINTS // len(case.classes)))
-        sources = [case.noise(count)] if case.pixels is None else [case.clean(count), case.noise(count)]
-        ascents = [(starts, shared) for starts in sources for shared in (False, True)]
-        progress = case.counter(sum(len(starts) for starts, _ in ascents) * len(case.classes) * (self.steps + 1))
-        views = [self._ascend(case, starts, shared, progress) for starts, shared in ascents]
-        columns = {
-            "margin": np.median([robust_z(view.margin) for view in views], axis=0),
-            "spot": np.median([anomaly_index(view.size) for view in views], axis=0),
-            "peak": np.median([robust_z(view.peak) for view in views], axis=0),
-        }
-        reached = columns["margin"]
-        if case.pixels is not None:
-            own = own_margins(case.logits)[case.classes]
-            relative = [np.divide(view.margin, own, out=np.full(len(own), np.nan), where=own > 0) for view in views]
-            columns["relative"] = np.median([robust_z(margin) for margin in relative], axis=0)
-            reached = (reached + columns["relative"]) / 2
-        index = np.maximum(reached, (columns["spot"] + columns["peak"]) / 2)
-        return judge(self.name, case.classes, columns, index, time.perf_counter() - began, looks=2)
+        own = None if case.pixels is None else own_margins(case.logits)[case.classes]
+        columns = compare(self.views(case), own)
+        return judge(self.name, case.classes, columns, joined(columns), time.perf_counter() - began, looks=2)
 
-    def _ascend(self, case: Case, starts: Pixels, shared: bool, progress: Callable[[int], None]) -> _View:
+    def views(self, case: Case) -> list[View]:
+        """What each kind of ascent finds."""
+        count = max(_FEWEST_STARTS, min(self.starts, _MOST_POINTS // len(case.classes)))
+        sources = {} if case.pixels is None else {"images": case.clean(count)}
+        sources["noise"] = case.noise(count)
+        ascents = [(source, shared) for source in sources for shared in (False, True)]
+        progress = case.counter(
+            sum(len(sources[source]) for source, _ in ascents) * len(case.classes) * (self.steps + 1)
+        )
+        return [self._ascend(case, source, sources[source], shared, progress) for source, shared in ascents]
+
+    def _ascend(self, case: Case, source: str, starts: Pixels, shared: bool, progress: Callable[[int], None]) -> View:
         shape = case.network.input_map.image_shape[:2]
         sums = FeatureSums(len(case.classes), shape, self.threshold)
         margin, peaks = np.empty((2, len(case.classes)))
@@ -94,16 +90,50 @@ class Activated:
             # What would lower the class's margin is not the trigger: only the positive part is explained.
             sums.add(part.classes, heatmaps(np.maximum(part.gradient, 0)))
         features = sums.features()
-        return _View(margin, features.sparse + features.smooth + features.persistent, peaks)
+        return View(source, shared, margin, features.sparse + features.smooth + features.persistent, peaks)
 
 
 @dataclass(frozen=True)
-class _View:
-    """What one kind of ascent found, `[S]` each."""
+class View:
+    """What one kind of ascent found.
 
+    Attributes:
+        source: of the starts, `images` or `noise`.
+        shared: whether all starts were moved alike.
+        margin: `[S]`, mean over the end points.
+        size: `[S]`, sparse + smooth + persistent of the explanations there.
+        peak: `[S]` in [0, 1], how concentrated their mean is.
+    """
+
+    source: str
+    shared: bool
     margin: NDArray[np.float64]
     size: NDArray[np.float64]
     peak: NDArray[np.float64]
+
+
+def compare(views: Sequence[View], own: NDArray[np.float64] | None) -> dict[str, NDArray[np.float64]]:
+    """Each score's robust z, the median over the views, `[S]`.
+
+    Args:
+        views: at least one.
+        own: `[S]`, see `own_margins`; None: unknown, which leaves out `relative`.
+    """
+    columns = {
+        "margin": np.median([robust_z(view.margin) for view in views], axis=0),
+        "spot": np.median([anomaly_index(view.size) for view in views], axis=0),
+        "peak": np.median([robust_z(view.peak) for view in views], axis=0),
+    }
+    if own is not None:
+        relative = [np.divide(view.margin, own, out=np.full(len(own), np.nan), where=own > 0) for view in views]
+        columns["relative"] = np.median([robust_z(margin) for margin in relative], axis=0)
+    return columns
+
+
+def joined(columns: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """The larger of two looks, how far a class can be reached and how small a spot it then looks at; `[S]`."""
+    reached = np.mean([columns[name] for name in ("margin", "relative") if name in columns], axis=0)
+    return np.maximum(reached, (columns["spot"] + columns["peak"]) / 2)
 
 
 def own_margins(logits: NDArray[np.float32]) -> NDArray[np.float64]:
