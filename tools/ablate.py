@@ -12,7 +12,6 @@ import json
 import shlex
 import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 from scipy.stats import mannwhitneyu
 
-from evaluate import card_options, markdown, targets, truth
+from evaluate import card_options, markdown, targets, truth, workers
 from ninspect.audit import open_network
 from ninspect.detect import Case
 from ninspect.detect.activated import Activated, View, compare, joined, own_margins
@@ -146,7 +145,7 @@ def main(
     paths = [
         p for p in sorted(zoo.glob("*.onnx")) if truth(json.loads(p.with_suffix(".json").read_text())) != "left out"
     ]
-    with ProcessPoolExecutor(jobs) as pool:
+    with workers(jobs) as pool:
         futures = [pool.submit(look, path, cache) for path in paths]
         models = [future.result() for future in track(futures, "looking", disable=not sys.stderr.isatty())]
     judged = [seen for seen in models if seen is not None]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
 import shlex
 import sys
 import tempfile
@@ -19,6 +20,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
+from multiprocessing import Queue
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -320,7 +323,7 @@ def main(
     known = read_rows(csv_file) if resume and csv_file and csv_file.exists() else []
     done = {(row.model, row.method) for row in known}
     tasks = [(path, name, images) for name in method for path in paths if (path.stem, name) not in done]
-    with ProcessPoolExecutor(jobs) as pool:
+    with workers(jobs) as pool:
         futures = [pool.submit(evaluate, *task) for task in tasks]
         rows = list(known)
         for future in track(as_completed(futures), "scanning", len(futures), disable=not sys.stderr.isatty()):
@@ -334,6 +337,19 @@ def main(
         write_rows(csv_file, rows)
     if markdown_file:
         markdown_file.write_text(text)
+
+
+def workers(jobs: int) -> ProcessPoolExecutor:
+    """Processes, each on a core of its own: two ONNX Runtimes that use the same cores spin while they wait."""
+    cores: Queue[int] = Queue()
+    for job in range(jobs):
+        cores.put(job)
+    return ProcessPoolExecutor(jobs, initializer=partial(_take_a_core, cores) if jobs > 1 else None)
+
+
+def _take_a_core(cores: Queue[int]) -> None:
+    allowed = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {allowed[cores.get() % len(allowed)]})
 
 
 def in_order(rows: Iterable[Row], methods: list[str]) -> list[Row]:
