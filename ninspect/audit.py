@@ -11,7 +11,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.detect import Activated, AllToAll, Case, Detection, Detector, Progress, Trigger, find_triggers, holm
+from ninspect.detect import (
+    Activated,
+    AllToAll,
+    Attention,
+    Case,
+    Detection,
+    Detector,
+    Progress,
+    Trigger,
+    find_triggers,
+    holm,
+    look,
+    outstanding,
+)
 from ninspect.errors import InconclusiveError, UsageError
 from ninspect.features import heatmaps
 from ninspect.gradient import Objective
@@ -49,6 +62,7 @@ class ScanOptions:
         seed: of every random choice.
         alpha: largest probability of suspecting a clean model.
         device: where to run.
+        class_names: by number, for the report; empty where they are not known.
     """
 
     preprocess: Preprocess = field(default_factory=Preprocess)
@@ -60,6 +74,7 @@ class ScanOptions:
     seed: int = 0
     alpha: float = 0.01
     device: Device = "auto"
+    class_names: Sequence[str] = ()
 
 
 def open_network(model: Path, options: ScanOptions) -> Network:
@@ -103,6 +118,9 @@ def scan(
         network = open_network(model, options)
         record.network = network
         record.explained = _chosen_classes(options.classes, network.classes)
+        if options.class_names and len(options.class_names) != network.classes:
+            given = f"{len(options.class_names)} class names were given for {network.classes} classes"
+            record.warnings.append(f"{given}, so classes are shown by number")
         if samples is None:
             record.warnings.append(NO_IMAGES)
         else:
@@ -174,6 +192,7 @@ class _Record:
     truth: list[TruthTest] = field(default_factory=list)
     detections: list[Detection] = field(default_factory=list)
     triggers: list[Trigger] = field(default_factory=list)
+    attention: Attention | None = None
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     start: float = field(default_factory=time.perf_counter)
@@ -190,6 +209,7 @@ class _Record:
             p_value=judgement.p_value,
             alpha=options.alpha,
             classes=self.network.classes if self.network else None,
+            class_names=self._class_names(),
             explained=self.explained.tolist(),
             model=describe.describe_model(self.path, self.network),
             samples=describe.describe_samples(self.samples, self.accuracy),
@@ -200,12 +220,17 @@ class _Record:
                 for detection, detector in zip(self.detections, options.detectors, strict=False)
             ],
             triggers=[describe.describe_trigger(trigger) for trigger in self.triggers],
+            attention=describe.describe_attention(self.attention),
             warnings=[*self.warnings, *judgement.reservations],
             provider=self.network.provider if self.network else None,
             versions=describe.library_versions(),
             seed=options.seed,
             seconds=round(time.perf_counter() - self.start, 3),
         )
+
+    def _class_names(self) -> list[str]:
+        fit = self.network is not None and len(self.options.class_names) == self.network.classes
+        return list(self.options.class_names) if fit else []
 
 
 def _judge(record: _Record, progress: Progress) -> None:
@@ -226,8 +251,11 @@ def _judge(record: _Record, progress: Progress) -> None:
     if network.gradient_kind == "straight-through":
         record.problems.append(STRAIGHT_THROUGH)
     record.detections = holm([detector.detect(case) for detector in options.detectors])
-    if suspects := candidates(record.detections, options.alpha):
+    suspects = candidates(record.detections, options.alpha)
+    if suspects:
         record.triggers = find_triggers(case, suspects)
+    if pictured := outstanding(record.detections, suspects):
+        record.attention = look(case, pictured)
     if len(record.explained) < network.classes:
         record.problems.append(f"only {len(record.explained)} of {network.classes} classes were examined")
 

@@ -11,6 +11,11 @@ from typing import IO
 from ninspect.errors import UsageError
 
 
+def write_file(path: Path, data: bytes) -> None:
+    """Replace `path` by a file with this content; see `replace_file`."""
+    replace_file(path, lambda stream: stream.write(data))
+
+
 def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Call `write` with a temporary file in the same folder, then rename it to `path`.
 

@@ -23,9 +23,8 @@ def detection(*scores: float) -> Detection:
 def trigger(label: int, size: float, success: float = 0.97) -> Trigger:
     """A trigger of so many pixels, where other classes need 60."""
     mask = np.full((10, 10), size / 100, np.float32)
-    return Trigger(
-        label, mask, np.ones((10, 10, 1), np.float32), success, 32, 60.0, 0.9, np.ones((1, 10, 10, 1), np.float32)
-    )
+    pattern, answers = np.ones((10, 10, 1), np.float32), np.array([[0], [label]])
+    return Trigger(label, mask, pattern, success, 32, 60.0, 0.9, pattern[None], answers)
 
 
 def test_classes_that_are_alike_are_clean() -> None:

@@ -15,7 +15,7 @@ import typer
 
 from ninspect.cli import options as opt
 from ninspect.errors import ExitCode, NinspectError
-from ninspect.files import replace_file
+from ninspect.files import write_file
 from ninspect.text import printable
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ def scan(
     size: opt.Size = None,
     resize: opt.ResizeOption = None,
     output: opt.OutputName = None,
+    class_names: opt.ClassNames = None,
     classes: Annotated[str | None, typer.Option(metavar="LIST", help="Judge only these, such as 0,3,7-9.")] = None,
     method: Annotated[
         list[opt.Method] | None,
@@ -129,6 +130,7 @@ def scan(
     file: Annotated[
         Path | None, typer.Option("-o", metavar="FILE", help="Write the result here instead of to stdout.")
     ] = None,
+    pictures: opt.PicturesFolder = None,
 ) -> None:
     """Judge a model, best with clean images: is a class the target of a backdoor?
 
@@ -136,6 +138,7 @@ def scan(
     """
     from ninspect.audit import ScanOptions
     from ninspect.audit import scan as audit
+    from ninspect.report import save_pictures
 
     settings, source = opt.preprocessing(
         model, preprocess, scale=scale, mean=mean, std=std, layout=layout, color=color, size=size, resize=resize
@@ -150,10 +153,14 @@ def scan(
         seed=seed,
         alpha=alpha,
         device=device,
+        class_names=opt.class_names(model, class_names),
     )
     with _progress_bar() as progress:
         result = audit(model, samples, options, progress)
+    result = result.model_copy(update={"command": ["ninspect", *sys.argv[1:]]})
     _write(result, format_, file)
+    if pictures is not None:
+        save_pictures(result, pictures)
     raise typer.Exit(result.exit_code)
 
 
@@ -170,7 +177,7 @@ def _write(result: Result, format_: str, file: Path | None) -> None:
 
 def _emit(text: str, file: Path | None = None) -> None:
     if file is not None:
-        replace_file(file, lambda stream: stream.write(text.encode()))
+        write_file(file, text.encode())
         return
     try:
         sys.stdout.write(text)

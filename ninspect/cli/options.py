@@ -75,6 +75,23 @@ OutputName = Annotated[
     str | None,
     typer.Option("--output", metavar="NAME", help="The class-score output, if the model has several."),
 ]
+ClassNames = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Text file with the name of each class on a line. Default: classes.txt beside the model.",
+        show_default=False,
+    ),
+]
+PicturesFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--pictures",
+        metavar="FOLDER",
+        help="Write the pictures of the result here, as PNG files: heatmaps, triggers, and what triggers do.",
+        show_default=False,
+    ),
+]
 DeviceOption = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to run.")]
 FormatOption = Annotated[Literal["text", "json"], typer.Option("--format", help="Of the result.")]
 ObjectiveOption = Annotated[
@@ -113,6 +130,23 @@ def preprocessing(
     origin = [f"from {chosen}"] if chosen else []
     origin += [f"from the command line ({', '.join(given)})"] if given else []
     return settings.override(**flags), " and ".join(origin) or "defaults"
+
+
+def class_names(model: Path, file: Path | None) -> tuple[str, ...]:
+    """The lines of the file that was given, or of the one beside the model; none where there is neither.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
+    beside = model.parent / "classes.txt"
+    chosen = file or (beside if beside.is_file() else None)
+    if chosen is None:
+        return ()
+    try:
+        return tuple(line.strip() for line in chosen.read_text(encoding="utf-8").splitlines())
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise UsageError(f"{chosen} cannot be read ({why}); give a text file with a class name on each line") from error
 
 
 def numbers(text: str, option: str) -> float | tuple[float, ...]:

@@ -2,6 +2,7 @@
 
 from ninspect.detect.activated import Activated
 from ninspect.detect.all_to_all import AllToAll
+from ninspect.detect.attention import Attention, look, outstanding
 from ninspect.detect.evidence import Trigger, find_triggers
 from ninspect.detect.freeeagle import FreeEagle
 from ninspect.detect.interface import ROBUST_Z, Case, Detection, Detector, Progress, holm, listed
@@ -18,6 +19,7 @@ __all__ = [
     "ROBUST_Z",
     "Activated",
     "AllToAll",
+    "Attention",
     "Case",
     "Detection",
     "Detector",
@@ -30,4 +32,6 @@ __all__ = [
     "find_triggers",
     "holm",
     "listed",
+    "look",
+    "outstanding",
 ]

@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.detect.interface import Case
-from ninspect.detect.inversion import WARM_START, invert, success
+from ninspect.detect.inversion import WARM_START, invert, stamp, success
 from ninspect.explain import ascend
 from ninspect.runtime import Pixels
 
 _CONTROLS = 8
 _IMAGES = 64  # half of them to search with, half held out
 _STARTS = 24
+_EXAMPLES = 3
 _ASCENT_STEPS, _ASCENT_LENGTH = 8, 0.5
 
 # A clean model's most suspicious class needed a third of what its others need, or more; backdoors at most a fifth.
@@ -39,7 +40,8 @@ class Trigger:
         held_out: how many they are.
         control_size: median size of the triggers of the other classes; not a number where none was found.
         control_success: their median success.
-        examples: `[E, H, W, C]` float32 in [0, 1], held-out images to show it on.
+        examples: `[E, H, W, C]` float32 in [0, 1], the first held-out images of other classes, to show it on.
+        answers: `[2, E]`, the classes that the model gives them before and after the trigger is put on.
     """
 
     label: int
@@ -50,11 +52,23 @@ class Trigger:
     control_size: float
     control_success: float
     examples: Pixels
+    answers: NDArray[np.int64]
 
     @property
     def size(self) -> float:
         """‖mask‖₁, in pixels."""
         return float(self.mask.sum(dtype=np.float64))
+
+    @property
+    def on_grey(self) -> Pixels:
+        """The trigger alone, `[H, W, C]`."""
+        grey = np.full((1, *self.pattern.shape), 0.5, np.float32)
+        return np.squeeze(stamp(grey, self.mask, self.pattern), axis=0)
+
+    @property
+    def stamped(self) -> Pixels:
+        """The examples with the trigger, `[E, H, W, C]`."""
+        return stamp(self.examples, self.mask, self.pattern)
 
     @property
     def convincing(self) -> bool:
@@ -79,19 +93,25 @@ def find_triggers(case: Case, suspects: Sequence[int]) -> list[Trigger]:
     shares = success(case.network, held_out, goals, found.masks, found.patterns)
     works = shares[len(suspects) :] >= 0.5
     sizes = found.norms[len(suspects) :][works]
-    return [
-        Trigger(
-            label,
-            found.masks[i],
-            found.patterns[i],
-            float(shares[i]),
-            len(held_out),
-            float(np.median(sizes)) if works.any() else float("nan"),
-            float(np.median(shares[len(suspects) :])) if len(controls) else float("nan"),
-            held_out[:4],
+    before = case.network.logits(held_out).argmax(axis=1)
+    triggers = []
+    for i, label in enumerate(suspects):
+        shown = np.flatnonzero(before != label)[:_EXAMPLES]
+        stamped = stamp(held_out[shown], found.masks[i], found.patterns[i])
+        triggers.append(
+            Trigger(
+                label,
+                found.masks[i],
+                found.patterns[i],
+                float(shares[i]),
+                len(held_out),
+                float(np.median(sizes)) if works.any() else float("nan"),
+                float(np.median(shares[len(suspects) :])) if len(controls) else float("nan"),
+                held_out[shown],
+                np.stack([before[shown], case.network.logits(stamped).argmax(axis=1)]),
+            )
         )
-        for i, label in enumerate(suspects)
-    ]
+    return triggers
 
 
 def _guess(case: Case, pixels: Pixels, goals: NDArray[np.int64]) -> Pixels:

@@ -124,6 +124,11 @@ class Detection:
         """Classes that the published rule, index > 2, calls outliers; never used to decide."""
         return self._worst_first(self.index > PUBLISHED_INDEX)
 
+    @property
+    def ranked(self) -> list[int]:
+        """All classes that were measured, most suspicious first."""
+        return self._worst_first(np.isfinite(self.index))
+
     def _worst_first(self, chosen: NDArray[np.bool_]) -> list[int]:
         order = np.lexsort((-np.nan_to_num(self.index, nan=-np.inf), self.p_values))
         return [int(c) for c in self.classes[order[chosen[order]]]]

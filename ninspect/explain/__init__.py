@@ -1,7 +1,7 @@
 """Explanations of classes: heatmaps, and pictures of them."""
 
 from ninspect.explain.heatmap import Heatmaps, explain
-from ninspect.explain.picture import save_overlay
+from ninspect.explain.picture import overlay, png, save_overlay
 from ninspect.explain.points import Ascent, ascend
 
-__all__ = ["Ascent", "Heatmaps", "ascend", "explain", "save_overlay"]
+__all__ = ["Ascent", "Heatmaps", "ascend", "explain", "overlay", "png", "save_overlay"]

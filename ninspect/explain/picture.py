@@ -1,7 +1,8 @@
-"""Pictures of heatmaps that a person can read."""
+"""Pictures that a person can read: PNGs of images, masks and heatmaps."""
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -27,15 +28,44 @@ def save_overlay(path: Path, image: NDArray[np.float32], heatmap: NDArray[np.flo
     """
     from PIL import Image
 
-    rgb = np.broadcast_to(image * 255, (*image.shape[:2], 3))
-    heat = _colour(heatmap)
-    grey = rgb.mean(axis=-1, keepdims=True) * 0.35
-    overlay = grey * (1 - heatmap[..., None]) + heat * heatmap[..., None]
-    pair = np.concatenate([rgb, overlay], axis=1)
+    rgb = np.broadcast_to(image, (*image.shape[:2], 3))
+    pair = np.concatenate([rgb, overlay(image, heatmap)], axis=1)
     scale = max(1, -(-_SMALLEST_SIDE // min(image.shape[:2])))
-    picture = Image.fromarray(np.clip(np.rint(pair), 0, 255).astype(np.uint8))
+    picture = Image.fromarray(_bytes(pair))
     picture = picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
     replace_file(path, lambda stream: picture.save(stream, format="PNG"))
+
+
+def overlay(image: NDArray[np.float32], heatmap: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The heatmap laid over the dimmed grey image, `[H, W, 3]` in [0, 1].
+
+    Args:
+        image: `[H, W, C]` in [0, 1], C is 1 or 3.
+        heatmap: `[H, W]` in [0, 1].
+    """
+    heat = heatmap[..., None]
+    grey = image.mean(axis=-1, keepdims=True) * np.float32(0.35)
+    return np.asarray(grey * (1 - heat) + _colour(heatmap) / 255 * heat, np.float32)
+
+
+def png(image: NDArray[np.float32], largest_side: int) -> bytes:
+    """A PNG of an image, shrunk where a side is longer than `largest_side`.
+
+    Args:
+        image: `[H, W]` or `[H, W, C]` in [0, 1], C is 1 or 3.
+        largest_side: in pixels.
+    """
+    from PIL import Image
+
+    picture = Image.fromarray(_bytes(image[..., 0] if image.shape[2:] == (1,) else image))
+    picture.thumbnail((largest_side, largest_side), Image.Resampling.BOX)
+    stream = io.BytesIO()
+    picture.save(stream, format="PNG", optimize=True)
+    return stream.getvalue()
+
+
+def _bytes(image: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.clip(np.rint(image * 255), 0, 255).astype(np.uint8)
 
 
 def _colour(heatmap: NDArray[np.float32]) -> NDArray[np.float32]:

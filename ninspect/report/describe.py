@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import base64
 import platform
 from importlib.metadata import version
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.detect import ROBUST_Z, Detection, Detector, Trigger
+from ninspect.detect import ROBUST_Z, Attention, Detection, Detector, Trigger
+from ninspect.explain import overlay, png
 from ninspect.outliers import critical_index
-from ninspect.report.result import DetectorInfo, ModelInfo, PreprocessInfo, SampleInfo, TriggerInfo, TruthInfo
+from ninspect.report.result import (
+    AttentionInfo,
+    DetectorInfo,
+    ExampleInfo,
+    HeatmapInfo,
+    ModelInfo,
+    PreprocessInfo,
+    SampleInfo,
+    TriggerInfo,
+    TruthInfo,
+)
 from ninspect.runtime import Network, TruthTest
 from ninspect.samples import Preprocess, Samples
 
 _LIBRARIES = ("ninspect", "onnx", "onnx-ir", "numpy", "scipy")
+_LARGEST_SIDE = 112  # of a picture: ten classes of a network for large photographs stay below a megabyte
 
 
 def describe_model(path: str, network: Network | None) -> ModelInfo:
@@ -95,7 +108,34 @@ def describe_trigger(trigger: Trigger) -> TriggerInfo:
         control_size=_number(trigger.control_size),
         control_success=_number(trigger.control_success),
         convincing=trigger.convincing,
+        mask=_picture(trigger.mask),
+        pattern=_picture(trigger.on_grey),
+        examples=[
+            ExampleInfo(before=_picture(before), after=_picture(after), answer_before=answer, answer_after=changed)
+            for before, after, answer, changed in zip(
+                trigger.examples, trigger.stamped, *trigger.answers.tolist(), strict=True
+            )
+        ],
     )
+
+
+def describe_attention(attention: Attention | None) -> AttentionInfo | None:
+    """Where the classes look that stand out most."""
+    if attention is None:
+        return None
+    return AttentionInfo(
+        image=_picture(attention.image),
+        answer=attention.answer,
+        starts=attention.starts,
+        heatmaps=[
+            HeatmapInfo(label=label, picture=_picture(overlay(attention.image, heatmap)))
+            for label, heatmap in zip(attention.labels.tolist(), attention.heatmaps, strict=True)
+        ],
+    )
+
+
+def _picture(image: NDArray[np.float32]) -> str:
+    return base64.b64encode(png(image, _LARGEST_SIDE)).decode("ascii")
 
 
 def _critical_index(detection: Detection, alpha: float) -> float | None:

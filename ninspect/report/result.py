@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ninspect.errors import ExitCode
 
@@ -14,8 +14,19 @@ Verdict = Literal["clean", "suspected", "inconclusive"]
 Confidence = Literal["high", "low"]
 
 
+# A result may come from anywhere when it is shown again: what goes for a picture must at least begin as a PNG does.
+Picture = Annotated[
+    str,
+    Field(
+        description="a PNG in base64, at most 112 pixels a side",
+        pattern=r"^iVBORw0KGgo[A-Za-z0-9+/]*={0,2}$",
+        json_schema_extra={"contentEncoding": "base64", "contentMediaType": "image/png"},
+    ),
+]
+
+
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ModelInfo(_Part):
@@ -88,6 +99,15 @@ class DetectorInfo(_Part):
     seconds: float
 
 
+class ExampleInfo(_Part):
+    """A held-out image of another class, before and after the trigger was put on it."""
+
+    before: Picture
+    after: Picture
+    answer_before: int = Field(description="the class that the model gives it")
+    answer_after: int
+
+
 class TriggerInfo(_Part):
     """Evidence: the smallest trigger that was found for a class, next to those of classes that are not suspected."""
 
@@ -98,6 +118,25 @@ class TriggerInfo(_Part):
     control_size: float | None = Field(description="median size for classes that are not suspected")
     control_success: float | None = Field(description="median success for these")
     convincing: bool = Field(description="works on held-out images, and is a quarter of the control size or less")
+    mask: Picture = Field(description="white where an image is covered")
+    pattern: Picture = Field(description="what covers it, on grey")
+    examples: list[ExampleInfo]
+
+
+class HeatmapInfo(_Part):
+    """Where a class looks."""
+
+    label: int = Field(description="the class")
+    picture: Picture = Field(description="mean heatmap, laid over the image")
+
+
+class AttentionInfo(_Part):
+    """Where the classes that stand out most look: heatmaps at images that were moved toward each class."""
+
+    image: Picture = Field(description="one of the images, as it was before")
+    answer: int = Field(description="the class that the model gives it")
+    starts: int = Field(description="how many images the heatmaps are the mean of")
+    heatmaps: list[HeatmapInfo] = Field(description="the suspects, then by falling index")
 
 
 class Result(_Part):
@@ -111,6 +150,7 @@ class Result(_Part):
     p_value: float | None
     alpha: float
     classes: int | None = Field(description="number of classes of the model")
+    class_names: list[str] = Field(description="by number; empty where they are not known")
     explained: list[int] = Field(description="the classes that were judged")
     model: ModelInfo
     samples: SampleInfo | None
@@ -118,11 +158,21 @@ class Result(_Part):
     truth_tests: list[TruthInfo]
     detectors: list[DetectorInfo]
     triggers: list[TriggerInfo] = Field(description="evidence for the classes that stand out most, if any does")
+    attention: AttentionInfo | None
     warnings: list[str]
     provider: str | None = Field(description="ONNX Runtime's execution provider")
     versions: dict[str, str]
     seed: int
     seconds: float
+    command: list[str] | None = Field(None, description="the command line, where there was one")
+
+    @model_validator(mode="after")
+    def _columns_have_one_entry_per_class(self) -> Self:
+        for detector in self.detectors:
+            columns = (detector.index, detector.p_values, *detector.scores.values())
+            if any(len(column) != len(self.explained) for column in columns):
+                raise ValueError(f"detector {detector.name} has not one value for each explained class")
+        return self
 
     @property
     def exit_code(self) -> ExitCode:

@@ -57,6 +57,38 @@ def test_the_result_can_be_written_to_a_file(tmp_path: Path, command_line: Comma
     assert names_in(tmp_path) == ["images.npz", "model.onnx", "result"]
 
 
+def test_the_pictures_can_be_written_to_a_folder(tmp_path: Path, command_line: CommandLine) -> None:
+    model, images = linear_scan_files(tmp_path, backdoored_weights(7))
+    code, out, _ = command_line("scan", model, "-s", images, "--pictures", "pictures")
+    assert code == 1
+    assert out.startswith("SUSPECTED")
+    assert {"class-7-trigger.png", "class-7-heatmap.png"} <= set(names_in(tmp_path / "pictures"))
+
+
+def test_class_names_come_from_a_file_that_is_given_or_lies_beside_the_model(
+    tmp_path: Path, command_line: CommandLine
+) -> None:
+    model, images = linear_scan_files(tmp_path, even_weights())
+    scan = ["scan", model, "-s", images, "--format", "json"]
+    names = [f"sign {i}" for i in range(10)]
+    assert json.loads(command_line(*scan)[1])["class_names"] == []
+    (tmp_path / "classes.txt").write_text("\n".join(names), encoding="utf-8")
+    assert json.loads(command_line(*scan)[1])["class_names"] == names
+    (tmp_path / "other.txt").write_text("one\ntwo\n", encoding="utf-8")
+    result = json.loads(command_line(*scan, "--class-names", "other.txt")[1])
+    assert (result["class_names"], result["verdict"]) == ([], "clean")
+    assert result["warnings"] == ["2 class names were given for 10 classes, so classes are shown by number"]
+    (tmp_path / "other.txt").write_bytes(b"\xff\xfe")
+    code, _, error = command_line(*scan, "--class-names", "other.txt")
+    assert (code, "other.txt cannot be read (it is not UTF-8)" in error) == (2, True)
+
+
+def test_the_result_holds_the_command_line(tmp_path: Path, command_line: CommandLine) -> None:
+    model, images = linear_scan_files(tmp_path, even_weights())
+    arguments = ["scan", str(model), "-s", str(images), "--format", "json"]
+    assert json.loads(command_line(*arguments)[1])["command"] == ["ninspect", *arguments]
+
+
 def test_the_null_device_stays_a_device(tmp_path: Path) -> None:
     model, images = linear_scan_files(tmp_path, even_weights())
     run = ninspect("scan", model, "-s", images, "-o", os.devnull)

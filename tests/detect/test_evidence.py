@@ -27,7 +27,20 @@ def test_the_trigger_of_a_backdoor_is_small_and_works_on_other_images(tmp_path: 
     assert trigger.size < trigger.control_size
     assert trigger.mask.shape == (12, 12)
     assert trigger.pattern.shape == (12, 12, 1)
-    assert len(trigger.examples) == 4
+    assert trigger.examples.shape == trigger.stamped.shape == (3, 12, 12, 1)
+
+
+def test_the_examples_show_what_the_model_answers_without_and_with_the_trigger(tmp_path: Path) -> None:
+    network = backdoored(tmp_path)
+    (trigger,) = find_triggers(case(network, random_pixels(64, (12, 12, 1))), [TARGET])
+    before, after = trigger.answers
+    assert TARGET not in before
+    assert TARGET in after
+    assert before.tolist() == network.logits(trigger.examples).argmax(axis=1).tolist()
+    assert after.tolist() == network.logits(trigger.stamped).argmax(axis=1).tolist()
+    covered = trigger.mask > 0.5
+    assert np.allclose(trigger.on_grey[covered], trigger.pattern[covered], atol=0.25)
+    assert np.allclose(trigger.on_grey[trigger.mask < 0.01], 0.5, atol=0.01)
 
 
 def test_a_class_like_the_others_has_no_convincing_trigger(tmp_path: Path) -> None:

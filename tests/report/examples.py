@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
+from ninspect.explain import png
 from ninspect.report import Result
-from ninspect.report.result import DetectorInfo, ModelInfo, PreprocessInfo, SampleInfo, TriggerInfo, TruthInfo
+from ninspect.report.result import (
+    AttentionInfo,
+    DetectorInfo,
+    ExampleInfo,
+    HeatmapInfo,
+    ModelInfo,
+    PreprocessInfo,
+    SampleInfo,
+    TriggerInfo,
+    TruthInfo,
+)
+from tests.support import random_pixels
 
 MODEL = ModelInfo(
     path="models/signs.onnx",
@@ -52,8 +65,28 @@ DETECTOR = DetectorInfo(
 )
 
 
+def picture(seed: int = 0, side: int = 32) -> str:
+    """A PNG of noise, in base64: no real picture is larger."""
+    return base64.b64encode(png(random_pixels(1, (side, side, 3), seed)[0], side)).decode()
+
+
 TRIGGER = TriggerInfo(
-    label=7, size=8.5, success=0.97, held_out=32, control_size=69.7, control_success=0.9, convincing=True
+    label=7,
+    size=8.5,
+    success=0.97,
+    held_out=32,
+    control_size=69.7,
+    control_success=0.9,
+    convincing=True,
+    mask=picture(1),
+    pattern=picture(2),
+    examples=[ExampleInfo(before=picture(3), after=picture(4), answer_before=2, answer_after=7)],
+)
+ATTENTION = AttentionInfo(
+    image=picture(5),
+    answer=3,
+    starts=24,
+    heatmaps=[HeatmapInfo(label=label, picture=picture(label)) for label in (7, 4)],
 )
 
 
@@ -68,6 +101,7 @@ def example(**changes: Any) -> Result:
         "p_value": 0.0003,
         "alpha": 0.01,
         "classes": 10,
+        "class_names": [],
         "explained": list(range(10)),
         "model": MODEL,
         "samples": SAMPLES,
@@ -75,6 +109,7 @@ def example(**changes: Any) -> Result:
         "truth_tests": TRUTH,
         "detectors": [DETECTOR],
         "triggers": [TRIGGER],
+        "attention": ATTENTION,
         "warnings": [],
         "provider": "CPUExecutionProvider",
         "versions": {"ninspect": "0.1.0"},
@@ -99,5 +134,6 @@ def stopped(reason: str) -> Result:
         truth_tests=[],
         detectors=[],
         triggers=[],
+        attention=None,
         provider=None,
     )

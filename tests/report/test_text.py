@@ -44,11 +44,18 @@ def test_a_chosen_subset_is_shown_by_class_and_not_by_position() -> None:
 
 def test_of_many_classes_the_first_twelve_are_shown() -> None:
     columns = {"score": [0.0] * 43}
-    detector = DETECTOR.model_copy(update={"index": [i / 100 for i in range(43)], "scores": columns, "targets": []})
+    index = [i / 100 for i in range(43)]
+    changes = {"index": index, "p_values": [1.0] * 43, "scores": columns, "targets": []}
+    detector = DETECTOR.model_copy(update=changes)
     report = text_report(example(classes=43, explained=list(range(43)), detectors=[detector]))
     *rows, rest = table_rows(report)
     assert [row[0] for row in rows] == [str(42 - i) for i in range(12)]
     assert rest == ["…", "and", "31", "more"]
+
+
+def test_classes_are_shown_with_their_names_where_these_are_known() -> None:
+    rows = table_rows(text_report(example(class_names=[f"sign{i}" for i in range(10)])))
+    assert [row[:2] for row in rows[:2]] == [["7", "sign7"], ["4", "sign4"]]
 
 
 def test_the_index_is_never_shown_without_its_scale() -> None:
@@ -99,8 +106,9 @@ SHOWN = "\\u001b[31m\\u202e[/] [red]x[/red]\\u000a"
         example(model=MODEL.model_copy(update={"logits": HOSTILE})),
         example(samples=SAMPLES.model_copy(update={"source": HOSTILE})),
         example(warnings=[HOSTILE]),
+        example(class_names=[HOSTILE] * 10),
     ],
-    ids=["reason", "path", "producer", "input", "logits", "samples", "warning"],
+    ids=["reason", "path", "producer", "input", "logits", "samples", "warning", "class name"],
 )
 def test_text_from_files_is_shown_and_never_obeyed(result: Result) -> None:
     report = text_report(result)
