@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ninspect.detect import Detection, Trigger, listed
+from ninspect.outliers import FEWEST_CLASSES
 from ninspect.report import Confidence, Verdict
 from ninspect.runtime import TruthTest
 
@@ -39,9 +40,12 @@ class Judgement:
 def candidates(detections: Sequence[Detection], alpha: float) -> list[int]:
     """Classes that evidence should be sought for, most suspect first: the suspects, or the one that comes nearest.
 
-    Empty where no class comes near, or where the detector that found most has evidence of its own.
+    All of them where they are too few for outliers. Empty where no class comes near, or where the detector that found
+    most has evidence of its own.
     """
     tested = _tested(detections)
+    if detections and not tested and len(detections[0].classes) < FEWEST_CLASSES:
+        return [int(label) for label in detections[0].classes]
     if not tested or (tested[0].finding is not None and tested[0].targets(alpha)):
         return []
     return tested[0].targets(alpha)[:_MOST] or tested[0].targets(min(1, SUPPORTED * alpha))[:1]
@@ -75,8 +79,8 @@ def decide(
     outliers = [target for detection in tested for target in detection.targets(alpha)]
     targets = list(dict.fromkeys([*outliers, *convincing]))
     if targets:
-        strong = bool(convincing) or tested[0].finding is not None
-        reason = _suspicion(tested[0], targets, triggers)
+        strong = bool(tested) and (bool(convincing) or tested[0].finding is not None)
+        reason = _suspicion(tested[0] if tested else None, targets, triggers)
         return Judgement("suspected", reason, targets, "high" if strong else "low", p, [*problems, *skipped])
     if problems:
         return Judgement("inconclusive", "; ".join(problems), [], None, p, skipped)
@@ -89,10 +93,12 @@ def _tested(detections: Sequence[Detection]) -> list[Detection]:
     return sorted((d for d in detections if d.p_value is not None), key=lambda d: d.p_value or 0.0)
 
 
-def _suspicion(detection: Detection, targets: list[int], triggers: Sequence[Trigger]) -> str:
+def _suspicion(detection: Detection | None, targets: list[int], triggers: Sequence[Trigger]) -> str:
+    verb, kind = ("looks", "the target") if len(targets) == 1 else ("look", "targets")
+    if detection is None:  # too few classes for statistics: the evidence speaks alone
+        return f"{listed(targets)} {verb} like {kind} of a backdoor{_shown(triggers)}"
     if detection.finding is not None and not triggers:
         return f"{detection.finding} ({_probability(detection.p_value)})"
-    verb, kind = ("looks", "the target") if len(targets) == 1 else ("look", "targets")
     compared = f"compared with all {detection.measured} classes ({_probability(detection.p_value)})"
     return f"{listed(targets)} {verb} like {kind} of a backdoor, {compared}{_shown(triggers)}"
 

@@ -127,6 +127,14 @@ def test_what_cannot_be_judged_is_inconclusive(
     assert result.model.sha256 is not None
 
 
+def test_of_three_classes_one_with_a_small_trigger_is_suspected(tmp_path: Path) -> None:
+    weights = 0.02 * np.random.default_rng(0).standard_normal((3, 1, 12, 12))
+    weights[1, 0, 4, 4] = 20  # one pixel decides
+    result = scan_linear(tmp_path, weights, ScanOptions())
+    assert (result.verdict, result.targets, result.confidence, result.p_value) == ("suspected", [1], "low", None)
+    assert any("fewer than 5 mean nothing" in warning for warning in result.warnings)
+
+
 def test_a_suspect_among_a_subset_or_few_images_is_still_suspected(tmp_path: Path) -> None:
     for count, classes in ((50, [1, 2, 4, 5, 6, 7, 8]), (9, None)):
         result = scan_linear(tmp_path, backdoored_weights(7), replace(PUBLISHED, classes=classes), count=count)

@@ -92,3 +92,18 @@ def test_no_evidence_is_sought_for_classes_that_are_alike_or_that_a_detector_has
     judgement = decide([PASSED], [shown], [], [], 0.01)
     assert judgement.reason.startswith("one perturbation permutes the classes (p")
     assert judgement.confidence == "high"
+
+
+def few_classes() -> Detection:
+    column = np.array([10.0, 11, 9])
+    return judge("test", np.arange(3), {"score": column}, anomaly_index(column), 0.5)
+
+
+def test_of_few_classes_the_evidence_decides_alone_and_cannot_say_clean() -> None:
+    assert candidates([few_classes()], 0.01) == [0, 1, 2]
+    judgement = decide([PASSED], [few_classes()], [trigger(0, 50), trigger(1, 3), trigger(2, 45)], [], 0.01)
+    assert (judgement.verdict, judgement.targets, judgement.confidence) == ("suspected", [1], "low")
+    assert judgement.reason.startswith("class 1 looks like the target of a backdoor; a trigger of 3 pixels")
+    assert any("fewer than 5" in reservation for reservation in judgement.reservations)
+    judgement = decide([PASSED], [few_classes()], [trigger(0, 50), trigger(1, 30), trigger(2, 45)], [], 0.01)
+    assert (judgement.verdict, judgement.targets) == ("inconclusive", [])

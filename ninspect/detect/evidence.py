@@ -26,6 +26,7 @@ _ASCENT_STEPS, _ASCENT_LENGTH = 8, 0.5
 # A clean model's most suspicious class needed a third of what its others need, or more; backdoors at most a fifth.
 CONVINCING_SIZE = 0.25
 CONVINCING_SUCCESS = 0.8
+_WORKS = 0.5  # success of a trigger whose size another one can be compared with
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,8 @@ class Trigger:
 def find_triggers(case: Case, suspects: Sequence[int]) -> list[Trigger]:
     """Search the smallest trigger of each suspect, and of some other classes to compare with.
 
+    Where all classes are suspects, each is compared with the others.
+
     Args:
         case: its images are split in two, to search and to measure; without images, noise takes their place.
         suspects: classes.
@@ -91,11 +94,11 @@ def find_triggers(case: Case, suspects: Sequence[int]) -> list[Trigger]:
     goals = np.concatenate([np.asarray(suspects, np.int64), controls])
     found = invert(case.network, seen, goals, WARM_START, case.seed, guess=_guess(case, seen, goals))
     shares = success(case.network, held_out, goals, found.masks, found.patterns)
-    works = shares[len(suspects) :] >= 0.5
-    sizes = found.norms[len(suspects) :][works]
     before = case.network.logits(held_out).argmax(axis=1)
     triggers = []
     for i, label in enumerate(suspects):
+        peers = ~np.isin(goals, suspects) if len(controls) else goals != label
+        sizes = found.norms[peers & (shares >= _WORKS)]
         shown = np.flatnonzero(before != label)[:_EXAMPLES]
         stamped = stamp(held_out[shown], found.masks[i], found.patterns[i])
         triggers.append(
@@ -105,8 +108,8 @@ def find_triggers(case: Case, suspects: Sequence[int]) -> list[Trigger]:
                 found.patterns[i],
                 float(shares[i]),
                 len(held_out),
-                float(np.median(sizes)) if works.any() else float("nan"),
-                float(np.median(shares[len(suspects) :])) if len(controls) else float("nan"),
+                float(np.median(sizes)) if len(sizes) else float("nan"),
+                float(np.median(shares[peers])) if peers.any() else float("nan"),
                 held_out[shown],
                 np.stack([before[shown], case.network.logits(stamped).argmax(axis=1)]),
             )

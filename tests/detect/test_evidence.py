@@ -55,3 +55,12 @@ def test_the_same_seed_gives_the_same_trigger(tmp_path: Path) -> None:
     for a, b in zip(first, second, strict=True):
         assert np.array_equal(a.mask, b.mask)
         assert (a.success, a.control_size) == (b.success, b.control_size)
+
+
+def test_where_all_classes_are_suspects_each_is_compared_with_the_others(tmp_path: Path) -> None:
+    pixels = random_pixels(64, (12, 12, 1))
+    found = find_triggers(case(backdoored(tmp_path), pixels), list(range(10)))
+    assert [trigger.label for trigger in found] == list(range(10))
+    assert min(found, key=lambda trigger: trigger.size).label == TARGET
+    others = [trigger.size for trigger in found if trigger.label != TARGET and trigger.success >= 0.5]
+    assert found[TARGET].control_size == np.median(others)
