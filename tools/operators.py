@@ -15,7 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 from onnx import defs
 
@@ -25,9 +25,9 @@ sys.path.insert(0, str(ROOT))  # for the tests
 from ninspect import gradient  # noqa: E402
 from ninspect.gradient.expansions import EXPANSIONS  # noqa: E402
 from ninspect.gradient.registry import RULES, ZERO_GRADIENT  # noqa: E402
-from ninspect.model.prepare import EXPANDED, TARGET_OPSET  # noqa: E402
-from ninspect.model.quantized import INTEGER_OPERATORS  # noqa: E402
+from ninspect.model.prepare import TARGET_OPSET  # noqa: E402
 from ninspect.model.tabular import TABULAR_OPERATORS  # noqa: E402
+from ninspect.operators import Support, supported  # noqa: E402
 from tests.gradient import cases  # noqa: E402
 from tests.gradient.support import parse  # noqa: E402
 from tests.gradient.test_node_cases import NEWEST_OPSET, node_cases  # noqa: E402
@@ -55,44 +55,42 @@ package's own node tests hold it, each checked against finite differences where 
 
 def page() -> str:
     """The text of docs/operators.md."""
-    rows = {operator: _rule_row(operator) for operator in RULES}
-    rows |= dict.fromkeys(ZERO_GRADIENT, ("zero", ""))
-    rows |= dict.fromkeys(EXPANDED, ("expanded", ""))
-    rows |= {operator: _expansion_row(operator) for operator in EXPANSIONS}
-    rows |= dict.fromkeys((*INTEGER_OPERATORS, *TABULAR_OPERATORS), ("written out", ""))
+    table = supported()
     lines = [
-        f"{len(RULES)} of {len(rows)} operators have a rule of their own.",
+        f"{len(RULES)} of {len(table)} operators have a rule of their own.",
         "",
         "| Operator | Opsets | Gradient | Tests | Notes |",
         "|---|---|---|---|---|",
-        *(
-            f"| {operator} | {_opsets(operator)} | {how} | {_tests(operator)} | {notes} |"
-            for operator, (how, notes) in sorted(rows.items())
-        ),
+        *(_row(operator, support) for operator, support in table.items()),
     ]
     return _HEAD + "\n".join(lines) + "\n\n" + "\n".join(_coverage())
 
 
-def _rule_row(operator: str) -> tuple[str, str]:
-    """The formula, linked to the rule, and what the rule refuses."""
-    rule = RULES[operator]
-    return _linked(rule.__doc__ or "", inspect.unwrap(rule)), _notes(rule.__doc__ or "")
+def _row(operator: str, support: Support) -> str:
+    cells = (operator, _opsets(operator), _gradient(operator, support), _tests(operator), _notes(operator))
+    return f"| {' | '.join(cells)} |"
 
 
-def _expansion_row(operator: str) -> tuple[str, str]:
-    expansion = EXPANSIONS[operator]
-    return "expanded: " + _linked(expansion.__doc__ or "", expansion), _notes(expansion.__doc__ or "")
+def _gradient(operator: str, support: Support) -> str:
+    """How it is differentiated, with the formula linked to the code."""
+    if not support.formula:
+        return support.how
+    file = Path(inspect.getfile(_code(operator))).relative_to(_CODE)
+    formula = support.formula.replace("|", "\\|")
+    return ("expanded: " if support.how == "expanded" else "") + f"[{formula}](../ninspect/gradient/{file})"
 
 
-def _linked(docstring: str, code: object) -> str:
-    file = Path(inspect.getfile(code)).relative_to(_CODE)  # type: ignore[arg-type]
-    formula = docstring.partition("\n")[0].removesuffix(".").replace("|", "\\|")
-    return f"[{formula}](../ninspect/gradient/{file})"
+def _code(operator: str) -> FunctionType:
+    """The function behind a rule or an expansion."""
+    code = inspect.unwrap(RULES.get(operator) or EXPANSIONS[operator])
+    assert isinstance(code, FunctionType)
+    return code
 
 
-def _notes(docstring: str) -> str:
+def _notes(operator: str) -> str:
     """What a description says after its first line, and what it refuses: the ModelError of its section `Raises`."""
-    _, _, rest = inspect.cleandoc(docstring).partition("\n\n")
+    rule = RULES.get(operator) or EXPANSIONS.get(operator)
+    _, _, rest = inspect.cleandoc((rule and rule.__doc__) or "").partition("\n\n")
     text, _, refused = rest.partition("Raises:\n    ModelError: ")
     notes = [" ".join(part.split()) for part in (text, f"Refused: {refused}" if refused else "")]
     return " ".join(note for note in notes if note)
