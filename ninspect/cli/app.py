@@ -6,7 +6,7 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -126,10 +126,8 @@ def scan(
     ] = 0.01,
     seed: Annotated[int, typer.Option(min=0, help="Of every random choice.")] = 0,
     device: opt.DeviceOption = "auto",
-    format_: opt.FormatOption = "text",
-    file: Annotated[
-        Path | None, typer.Option("-o", metavar="FILE", help="Write the result here instead of to stdout.")
-    ] = None,
+    format_: opt.FormatOption = None,
+    file: opt.OutputFile = None,
     pictures: opt.PicturesFolder = None,
 ) -> None:
     """Judge a model, best with clean images: is a class the target of a backdoor?
@@ -138,8 +136,8 @@ def scan(
     """
     from ninspect.audit import ScanOptions
     from ninspect.audit import scan as audit
-    from ninspect.report import save_pictures
 
+    outputs = opt.outputs(format_, file)
     settings, source = opt.preprocessing(
         model, preprocess, scale=scale, mean=mean, std=std, layout=layout, color=color, size=size, resize=resize
     )
@@ -158,21 +156,39 @@ def scan(
     with _progress_bar() as progress:
         result = audit(model, samples, options, progress)
     result = result.model_copy(update={"command": ["ninspect", *sys.argv[1:]]})
-    _write(result, format_, file)
-    if pictures is not None:
-        save_pictures(result, pictures)
+    _write(result, outputs, pictures)
     raise typer.Exit(result.exit_code)
 
 
-def _write(result: Result, format_: str, file: Path | None) -> None:
-    from ninspect.report import print_result, text_report
+@app.command()
+def report(
+    result: Annotated[
+        Path, typer.Argument(metavar="RESULT", help="What scan --format json wrote.", show_default=False)
+    ],
+    format_: opt.FormatOption = None,
+    file: opt.OutputFile = None,
+    pictures: opt.PicturesFolder = None,
+) -> None:
+    """Show a saved result again, in any format. The exit code is 0, whatever the verdict.
 
-    if format_ == "json":
-        _emit(result.to_json(), file)
-    elif file is None and sys.stdout.isatty():
-        print_result(result)
-    else:
-        _emit(text_report(result), file)
+    Example: ninspect report result.json --format html:report.html
+    """
+    from ninspect.report import load_result
+
+    outputs = opt.outputs(format_, file)
+    _write(load_result(result), outputs, pictures)
+
+
+def _write(result: Result, outputs: Mapping[Path | None, str], pictures: Path | None) -> None:
+    from ninspect.report import print_result, render, save_pictures
+
+    for file, format_ in outputs.items():
+        if format_ == "text" and file is None and sys.stdout.isatty():
+            print_result(result)
+        else:
+            _emit(render(result, format_), file)
+    if pictures is not None:
+        save_pictures(result, pictures)
 
 
 def _emit(text: str, file: Path | None = None) -> None:
@@ -274,7 +290,7 @@ def info(
     layout: opt.LayoutOption = None,
     size: opt.Size = None,
     output: opt.OutputName = None,
-    format_: opt.FormatOption = "text",
+    format_: opt.InfoFormat = "text",
 ) -> None:
     """Show what ninspect understands of a model, without running it.
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ninspect.samples import Preprocess
 
 _INPUT = "Model input"
+_LONGEST_NAMES = 1_000_000  # characters of a file that nobody vouches for
 
 
 class Method(StrEnum):
@@ -93,7 +94,21 @@ PicturesFolder = Annotated[
     ),
 ]
 DeviceOption = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to run.")]
-FormatOption = Annotated[Literal["text", "json"], typer.Option("--format", help="Of the result.")]
+InfoFormat = Annotated[Literal["text", "json"], typer.Option("--format", help="Of the result.")]
+FORMATS = ("text", "json", "sarif", "junit", "markdown")
+FormatOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--format",
+        metavar="FORMAT[:PATH]",
+        help=f"{', '.join(FORMATS)}; with a path: write it there. May be repeated. Default: text.",
+        show_default=False,
+    ),
+]
+OutputFile = Annotated[
+    Path | None,
+    typer.Option("-o", metavar="FILE", help="Write the result here instead of to stdout.", show_default=False),
+]
 ObjectiveOption = Annotated[
     Literal["logit", "margin", "logprob", "cross_entropy"], typer.Option(help="What of the class is differentiated.")
 ]
@@ -132,6 +147,33 @@ def preprocessing(
     return settings.override(**flags), " and ".join(origin) or "defaults"
 
 
+def outputs(formats: Sequence[str] | None, file: Path | None) -> dict[Path | None, str]:
+    """Where each format goes; None is stdout.
+
+    Raises:
+        UsageError: a format is unknown, two formats go to the same place, or a folder does not exist. Found out before
+            a scan, not after it.
+    """
+    wanted: dict[Path | None, str] = {}
+    for text in formats or ["text"]:
+        name, colon, place = text.partition(":")
+        if name not in FORMATS or (colon and not place):
+            raise UsageError(f"--format '{text}' is not FORMAT or FORMAT:PATH, with a format of {', '.join(FORMATS)}")
+        path = Path(place) if place else file
+        if path in wanted:
+            where = "stdout" if path is None else path
+            raise UsageError(
+                f"{wanted[path]} and {name} both go to {where}; give one a path, as in --format {name}:FILE"
+            )
+        wanted[path] = name
+    if file is not None and file not in wanted:
+        raise UsageError(f"-o {file} is left without a format; every --format has a path of its own")
+    for path in wanted:
+        if path is not None and not path.parent.is_dir():
+            raise UsageError(f"{path} cannot be written: No such file or directory")
+    return wanted
+
+
 def class_names(model: Path, file: Path | None) -> tuple[str, ...]:
     """The lines of the file that was given, or of the one beside the model; none where there is neither.
 
@@ -143,7 +185,8 @@ def class_names(model: Path, file: Path | None) -> tuple[str, ...]:
     if chosen is None:
         return ()
     try:
-        return tuple(line.strip() for line in chosen.read_text(encoding="utf-8").splitlines())
+        with chosen.open(encoding="utf-8") as stream:
+            return tuple(line.strip() for line in stream.read(_LONGEST_NAMES).splitlines())
     except (OSError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8"
         raise UsageError(f"{chosen} cannot be read ({why}); give a text file with a class name on each line") from error

@@ -1,7 +1,19 @@
 """One result schema, and one module per output format."""
 
+from ninspect.report.formats import FORMATS, load_result, render
 from ninspect.report.pictures import save_pictures
 from ninspect.report.result import SCHEMA, Confidence, Result, Verdict
 from ninspect.report.text import print_result, text_report
 
-__all__ = ["SCHEMA", "Confidence", "Result", "Verdict", "print_result", "save_pictures", "text_report"]
+__all__ = [
+    "FORMATS",
+    "SCHEMA",
+    "Confidence",
+    "Result",
+    "Verdict",
+    "load_result",
+    "print_result",
+    "render",
+    "save_pictures",
+    "text_report",
+]

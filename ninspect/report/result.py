@@ -183,6 +183,15 @@ class Result(_Part):
             "inconclusive": ExitCode.INCONCLUSIVE,
         }[self.verdict]
 
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """The result that `to_json` wrote.
+
+        Raises:
+            ValueError: it is no JSON, or no result of this schema.
+        """
+        return cls.model_validate(json.loads(text))  # Pydantic's own parser refuses names that are not UTF-8
+
     def to_json(self) -> str:
         """This result as a JSON document in ASCII: any pipe passes it, and no name in it can steer a terminal."""
         return json.dumps(self.model_dump(by_alias=True), indent=2, allow_nan=False) + "\n"

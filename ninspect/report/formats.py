@@ -1,0 +1,46 @@
+"""A result in each of the formats. Modules are imported when their format is asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from ninspect.errors import UsageError
+from ninspect.report.result import SCHEMA, Result
+
+FORMATS = ("text", "json", "sarif", "junit", "markdown")
+
+
+def render(result: Result, format_: str) -> str:
+    """The result in one of `FORMATS`."""
+    if format_ == "json":
+        return result.to_json()
+    report = getattr(import_module(f"ninspect.report.{format_}"), f"{format_}_report")
+    return str(report(result))
+
+
+def load_result(path: Path) -> Result:
+    """A result that was saved as JSON.
+
+    Raises:
+        UsageError: the file cannot be read, or is no result of this schema.
+    """
+    try:
+        return Result.from_json(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path} {_fault(error)}; give what ninspect scan --format json wrote") from error
+
+
+def _fault(error: Exception) -> str:
+    """What is wrong first, on one line."""
+    if not isinstance(error, ValidationError):
+        return "is not JSON"
+    first = error.errors(include_url=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    if where == "schema":
+        return f"is of schema {first['input']!r:.40}, and this ninspect reads {SCHEMA}"
+    return f"is not a result ({where:.60}: {first['msg']:.100})" if where else f"is not a result ({first['msg']:.100})"

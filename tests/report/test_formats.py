@@ -1,0 +1,173 @@
+"""What holds for every format."""
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+from types import ModuleType
+from xml.etree import ElementTree
+
+import jsonschema
+import pytest
+
+from ninspect.errors import UsageError
+from ninspect.report import FORMATS, Result, load_result, render
+from tests.report.examples import DETECTOR, MODEL, SAMPLES, example, stopped
+
+ROOT = Path(__file__).parents[2]
+HOSTILE = (
+    "\x1b[31m\u202e</td><script>alert(1)</script>![x](http://evil.example) @octocat #1 `|*_<!--\ufffe\udcff\x00]]>"
+)
+RESULTS = {
+    "suspected": example(),
+    "clean": example(verdict="clean", targets=[], confidence=None, triggers=[], reason="no class stands out"),
+    "inconclusive": stopped("the file is empty"),
+    "hostile": example(
+        reason=HOSTILE,
+        class_names=[HOSTILE] * 10,
+        model=MODEL.model_copy(update={"path": HOSTILE, "producer": HOSTILE, "input": HOSTILE, "logits": HOSTILE}),
+        samples=SAMPLES.model_copy(update={"source": HOSTILE, "kind": HOSTILE, "skipped": [HOSTILE]}),
+        detectors=[DETECTOR, DETECTOR.model_copy(update={"name": "other", "skipped": HOSTILE, "targets": []})],
+        warnings=[HOSTILE],
+        command=["ninspect", "scan", HOSTILE],
+    ),
+}
+
+
+@pytest.fixture(params=RESULTS)
+def result(request: pytest.FixtureRequest) -> Result:
+    return RESULTS[request.param]
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_no_format_lets_text_from_a_file_steer_what_shows_it(result: Result, format_: str) -> None:
+    report = render(result, format_)
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff\ud800-\udfff]", report)
+    report.encode()
+    if format_ in ("junit", "html"):
+        assert "<script" not in report
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_the_same_result_gives_the_same_report(result: Result, format_: str) -> None:
+    assert render(result, format_) == render(Result.from_json(result.to_json()), format_)
+
+
+# The JSON Schema
+
+
+def tool() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("result_schema", ROOT / "tools" / "result_schema.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_published_schema_is_current() -> None:
+    published = (ROOT / "docs" / "result.schema.json").read_text(encoding="utf-8")
+    assert published == tool().schema_text(), "run python tools/result_schema.py"
+
+
+def test_results_are_valid_by_the_published_schema(result: Result) -> None:
+    schema = json.loads((ROOT / "docs" / "result.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.Draft202012Validator(schema).validate(json.loads(result.to_json()))
+
+
+# Saved results
+
+
+def test_a_saved_result_is_read_again(tmp_path: Path, result: Result) -> None:
+    (tmp_path / "result.json").write_text(result.to_json(), encoding="utf-8")
+    assert load_result(tmp_path / "result.json") == result
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("", "is not JSON"),
+        ('{"schema": ', "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ("\udcff", "is not JSON"),
+        ("[]", "is not a result (Input should be a valid dict"),
+        (example().to_json()[:-100], "is not JSON"),
+        (example().to_json().replace("result/1", "result/99"), "is of schema 'ninspect/result/99', and this ninspect"),
+        (example().to_json().replace('"seed": 0', '"seed": "x"'), "is not a result (seed: Input should be a valid int"),
+        (example().to_json().replace('"alpha": 0.01', '"alpha": NaN'), "is not a result ("),
+        (
+            example().to_json().replace('"explained": [\n    0,', '"explained": ['),
+            "has not one value for each explained",
+        ),
+    ],
+    ids=[
+        "empty",
+        "cut",
+        "deep",
+        "not UTF-8",
+        "a list",
+        "truncated",
+        "another schema",
+        "a wrong type",
+        "NaN",
+        "columns too long",
+    ],
+)
+def test_a_file_that_is_no_result_is_a_usage_error(tmp_path: Path, text: str, fault: str) -> None:
+    (tmp_path / "result.json").write_text(text, encoding="utf-8", errors="surrogateescape")
+    with pytest.raises(UsageError) as error:
+        load_result(tmp_path / "result.json")
+    assert fault in str(error.value)
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 400
+
+
+# JUnit
+
+
+def cases(result: Result) -> dict[str, ElementTree.Element]:
+    suite = ElementTree.fromstring(render(result, "junit"))[0]
+    found = {case.attrib["name"]: case for case in suite}
+    assert int(suite.attrib["tests"]) == len(found)
+    for count, element in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        assert int(suite.attrib[count]) == len(suite.findall(f"testcase/{element}"))
+    return found
+
+
+def test_junit_fails_what_speaks_for_a_backdoor() -> None:
+    found = cases(example())
+    failed = {name for name, case in found.items() if case.find("failure") is not None}
+    assert failed == {"verdict", "detector: neuroninspect", "evidence"}
+    failure = found["verdict"].find("failure")
+    assert failure is not None
+    assert failure.attrib["message"] == "Class 7 looks like the target of a backdoor."
+    assert found["verdict"].attrib["classname"] == "models/signs.onnx"
+
+
+def test_junit_passes_a_clean_model_and_never_one_that_could_not_be_judged() -> None:
+    detector = DETECTOR.model_copy(update={"targets": [], "p_value": 0.4})
+    clean = example(verdict="clean", targets=[], confidence=None, triggers=[], detectors=[detector])
+    assert all(case.find("failure") is None and case.find("error") is None for case in cases(clean).values())
+    error = cases(stopped("the file is empty"))["verdict"].find("error")
+    assert error is not None
+    assert error.attrib["message"] == "The file is empty."
+
+
+# Markdown
+
+
+def test_markdown_shows_the_verdict_the_first_classes_and_folds_the_rest() -> None:
+    report = render(example(class_names=[f"sign {i}" for i in range(10)]), "markdown")
+    assert report.startswith("### ❌ ninspect: suspected\n")
+    assert "| 7 | sign 7 | 15.25 | **suspected** |" in report
+    assert "| 4 | sign 4 | 2.40 |  |" in report
+    assert report.count("\n| 1 | sign 1 |") == 0
+    assert "<details>" in report
+    assert "| self-test: scores | passed |" in report
+
+
+def test_markdown_from_outside_stays_text() -> None:
+    report = render(RESULTS["hostile"], "markdown")
+    for active in ("@octocat", "#1 ", "](http", "http://", "<!--", "<td"):
+        assert not re.search(r"(?<!\\)" + re.escape(active), report), active
