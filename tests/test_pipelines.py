@@ -1,0 +1,73 @@
+"""What brings ninspect into other people's pipelines does there what it says."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+DIGITS = ROOT / "models" / "digits"
+
+
+def run(command: list[str], folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    scripts = str(Path(sys.executable).parent)
+    environment = {**os.environ, "PATH": scripts + os.pathsep + os.environ["PATH"], **variables}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def steps() -> dict[str, Any]:
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    return {step["name"]: step for step in action["runs"]["steps"] if "name" in step}
+
+
+def test_the_pre_commit_hook_scans_every_model_and_fails_if_one_does(tmp_path: Path) -> None:
+    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    (tmp_path / "empty.onnx").touch()
+    models = [tmp_path / "empty.onnx", DIGITS / "clean_keras.onnx"]
+    done = run([*shlex.split(hook["entry"]), *map(str, models)], tmp_path)
+    assert done.returncode == 3
+    assert f"INCONCLUSIVE  {models[0]}" in done.stdout
+    assert f"CLEAN  {models[1]}" in done.stdout
+
+
+@pytest.mark.parametrize(("model", "code"), [("clean_keras", 0), ("translucent_keras", 1)])
+def test_the_github_action_reports_and_then_fails(tmp_path: Path, model: str, code: int) -> None:
+    scan, fail = steps()["Scan"], steps()["Fail unless clean"]
+    inputs = {
+        "MODEL": str(DIGITS / f"{model}.onnx"),
+        "SAMPLES": str(DIGITS / "samples"),
+        "ARGUMENTS": "--seed 0",
+        "SARIF": "out.sarif",
+    }
+    assert set(scan["env"]) == set(inputs)
+    done = run(
+        ["bash", "-e", "-c", scan["run"]],
+        tmp_path,
+        GITHUB_OUTPUT=str(tmp_path / "output"),
+        GITHUB_STEP_SUMMARY=str(tmp_path / "summary.md"),
+        **inputs,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "output").read_text() == f"exit-code={code}\n"
+    results = json.loads((tmp_path / "out.sarif").read_text())["runs"][0]["results"]
+    assert bool(results) == bool(code)
+    assert inputs["MODEL"] in done.stdout
+    assert (tmp_path / "summary.md").read_text()
+    assert run(["bash", "-e", "-c", fail["run"]], tmp_path, CODE=str(code)).returncode == code
+
+
+def test_inputs_of_the_action_never_become_part_of_a_script() -> None:
+    assert not [step for step in steps().values() if "${{" in step.get("run", "")]
+
+
+def test_the_image_does_not_run_as_root() -> None:
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    instructions = [line.split()[0] for line in lines if line and line[0].isupper()]
+    assert instructions.index("USER") < instructions.index("ENTRYPOINT")
+    assert lines[[line.split()[0] if line else "" for line in lines].index("USER")] == "USER ninspect"
