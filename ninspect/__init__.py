@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ninspect.arrays import gradients
     from ninspect.audit import ScanOptions, open_network, scan
     from ninspect.detect import Activated, NeuronInspect
     from ninspect.errors import InconclusiveError, ModelError, NinspectError, UnsupportedOperatorError, UsageError
@@ -35,6 +36,7 @@ _HOME = {
     "UnsupportedOperatorError": "errors",
     "UsageError": "errors",
     "differentiate": "gradient",
+    "gradients": "arrays",
     "load_classifier": "model",
     "load_samples": "samples",
     "open_network": "audit",
@@ -56,6 +58,7 @@ __all__ = [
     "UnsupportedOperatorError",
     "UsageError",
     "differentiate",
+    "gradients",
     "load_classifier",
     "load_samples",
     "open_network",
