@@ -292,6 +292,16 @@ def family_table(rows: list[Row]) -> list[dict[str, str]]:
     ]
 
 
+def mistakes(rows: list[Row]) -> str:
+    """Backdoors that the first method missed, and clean models that it suspected."""
+    own = [row for row in rows if row.method == rows[0].method]
+    missed = [row for row in own if row.truth in ("one target", "all to all") and not _suspected(row)]
+    alarms = [row for row in own if row.truth == "clean" and _suspected(row)]
+    lines = [f"- {row.verdict}: `{row.model}`, {row.family}, target {row.target}; {row.reason}." for row in missed]
+    lines += [f"- false alarm: `{row.model}`; {row.reason}." for row in alarms]
+    return "\n".join(lines) or "None."
+
+
 def _suspected(row: Row) -> bool:
     return row.verdict == "suspected"
 
@@ -328,6 +338,10 @@ Share of `suspected` by kind of attack:
 {markdown(family_table(rows))}
 {markdown(verdict_table(rows))}
 *Left out* of the rates: models with a weaker attack, a constant output, or no images to scan them with.
+
+## What `{rows[0].method if rows else ""}` got wrong
+
+{mistakes(rows)}
 """
 
 
