@@ -95,7 +95,7 @@ PicturesFolder = Annotated[
 ]
 DeviceOption = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to run.")]
 InfoFormat = Annotated[Literal["text", "json"], typer.Option("--format", help="Of the result.")]
-FORMATS = ("text", "json", "sarif", "junit", "markdown")
+FORMATS = ("text", "json", "sarif", "junit", "markdown", "html")
 FormatOption = Annotated[
     list[str] | None,
     typer.Option(
