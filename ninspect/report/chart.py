@@ -13,6 +13,7 @@ HEIGHT = 220  # of the bars, in pixels; horizontal positions are per cent of the
 _HEADROOM = 1.15  # for the names above the highest bars
 _MOST_LABELS = 12  # along each axis
 _MOST_NAMED = 5
+_LARGEST = 1e12
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,9 @@ class Chart:
 
 def chart(result: Result, detector: DetectorInfo) -> Chart:
     """The chart of one detector, classes by number."""
-    known = [value for value in detector.index if value is not None]
-    critical = detector.critical_index
+    index = [None if value is None else _drawn(value) for value in detector.index]
+    known = [value for value in index if value is not None]
+    critical = None if detector.critical_index is None else _drawn(detector.critical_index)
     top = max([1.0, *known, critical or 0.0]) * _HEADROOM
     bottom = min([0.0, *known])
 
@@ -62,11 +64,11 @@ def chart(result: Result, detector: DetectorInfo) -> Chart:
     pitch = 100 / max(1, len(result.explained))
     every = _step(len(result.explained))
     bars, classes, names = [], [], []
-    for i, (label, value) in enumerate(zip(result.explained, detector.index, strict=True)):
+    for i, (label, value) in enumerate(zip(result.explained, index, strict=True)):
         middle = round((i + 0.5) * pitch, 3)
         if i % every == 0:
             classes.append(Label(middle, HEIGHT, str(label)))
-        title = f"{named(result, label)}: index {number(value, 2)}"
+        title = f"{named(result, label)}: index {number(detector.index[i], 2)}"
         low, high = sorted((0.0, value or 0.0))
         suspected = label in result.targets
         bars.append(
@@ -84,8 +86,13 @@ def chart(result: Result, detector: DetectorInfo) -> Chart:
             names.append(Label(middle, y(high), f"{label} {class_name(result, label)}".rstrip(), anchor))
     step = _step(top - bottom, 6)
     ticks = [Label(0, y(i * step), f"{i * step:g}") for i in range(math.ceil(bottom / step), int(top / step) + 1)]
-    line = None if critical is None else Label(100, y(critical), f"critical {critical:.2f}", "end")
+    line = None if critical is None else Label(100, y(critical), f"critical {detector.critical_index:.2f}", "end")
     return Chart(bars, y(0), line, ticks, classes, names)
+
+
+def _drawn(value: float) -> float:
+    """The value, or the largest that the arithmetic of a chart bears."""
+    return min(max(value, -_LARGEST), _LARGEST)
 
 
 def _step(extent: float, most: int = _MOST_LABELS) -> int:

@@ -167,7 +167,10 @@ class Result(_Part):
     command: list[str] | None = Field(None, description="the command line, where there was one")
 
     @model_validator(mode="after")
-    def _columns_have_one_entry_per_class(self) -> Self:
+    def _fits_together(self) -> Self:
+        suspects = {*self.targets, *(label for detector in self.detectors for label in detector.targets)}
+        if not suspects <= set(self.explained):
+            raise ValueError("a class is suspected that was not explained")
         for detector in self.detectors:
             columns = (detector.index, detector.p_values, *detector.scores.values())
             if any(len(column) != len(self.explained) for column in columns):

@@ -20,7 +20,9 @@ def test_every_verdict_has_its_exit_code(verdict: str, code: int) -> None:
     assert example(verdict=verdict).exit_code == code
 
 
-@pytest.mark.parametrize("change", [{"verdict": "innocent"}, {"schema": "ninspect/result/0"}, {"extra": 1}])
+@pytest.mark.parametrize(
+    "change", [{"verdict": "innocent"}, {"schema": "ninspect/result/0"}, {"extra": 1}, {"targets": [10]}]
+)
 def test_what_the_schema_does_not_know_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         example(**change)
