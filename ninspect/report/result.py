@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import io
 import json
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ninspect.errors import ExitCode
+from ninspect.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 SCHEMA: Literal["ninspect/result/1"] = "ninspect/result/1"
 Verdict = Literal["clean", "suspected", "inconclusive"]
@@ -198,3 +204,25 @@ class Result(_Part):
     def to_json(self) -> str:
         """This result as a JSON document in ASCII: any pipe passes it, and no name in it can steer a terminal."""
         return json.dumps(self.model_dump(by_alias=True), indent=2, allow_nan=False) + "\n"
+
+    def heatmap(self, label: int) -> Image:
+        """Where a class looks: its mean heatmap, laid over one of the images. Only classes that stand out have one.
+
+        Raises:
+            UsageError: there is no picture of this class.
+        """
+        from PIL import Image
+
+        pictures = {} if self.attention is None else {entry.label: entry.picture for entry in self.attention.heatmaps}
+        if label not in pictures:
+            known = ", ".join(map(str, pictures)) or "none"
+            raise UsageError(f"there is no heatmap of class {label}; there are of: {known}")
+        return Image.open(io.BytesIO(base64.b64decode(pictures[label])))
+
+    def _repr_html_(self) -> str:
+        """The HTML report, in a frame of its own: its styles stay inside, and nothing in it can run."""
+        from ninspect.report.html import html_report
+
+        page = html.escape(html_report(self))
+        style = "width:100%;height:48em;border:0"
+        return f'<iframe sandbox title="ninspect report" style="{style}" srcdoc="{page}"></iframe>'

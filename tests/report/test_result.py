@@ -1,10 +1,13 @@
+import html
 import json
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from ninspect.errors import UsageError
 from ninspect.report import SCHEMA, Result
+from ninspect.report.html import html_report
 from ninspect.report.result import ModelInfo
 from tests.report.examples import example, stopped
 
@@ -34,3 +37,20 @@ def test_json_is_ascii_whatever_the_names_are() -> None:
     assert text.isascii()
     assert "\x1b" not in text
     assert json.loads(text)["model"]["path"] == hostile
+
+
+def test_a_heatmap_is_a_picture_of_a_class_that_stands_out() -> None:
+    result = example()
+    assert result.attention is not None
+    label = result.attention.heatmaps[0].label
+    assert result.heatmap(label).size == (32, 32)
+    with pytest.raises(UsageError, match=f"no heatmap of class 99; there are of: {label}"):
+        result.heatmap(99)
+    with pytest.raises(UsageError, match="of: none"):
+        stopped("the file is empty").heatmap(0)
+
+
+def test_a_notebook_shows_the_report_in_a_frame_where_nothing_runs() -> None:
+    frame = example()._repr_html_()
+    assert frame.startswith("<iframe sandbox ")
+    assert html.unescape(frame.partition('srcdoc="')[2].rpartition('"')[0]) == html_report(example())
