@@ -13,6 +13,7 @@ HEIGHT = 220  # of the bars, in pixels; horizontal positions are per cent of the
 _HEADROOM = 1.15  # for the names above the highest bars
 _MOST_LABELS = 12  # along each axis
 _MOST_NAMED = 5
+_LONGEST_NAME = 20  # characters
 _LARGEST = 1e12
 
 
@@ -83,7 +84,9 @@ def chart(result: Result, detector: DetectorInfo) -> Chart:
         )
         if label in result.targets[:_MOST_NAMED]:
             anchor: Literal["start", "middle", "end"] = "start" if middle < 20 else "end" if middle > 80 else "middle"
-            names.append(Label(middle, y(high), f"{label} {class_name(result, label)}".rstrip(), anchor))
+            name = class_name(result, label)
+            name = name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
+            names.append(Label(middle, y(high), f"{label} {name}".rstrip(), anchor))
     step = _step(top - bottom, 6)
     ticks = [Label(0, y(i * step), f"{i * step:g}") for i in range(math.ceil(bottom / step), int(top / step) + 1)]
     line = None if critical is None else Label(100, y(critical), f"critical {detector.critical_index:.2f}", "end")

@@ -22,7 +22,7 @@ _TRUTH_TESTS = {
 def sentence(text: str) -> str:
     """With a capital letter and a full stop; a file name at the start keeps its letters."""
     first = text.partition(" ")[0]
-    start = first.capitalize() if first.isalpha() else first
+    start = first.capitalize() if first.replace("-", "").isalpha() else first
     return start + text[len(first) :] + ("" if text.endswith(".") else ".")
 
 
@@ -49,7 +49,7 @@ def _sortable(value: float | None) -> float:
 
 def number(value: float | None, digits: int) -> str:
     """With so many digits after the point; a dash for what was not measured."""
-    return "–" if value is None else f"{value:.{digits}f}"
+    return "–" if value is None else f"{value:z.{digits}f}"
 
 
 def probability(p: float | None) -> str:
