@@ -10,7 +10,7 @@ class ExitCode(IntEnum):
     SUSPECTED = 1
     USAGE = 2
     INCONCLUSIVE = 3
-    INTERNAL = 4
+    INTERNAL = 4  # or the result could not be written
 
 
 class NinspectError(Exception):
@@ -23,6 +23,10 @@ class UsageError(NinspectError):
     """The request is wrong: a missing path, an impossible option, a class that the model does not have."""
 
     exit_code = ExitCode.USAGE
+
+
+class WriteError(NinspectError):
+    """The result cannot be written: a full disk, a read-only folder. Whatever the verdict was, it is lost."""
 
 
 class InconclusiveError(NinspectError):

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from ninspect.cli import options as opt
-from ninspect.errors import ExitCode, NinspectError
-from ninspect.files import write_file
+from ninspect.errors import ExitCode, NinspectError, WriteError
+from ninspect.files import replace_file, write_file
 from ninspect.text import printable
 
 if TYPE_CHECKING:
@@ -198,9 +198,11 @@ def _emit(text: str, file: Path | None = None) -> None:
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader of our output has left; nobody is there to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(ExitCode.INTERNAL) from None
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would try the rest again at its end
+        if isinstance(error, BrokenPipeError):  # the reader of our output has left; nobody is there to tell
+            raise typer.Exit(ExitCode.INTERNAL) from None
+        raise WriteError(f"stdout cannot be written: {error.strerror}") from None
 
 
 @contextmanager
@@ -254,7 +256,7 @@ def explain(
     )
     options = ScanOptions(preprocess=settings, preprocess_source=source, output=output, device=device)
     explanation = explain_image(model, image, class_, options, objective)
-    save_overlay(file, explanation.image, explanation.heatmap)
+    replace_file(file, lambda stream: save_overlay(stream, explanation.image, explanation.heatmap))
     answer = f"class {class_}, {objective} {explanation.value:.4g}; the model answers {explanation.predicted}"
     _emit(f"{printable(str(file))}: {answer}\n")
 
@@ -277,7 +279,7 @@ def augment(
 
     classifier = _classifier(model, layout, size, output)
     augmented = gradient_model(classifier, objective)
-    save_model(augmented, file)
+    replace_file(file, lambda stream: save_model(augmented, stream))
     facts = [("input", value.name) for value in augmented.graph.inputs]
     facts += [("output", value.name) for value in augmented.graph.outputs]
     facts += [("gradient", gradient_kind(classifier))]

@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import onnx
@@ -16,7 +15,6 @@ import onnx_ir.passes.common as passes
 from numpy.typing import NDArray
 
 from ninspect.errors import ModelError
-from ninspect.files import replace_file
 from ninspect.gradient import (
     CLASSES,
     GRADIENT,
@@ -267,17 +265,16 @@ def gradient_model(classifier: Classifier, objective: Objective = "logit") -> ir
     return model
 
 
-def save_model(model: ir.Model, path: Path) -> None:
-    """Check a model with the onnx checker and write it; the file is replaced as a whole or not at all.
+def save_model(model: ir.Model, stream: IO[bytes]) -> None:
+    """Check a model with the onnx checker, and write it if it passes.
 
     The model loses its weights.
 
     Raises:
         ModelError: the model is not valid ONNX.
-        UsageError: the file cannot be written.
     """
     try:
-        replace_file(path, lambda stream: check_and_write(model, stream))
+        check_and_write(model, stream)
     except onnx.checker.ValidationError as error:
         raise ModelError(f"the augmented model is not valid ONNX: {first_line(error)}") from error
 
