@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -98,6 +98,7 @@ def scan(
     samples: Path | None = None,
     options: ScanOptions | None = None,
     progress: Progress = lambda done, total: None,
+    so_far: Callable[[Result], None] = lambda result: None,
 ) -> Result:
     """Judge one model.
 
@@ -108,12 +109,14 @@ def scan(
         samples: path of clean images, see `load_samples`; None: judge from noise alone, which finds less.
         options: how to scan.
         progress: called with (gradients computed, gradients in total).
+        so_far: called with what is known after each stage, not yet a verdict.
 
     Raises:
         UsageError: a path does not exist, or an option does not fit the model or the images.
     """
     options = options or ScanOptions()
     record = _Record(str(model), options)
+    so_far(record.result())
     try:
         network = open_network(model, options)
         record.network = network
@@ -131,7 +134,8 @@ def scan(
                 limit=options.images,
                 seed=options.seed,
             )
-        _judge(record, progress)
+        so_far(record.result())
+        _judge(record, progress, so_far)
     except InconclusiveError as error:
         record.problems.append(str(error))
     return record.result()
@@ -233,7 +237,7 @@ class _Record:
         return list(self.options.class_names) if fit else []
 
 
-def _judge(record: _Record, progress: Progress) -> None:
+def _judge(record: _Record, progress: Progress, so_far: Callable[[Result], None]) -> None:
     """Check the scan itself and the images first; then let the detector look."""
     assert record.network is not None
     network, options = record.network, record.options
@@ -250,7 +254,9 @@ def _judge(record: _Record, progress: Progress) -> None:
         _check_images(record, case.logits)
     if network.gradient_kind == "straight-through":
         record.problems.append(STRAIGHT_THROUGH)
+    so_far(record.result())
     record.detections = holm([detector.detect(case) for detector in options.detectors])
+    so_far(record.result())
     suspects = candidates(record.detections, options.alpha)
     if suspects:
         record.triggers = find_triggers(case, suspects)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import onnx
@@ -265,8 +265,8 @@ def gradient_model(classifier: Classifier, objective: Objective = "logit") -> ir
     return model
 
 
-def save_model(model: ir.Model, stream: IO[bytes]) -> None:
-    """Check a model with the onnx checker, and write it if it passes.
+def save_model(model: ir.Model, write: Callable[[bytes], object]) -> None:
+    """Check a model with the onnx checker, and write it piece by piece if it passes.
 
     The model loses its weights.
 
@@ -274,7 +274,7 @@ def save_model(model: ir.Model, stream: IO[bytes]) -> None:
         ModelError: the model is not valid ONNX.
     """
     try:
-        check_and_write(model, stream)
+        check_and_write(model, write)
     except onnx.checker.ValidationError as error:
         raise ModelError(f"the augmented model is not valid ONNX: {first_line(error)}") from error
 

@@ -189,7 +189,7 @@ def scan(*arguments):
 
 ninspect.audit.scan = scan
 from ninspect.cli import main
-sys.argv = ["ninspect", "scan", "model.onnx", "--samples", "images"]
+sys.argv = ["ninspect", "scan", "model.onnx", "--samples", "images", "--sandbox", "off"]
 main()
 """
 

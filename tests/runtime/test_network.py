@@ -267,7 +267,7 @@ def test_a_model_that_fails_when_it_runs_is_a_model_error(tmp_path: Path) -> Non
 def test_a_saved_gradient_model_is_valid_and_keeps_the_scores(tmp_path: Path) -> None:
     network = open_network(linear_model(even_weights(), head="y = Softmax(logits)"), tmp_path)
     stream = io.BytesIO()
-    save_model(gradient_model(network.classifier), stream)
+    save_model(gradient_model(network.classifier), stream.write)
     saved = onnx.ModelProto.FromString(stream.getvalue())
     onnx.checker.check_model(saved, full_check=True)
     names = ["y", "ninspect/logits", "ninspect/objective", "ninspect/gradient"]
@@ -279,7 +279,7 @@ def test_an_invalid_model_is_not_saved(tmp_path: Path) -> None:
     augmented.graph.outputs[0].shape = None
     stream = io.BytesIO()
     with pytest.raises(ModelError, match="the augmented model is not valid ONNX: Field 'shape'"):
-        save_model(augmented, stream)
+        save_model(augmented, stream.write)
     assert stream.getvalue() == b""
 
 
