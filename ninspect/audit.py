@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +28,11 @@ from ninspect.detect import (
 from ninspect.errors import InconclusiveError, UsageError
 from ninspect.features import heatmaps
 from ninspect.gradient import Objective
+from ninspect.isolation import spare_memory
 from ninspect.model import load_classifier
 from ninspect.report import describe
 from ninspect.report.result import SCHEMA, Result
-from ninspect.runtime import Device, Network, TruthTest, check_gradient, check_scores
+from ninspect.runtime import Device, Network, TruthTest, check_gradient, check_memory, check_scores
 from ninspect.samples import InputMap, Preprocess, Samples, load_samples
 from ninspect.verdict import candidates, decide
 
@@ -62,6 +63,7 @@ class ScanOptions:
         seed: of every random choice.
         alpha: largest probability of suspecting a clean model.
         device: where to run.
+        memory: bytes; a model that would take more is not run.
         class_names: by number, for the report; empty where they are not known.
     """
 
@@ -74,6 +76,7 @@ class ScanOptions:
     seed: int = 0
     alpha: float = 0.01
     device: Device = "auto"
+    memory: int = field(default_factory=spare_memory)
     class_names: Sequence[str] = ()
 
 
@@ -86,6 +89,7 @@ def open_network(model: Path, options: ScanOptions) -> Network:
     """
     settings = options.preprocess
     classifier = load_classifier(model, output=options.output, layout=settings.layout, size=settings.size)
+    check_memory(classifier, options.images, options.memory)
     dtype = classifier.dtype if classifier.dtype.kind == "f" else np.float32
     input_map = InputMap.of(settings, classifier.layout, dtype)
     if classifier.dtype.kind == "u" and (np.any(input_map.gain != 255) or np.any(input_map.offset != 0)):
@@ -165,7 +169,7 @@ def explain_image(model: Path, image: Path, label: int, options: ScanOptions, ob
         UsageError: a path does not exist, the class is out of range, or an option does not fit.
         ModelError: the model cannot be analysed.
     """
-    network = open_network(model, options)
+    network = open_network(model, replace(options, images=1))
     classes = _chosen_classes([label], network.classes)
     samples = load_samples(image, image_shape=network.input_map.image_shape, resize=options.preprocess.resize, limit=1)
     pixels = samples.unit_pixels

@@ -152,6 +152,7 @@ def scan(
         "seed": seed,
         "alpha": alpha,
         "device": device,
+        "memory": opt.memory(max_memory),
     }
     readable = [samples, preprocess, class_names]
     with _progress_bar() as progress:
@@ -262,6 +263,7 @@ def explain(
         ),
         "output": output,
         "device": device,
+        "memory": opt.memory(max_memory),
     }
     limits = opt.limits(sandbox, timeout, max_memory)
     found = _make(

@@ -223,15 +223,17 @@ def lambdas(text: str | None) -> tuple[float, ...] | None:
 
 def limits(sandbox: str, timeout: float | None, max_memory: str | None) -> Limits | None:
     """What the worker process may take; None: there shall be none."""
-    memory = spare_memory() if max_memory is None else _bytes(max_memory)
     if sandbox != "off":
-        return Limits(sandbox == "require", DEFAULT_TIMEOUT if timeout is None else timeout, memory)
-    if timeout is not None or max_memory is not None:
-        raise UsageError("--timeout and --max-memory need the worker process; leave them out, or --sandbox off")
+        return Limits(sandbox == "require", DEFAULT_TIMEOUT if timeout is None else timeout, memory(max_memory))
+    if timeout is not None:
+        raise UsageError("--timeout needs the worker process; leave it out, or --sandbox off")
     return None
 
 
-def _bytes(text: str) -> int:
+def memory(text: str | None) -> int:
+    """`8G` to bytes."""
+    if text is None:
+        return spare_memory()
     digits, unit = (text[:-1], text[-1].upper()) if text[-1:].isalpha() else (text, "")
     if not digits.isdecimal() or unit not in _UNITS or not 0 < len(digits) < 16:
         raise UsageError(f"--max-memory '{text}' is not a size such as 8G or 500M")

@@ -20,6 +20,7 @@ from ninspect.errors import ExitCode, InconclusiveError, NinspectError, UsageErr
 from ninspect.isolation.listener import Listener
 from ninspect.isolation.lock import gpu_devices
 from ninspect.isolation.worker import PIECE
+from ninspect.text import byte_count
 
 NONSENSE = "the process that read the model sent nonsense"
 _LONGEST = 16 * 1024**2  # bytes of one message; a result with pictures has a few
@@ -134,8 +135,7 @@ def _messages(worker: subprocess.Popen[bytes], limits: Limits) -> Iterator[tuple
             )
         if _resident(worker.pid) > limits.memory:
             raise InconclusiveError(
-                f"it took more than {limits.memory / 1024**3:.3g} GiB of memory and was stopped; "
-                "allow more with --max-memory"
+                f"it took more than {byte_count(limits.memory)} of memory and was stopped; allow more with --max-memory"
             )
         try:
             message = received.get(timeout=_SAMPLING)
