@@ -121,7 +121,7 @@ class _Rule(ctypes.Structure):
 
 def _restrict(readable: Iterable[Path], devices: Iterable[Path]) -> dict[str, str]:
     """Landlock: read what is given, write and execute nothing, no TCP, no signals to other processes."""
-    version, reason = _version()
+    version, reason = landlock_version()
     if version == 0:
         return {"files": reason, "network": reason}
     known = (1 << _KNOWN_FILES.get(version, _MOST_FILES)) - 1
@@ -139,7 +139,7 @@ def _restrict(readable: Iterable[Path], devices: Iterable[Path]) -> dict[str, st
     return {} if version >= _KNOWS_TCP else {"network": f"version {version} of Landlock knows no TCP"}
 
 
-def _version() -> tuple[int, str]:
+def landlock_version() -> tuple[int, str]:
     """Landlock's version; 0 where it cannot be used, and why."""
     if not _LINUX:
         return 0, "Landlock is a part of Linux"
