@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ninspect.report import Result
+from ninspect.report import FORMATS, Result
 from tests.support import even_weights, linear_scan_files, names_in, ninspect, onnx_model, save
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for the worker in /proc")
@@ -200,6 +200,16 @@ def test_nonsense_from_the_worker_is_no_verdict(tmp_path: Path, lie: str) -> Non
     other = ninspect("info", model, PYTHONPATH=path)
     assert other.returncode in (0, 3)  # facts about a model can be anything
     assert "Traceback" not in other.stderr
+
+
+def test_every_format_says_that_there_is_no_verdict(tmp_path: Path) -> None:
+    model, images = linear_scan_files(tmp_path, even_weights())
+    path = hijack(tmp_path, "os._exit(7)")
+    formats = [argument for name in FORMATS for argument in ("--format", f"{name}:{tmp_path / name}")]
+    run = ninspect("scan", model, "-s", images, *formats, PYTHONPATH=path)
+    assert (run.returncode, run.stdout, run.stderr) == (3, "", "")
+    for name in FORMATS:
+        assert "ended with exit code 7 before it had a result" in (tmp_path / name).read_text(encoding="utf-8")
 
 
 # Layers
