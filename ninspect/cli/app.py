@@ -335,8 +335,8 @@ def info(
 
         _emit(json.dumps(facts, indent=2) + "\n")
     else:
-        width = max(map(len, facts), default=0)
-        _emit("".join(f"{name:{width}}  {printable(_plain(value))}\n" for name, value in facts.items()))
+        width = min(max(map(len, facts), default=0), 20)
+        _emit("".join(f"{printable(name):{width}}  {printable(_plain(value))}\n" for name, value in facts.items()))
 
 
 def _make(file: Path, work: Callable[[IO[bytes]], dict[str, Any]]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -16,7 +17,7 @@ from ninspect.isolation import Limits, spare_memory
 DEFAULT_TIMEOUT = 3600.0
 _INPUT = "Model input"
 _SAFETY = "Safety"
-_UNITS = ("", "K", "M", "G", "T")
+_UNITS = ("", "K", "M", "G", "T")  # powers of 1024
 
 
 class Method(StrEnum):
@@ -125,6 +126,7 @@ Timeout = Annotated[
     float | None,
     typer.Option(
         min=1.0,
+        max=1e8,
         metavar="SECONDS",
         help=f"Stop after this time. Default: {DEFAULT_TIMEOUT:g}.",
         rich_help_panel=_SAFETY,
@@ -234,10 +236,10 @@ def memory(text: str | None) -> int:
     """`8G` to bytes."""
     if text is None:
         return spare_memory()
-    digits, unit = (text[:-1], text[-1].upper()) if text[-1:].isalpha() else (text, "")
-    if not digits.isdecimal() or unit not in _UNITS or not 0 < len(digits) < 16:
+    size = re.fullmatch(r"([0-9]{1,6})([KMGT]?)", text.upper())
+    if size is None:
         raise UsageError(f"--max-memory '{text}' is not a size such as 8G or 500M")
-    return int(digits) << 10 * _UNITS.index(unit)
+    return int(size[1]) << 10 * _UNITS.index(size[2])
 
 
 def class_list(text: str) -> list[int]:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+PIECE = 1024**2  # bytes of a file in one message
+
 
 def _ignore(*news: object) -> None:
     pass

@@ -6,6 +6,7 @@ import ctypes
 import math
 import os
 import signal
+import stat
 import sys
 from collections.abc import Iterable
 from enum import IntFlag
@@ -129,7 +130,7 @@ def _restrict(readable: Iterable[Path], devices: Iterable[Path]) -> dict[str, st
     handle = _call(_CREATE_RULESET, ctypes.byref(rules), ctypes.sizeof(rules), 0)
     try:
         for path in readable:
-            _allow(handle, path, _Files.READ_FILE | (_Files.READ_DIR if path.is_dir() else 0))
+            _allow(handle, path, _Files.READ_FILE | _Files.READ_DIR)
         for path in devices:
             _allow(handle, path, (_Files.READ_FILE | _Files.WRITE_FILE | _Files.CONTROL_DEVICE) & known)
         _control(_NO_NEW_PRIVILEGES, 1)
@@ -158,7 +159,8 @@ def _allow(ruleset: int, path: Path, access: int) -> None:
     except OSError:
         return
     try:
-        _call(_ADD_RULE, ruleset, _BELOW_PATH, ctypes.byref(_Rule(access, handle)), 0)
+        allowed = access if stat.S_ISDIR(os.fstat(handle).st_mode) else access & ~_Files.READ_DIR
+        _call(_ADD_RULE, ruleset, _BELOW_PATH, ctypes.byref(_Rule(allowed, handle)), 0)
     finally:
         os.close(handle)
 

@@ -17,18 +17,21 @@ from pathlib import Path
 from typing import IO, Any
 
 from ninspect.errors import ExitCode, InconclusiveError, NinspectError, UsageError
-from ninspect.isolation.listener import Listener
+from ninspect.isolation.listener import PIECE, Listener
 from ninspect.isolation.lock import gpu_devices
-from ninspect.isolation.worker import PIECE
 from ninspect.text import byte_count
 
 NONSENSE = "the process that read the model sent nonsense"
 _LONGEST = 16 * 1024**2  # bytes of one message; a result with pictures has a few
 _MOST_OUTPUT = 4 * 1024**3  # bytes of a file; ONNX files end at half of that
+_MOST_STEPS = 10**15
 _LONGEST_ERROR = 4000  # characters
 _LAST_BREATH = 2  # seconds from the end of the messages to that of the process
 _SAMPLING = 0.1  # seconds between two looks at the worker's memory
 _ERRORS: dict[object, type[NinspectError]] = {ExitCode.USAGE: UsageError, ExitCode.INCONCLUSIVE: InconclusiveError}
+# What Python, its libraries and CUDA look at; the rest may be secrets, of which environments of CI jobs are full.
+_KEPT = ("HOME", "LANG", "PATH", "TZ", "TMPDIR", "VIRTUAL_ENV", "APPDATA", "SYSTEMROOT", "TEMP", "USERPROFILE")
+_KEPT_PREFIXES = ("CUDA_", "DYLD_", "LC_", "LD_", "NINSPECT_", "NVIDIA_", "PYTHON")
 # One thread at the time of the lock, few reserves of address space, and nothing for its maker.
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "4", "ORT_DISABLE_TELEMETRY": "1"}
 
@@ -81,7 +84,7 @@ def run(
     request = {
         "job": job,
         "arguments": arguments,
-        "readable": [str(path.resolve()) for path in readable],
+        "readable": [str(path) for path in readable],
         "gpu": gpu and bool(gpu_devices()),
         "parent": os.getpid(),
         **vars(limits),
@@ -104,22 +107,23 @@ def run(
 
 def _start(request: dict[str, Any]) -> subprocess.Popen[bytes]:
     worker = subprocess.Popen(
-        [
-            sys.executable,
-            "-P",
-            "-m",
-            "ninspect.isolation.worker",
-        ],  # -P: import nothing from where the user happens to be
+        # -P: import nothing from the folder that the user is in.
+        [sys.executable, "-P", "-m", "ninspect.isolation.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=None if os.environ.get("NINSPECT_TRACEBACK") else subprocess.DEVNULL,
-        env=os.environ | _ENVIRONMENT,
+        env=_environment(),
         start_new_session=True,  # Ctrl-C is for the parent, and the whole group can be killed
     )
     assert worker.stdin is not None
     with suppress(BrokenPipeError), worker.stdin as stdin:  # a worker that died at once is noticed soon enough
         stdin.write(json.dumps(request).encode())
     return worker
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_PREFIXES)}
+    return kept | _ENVIRONMENT
 
 
 def _messages(worker: subprocess.Popen[bytes], limits: Limits) -> Iterator[tuple[str, Any]]:
@@ -173,7 +177,7 @@ def _message(line: bytes) -> tuple[str, Any]:
     match json.loads(line, parse_constant=_refuse):
         case {"missing": dict(value)}:
             return "missing", value
-        case {"progress": [int(), int()] as value}:
+        case {"progress": [int(done), int(total)] as value} if 0 <= done <= _MOST_STEPS and 0 <= total <= _MOST_STEPS:
             return "progress", value
         case {"partial": dict(value)}:
             return "partial", value

@@ -14,10 +14,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from ninspect.errors import ExitCode, UsageError, describe
-from ninspect.isolation.listener import Listener
+from ninspect.isolation.listener import PIECE, Listener
 from ninspect.isolation.lock import end_with, lock
-
-PIECE = 1024**2  # bytes of output in one message
 
 
 class Pipe:

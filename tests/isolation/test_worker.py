@@ -172,6 +172,7 @@ LIES: dict[str, str] = {
     "an answer that is no result": rf"os.write(1, b'{{\"answer\": {{\"verdict\": \"clean\"}}}}\n'); {FOREVER}",
     "not a number": rf"os.write(1, b'{{\"answer\": {{\"alpha\": NaN}}}}\n'); {FOREVER}",
     "progress of what": rf"os.write(1, b'{{\"progress\": [\"\", {{}}]}}\n'); {FOREVER}",
+    "progress without end": rf"os.write(1, b'{{\"progress\": [1, 1' + b'0' * 4000 + b']}}\n'); {FOREVER}",
     "a huge file": rf"os.write(1, b'{{\"output\": 1000000000000}}\n'); {FOREVER}",
     "nothing, and ends": "os._exit(0)",
     "nothing, and is silent": f"os.close(1); {FOREVER}",
@@ -210,6 +211,13 @@ def test_every_format_says_that_there_is_no_verdict(tmp_path: Path) -> None:
     assert (run.returncode, run.stdout, run.stderr) == (3, "", "")
     for name in FORMATS:
         assert "ended with exit code 7 before it had a result" in (tmp_path / name).read_text(encoding="utf-8")
+
+
+def test_the_worker_knows_no_secrets_of_the_environment(tmp_path: Path) -> None:
+    path = hijack(tmp_path, "os._exit(7 if 'SECRET_TOKEN' in os.environ else 8)")
+    run = ninspect("scan", "model.onnx", cwd=tmp_path, PYTHONPATH=path, SECRET_TOKEN="swordfish")
+    assert run.returncode == 3
+    assert "ended with exit code 8" in run.stdout
 
 
 # Layers
@@ -252,7 +260,7 @@ def test_time_cannot_be_limited_without_a_worker(tmp_path: Path) -> None:
     assert "--timeout needs the worker process" in run.stderr
 
 
-@pytest.mark.parametrize("size", ["8X", "G", "-1", "1.5G", ""])
+@pytest.mark.parametrize("size", ["8X", "G", "-1", "1.5G", "", "9999999T"])
 def test_a_size_that_is_none_is_explained(tmp_path: Path, size: str) -> None:
     run = ninspect("info", "model.onnx", "--max-memory", size, cwd=tmp_path)
     assert run.returncode == 2
