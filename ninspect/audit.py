@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +28,11 @@ from ninspect.detect import (
 from ninspect.errors import InconclusiveError, UsageError
 from ninspect.features import heatmaps
 from ninspect.gradient import Objective
+from ninspect.isolation import spare_memory
 from ninspect.model import load_classifier
 from ninspect.report import describe
 from ninspect.report.result import SCHEMA, Result
-from ninspect.runtime import Device, Network, TruthTest, check_gradient, check_scores
+from ninspect.runtime import Device, Network, TruthTest, check_gradient, check_memory, check_scores
 from ninspect.samples import InputMap, Preprocess, Samples, load_samples
 from ninspect.verdict import candidates, decide
 
@@ -62,6 +63,7 @@ class ScanOptions:
         seed: of every random choice.
         alpha: largest probability of suspecting a clean model.
         device: where to run.
+        memory: bytes; a model that would take more is not run.
         class_names: by number, for the report; empty where they are not known.
     """
 
@@ -74,6 +76,7 @@ class ScanOptions:
     seed: int = 0
     alpha: float = 0.01
     device: Device = "auto"
+    memory: int = field(default_factory=spare_memory)
     class_names: Sequence[str] = ()
 
 
@@ -86,6 +89,7 @@ def open_network(model: Path, options: ScanOptions) -> Network:
     """
     settings = options.preprocess
     classifier = load_classifier(model, output=options.output, layout=settings.layout, size=settings.size)
+    check_memory(classifier, options.images, options.memory)
     dtype = classifier.dtype if classifier.dtype.kind == "f" else np.float32
     input_map = InputMap.of(settings, classifier.layout, dtype)
     if classifier.dtype.kind == "u" and (np.any(input_map.gain != 255) or np.any(input_map.offset != 0)):
@@ -98,6 +102,7 @@ def scan(
     samples: Path | None = None,
     options: ScanOptions | None = None,
     progress: Progress = lambda done, total: None,
+    so_far: Callable[[Result], None] = lambda result: None,
 ) -> Result:
     """Judge one model.
 
@@ -108,12 +113,14 @@ def scan(
         samples: path of clean images, see `load_samples`; None: judge from noise alone, which finds less.
         options: how to scan.
         progress: called with (gradients computed, gradients in total).
+        so_far: called with what is known after each stage, not yet a verdict.
 
     Raises:
         UsageError: a path does not exist, or an option does not fit the model or the images.
     """
     options = options or ScanOptions()
     record = _Record(str(model), options)
+    so_far(record.result())
     try:
         network = open_network(model, options)
         record.network = network
@@ -131,7 +138,8 @@ def scan(
                 limit=options.images,
                 seed=options.seed,
             )
-        _judge(record, progress)
+        so_far(record.result())
+        _judge(record, progress, so_far)
     except InconclusiveError as error:
         record.problems.append(str(error))
     return record.result()
@@ -161,7 +169,7 @@ def explain_image(model: Path, image: Path, label: int, options: ScanOptions, ob
         UsageError: a path does not exist, the class is out of range, or an option does not fit.
         ModelError: the model cannot be analysed.
     """
-    network = open_network(model, options)
+    network = open_network(model, replace(options, images=1))
     classes = _chosen_classes([label], network.classes)
     samples = load_samples(image, image_shape=network.input_map.image_shape, resize=options.preprocess.resize, limit=1)
     pixels = samples.unit_pixels
@@ -233,7 +241,7 @@ class _Record:
         return list(self.options.class_names) if fit else []
 
 
-def _judge(record: _Record, progress: Progress) -> None:
+def _judge(record: _Record, progress: Progress, so_far: Callable[[Result], None]) -> None:
     """Check the scan itself and the images first; then let the detector look."""
     assert record.network is not None
     network, options = record.network, record.options
@@ -250,7 +258,9 @@ def _judge(record: _Record, progress: Progress) -> None:
         _check_images(record, case.logits)
     if network.gradient_kind == "straight-through":
         record.problems.append(STRAIGHT_THROUGH)
+    so_far(record.result())
     record.detections = holm([detector.detect(case) for detector in options.detectors])
+    so_far(record.result())
     suspects = candidates(record.detections, options.alpha)
     if suspects:
         record.triggers = find_triggers(case, suspects)

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from ninspect.errors import UsageError
+from ninspect.errors import NinspectError, UsageError, WriteError
+
+_WRONG_PATH = (errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
+
+
+def unwritable(path: Path, error: OSError) -> NinspectError:
+    """What to say of a file or folder that cannot be made: whether the path is wrong, or there is no room or right."""
+    kind = UsageError if error.errno in _WRONG_PATH else WriteError
+    return kind(f"{path} cannot be written: {error.strerror or error}")
 
 
 def write_file(path: Path, data: bytes) -> None:
@@ -20,7 +29,8 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Call `write` with a temporary file in the same folder, then rename it to `path`.
 
     Raises:
-        UsageError: the folder does not exist or cannot be written; nothing is left behind.
+        UsageError: there cannot be such a file: no such folder, or a folder itself.
+        WriteError: the disk is full, the folder is read-only; nothing is left behind, and an old file stays.
     """
     temporary = None
     try:
@@ -36,7 +46,7 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         Path(temporary).chmod(0o666 & ~mask)  # mkstemp's own 0600 is for secrets
         Path(temporary).replace(path)
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise unwritable(path, error) from error
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)

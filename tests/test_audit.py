@@ -265,6 +265,7 @@ def test_the_result_says_what_was_scanned_and_how(tmp_path: Path) -> None:
     assert result.samples is not None
     assert (result.samples.kind, result.samples.count, result.samples.clean_accuracy) == ("npz", 55, 1)
     settings = result.preprocess
+    assert settings is not None
     assert (settings.layout, settings.color, settings.size, settings.source) == ("NCHW", "gray", (12, 12), "a test")
     assert (result.seed, result.alpha, result.classes, result.provider) == (4, 0.05, 10, "CPUExecutionProvider")
     assert {"ninspect", "onnx", "onnxruntime", "numpy", "python"} <= set(result.versions)

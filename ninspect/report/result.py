@@ -6,6 +6,7 @@ import base64
 import html
 import io
 import json
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -145,6 +146,13 @@ class AttentionInfo(_Part):
     heatmaps: list[HeatmapInfo] = Field(description="the suspects, then by falling index")
 
 
+class IsolationInfo(_Part):
+    """What stood between the model and the rest of the machine (docs/security.md)."""
+
+    active: list[str] = Field(description="of process, memory, files and network")
+    missing: dict[str, str] = Field(description="the others, each with the reason")
+
+
 class Result(_Part):
     """The outcome of a scan."""
 
@@ -160,13 +168,14 @@ class Result(_Part):
     explained: list[int] = Field(description="the classes that were judged")
     model: ModelInfo
     samples: SampleInfo | None
-    preprocess: PreprocessInfo
+    preprocess: PreprocessInfo | None = Field(description="null where the scan ended before it was known")
     truth_tests: list[TruthInfo]
     detectors: list[DetectorInfo]
     triggers: list[TriggerInfo] = Field(description="evidence for the classes that stand out most, if any does")
     attention: AttentionInfo | None
     warnings: list[str]
     provider: str | None = Field(description="ONNX Runtime's execution provider")
+    isolation: IsolationInfo | None = Field(None, description="null: the model ran in the process that asked")
     versions: dict[str, str]
     seed: int
     seconds: float
@@ -182,6 +191,39 @@ class Result(_Part):
             if any(len(column) != len(self.explained) for column in columns):
                 raise ValueError(f"detector {detector.name} has not one value for each explained class")
         return self
+
+    @classmethod
+    def unread(cls, path: str, alpha: float, seed: int) -> Result:
+        """What is known of a model before anyone has looked at it."""
+        return cls(
+            schema=SCHEMA,
+            verdict="inconclusive",
+            reason="nothing was read yet",
+            targets=[],
+            confidence=None,
+            p_value=None,
+            alpha=alpha,
+            classes=None,
+            explained=[],
+            model=ModelInfo(path=path),
+            samples=None,
+            preprocess=None,
+            truth_tests=[],
+            detectors=[],
+            triggers=[],
+            attention=None,
+            class_names=[],
+            warnings=[],
+            provider=None,
+            versions={"ninspect": version("ninspect")},
+            seed=seed,
+            seconds=0.0,
+        )
+
+    def stopped(self, reason: str, seconds: float) -> Result:
+        """This result as that of a scan which did not come to its end: what is known stays, and is no verdict."""
+        update = {"verdict": "inconclusive", "reason": reason, "seconds": round(seconds, 3)}
+        return self.model_copy(update=update | {"targets": [], "confidence": None})
 
     @property
     def exit_code(self) -> ExitCode:

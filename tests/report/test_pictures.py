@@ -57,7 +57,7 @@ def test_the_pictures_can_be_written_as_files(tmp_path: Path) -> None:
     assert names_in(tmp_path / "pictures") == sorted(picture_files(example()))
     assert (tmp_path / "pictures" / "class-7-mask.png").read_bytes().startswith(b"\x89PNG")
     assert picture_files(stopped("the file is empty")) == {}
-    with pytest.raises(UsageError, match="missing/pictures cannot be made: No such file"):
+    with pytest.raises(UsageError, match="missing/pictures cannot be written: No such file"):
         save_pictures(example(), tmp_path / "missing" / "pictures")
 
 
