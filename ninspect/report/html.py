@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ninspect.report.chart import HEIGHT, Chart, chart
-from ninspect.report.result import AttentionInfo, DetectorInfo, HeatmapInfo, Result, TriggerInfo
+from ninspect.report.result import AttentionInfo, DetectorInfo, HeatmapInfo, PreprocessInfo, Result, TriggerInfo
 from ninspect.report.wording import (
     NOT_A_PROOF,
     checks,
@@ -121,17 +121,14 @@ def _comparison(result: Result, detector: DetectorInfo) -> _Comparison:
 
 def _conditions(result: Result) -> list[tuple[str, list[str]]]:
     """Names and lines."""
-    settings = result.preprocess
-    size = "any" if settings.size is None else f"{settings.size[0]}×{settings.size[1]}"
     grouped: list[tuple[str, list[str]]] = []
     for name, text in facts(result):
         if name:
             grouped.append((name, [text]))
         else:
             grouped[-1][1].append(text)
-        if name == "input":
-            layout = settings.layout or "layout unknown"
-            grouped[-1][1].append(f"{layout}, {settings.color}, size {size}, resized {settings.resize}")
+        if name == "input" and result.preprocess is not None:
+            grouped[-1][1].append(_image_form(result.preprocess))
     for detector in result.detectors:
         values = ", ".join(f"{name} {_setting(value)}" for name, value in detector.settings.items())
         grouped.append((detector.name, [f"{values or 'no settings'}; {detector.seconds:.1f} s"]))
@@ -142,6 +139,11 @@ def _conditions(result: Result) -> list[tuple[str, list[str]]]:
     if result.command is not None:
         grouped.append(("repeat with", [shlex.join(result.command)]))
     return grouped
+
+
+def _image_form(settings: PreprocessInfo) -> str:
+    size = "any size" if settings.size is None else f"{settings.size[0]}×{settings.size[1]} pixels"
+    return ", ".join([settings.layout or "layout unknown", settings.color or "color unknown", size, settings.resize])
 
 
 def _setting(value: float | bool | list[float]) -> str:

@@ -24,6 +24,7 @@ RESULTS = {
     "suspected": example(),
     "clean": example(verdict="clean", targets=[], confidence=None, triggers=[], reason="no class stands out"),
     "inconclusive": stopped("the file is empty"),
+    "unread": Result.unread("models/signs.onnx", 0.01, 0),
     "hostile": example(
         reason=HOSTILE,
         class_names=[HOSTILE] * 10,

@@ -100,6 +100,11 @@ def test_every_verdict_has_its_heading_and_what_is_not_known_is_left_out(name: s
     assert "None" not in page.text
 
 
+def test_a_class_that_the_evidence_decided_on_says_so() -> None:
+    assert "more than 0.01, but the evidence is convincing" in Page(example(p_value=0.05)).text
+    assert "suspected at 0.01 or less" in Page(example(p_value=0.005)).text
+
+
 def test_every_picture_has_a_text_and_the_data_that_the_result_has() -> None:
     page = Page(example())
     assert page.tags.count("img") == sum(name == "alt" and len(value) > 5 for name, value in page.attributes)
