@@ -28,8 +28,10 @@ class Interrupted(BaseException):
 @contextmanager
 def interruptible() -> Iterator[None]:
     """SIGINT and SIGTERM raise `Interrupted`, unless whoever started this process has them ignored."""
+    received: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
+        received.append(number)
         raise Interrupted(number)
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -38,11 +40,16 @@ def interruptible() -> Iterator[None]:
         signal.signal(number, stop)
     try:
         yield
+    except Exception:
+        if received:  # modules in C that are being imported turn it into an error of their own
+            raise Interrupted(received[0]) from None
+        raise
     finally:
         for number in heeded:
             signal.signal(number, before[number])
 
 
+@interruptible()
 def perform(
     job: str,
     arguments: dict[str, Any],

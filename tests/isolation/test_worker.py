@@ -94,6 +94,15 @@ def test_a_scan_that_is_stopped_reports_what_it_knows(number: signal.Signals, co
     assert "process" in result.isolation.active
 
 
+def test_a_scan_without_a_worker_can_be_stopped_too() -> None:
+    command = [sys.executable, "-m", "ninspect", *map(str, LONG), "--sandbox", "off"]
+    scan = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+    time.sleep(4)
+    scan.send_signal(signal.SIGINT)
+    result = inconclusive(scan)
+    assert (scan.returncode, result.reason, result.isolation) == (130, "stopped by SIGINT", None)
+
+
 def test_a_stopped_scan_writes_its_file_whole(tmp_path: Path) -> None:
     with long_scan("-o", tmp_path / "result.json") as (scan, _):
         time.sleep(2)
