@@ -12,6 +12,7 @@ from ninspect.detect import MMBD, Activated, AllToAll, Detector, FreeEagle, Neur
 from ninspect.errors import UsageError
 from ninspect.explain import save_overlay
 from ninspect.gradient import Objective, gradient_kind
+from ninspect.installation import installation
 from ninspect.isolation import Listener
 from ninspect.model import Classifier, describe, load_classifier
 from ninspect.runtime import gradient_model, save_model
@@ -95,7 +96,18 @@ def info(listener: Listener, *, model: str, preprocess: Facts, output: str | Non
     return describe(classifier) | {"gradient": gradient_kind(classifier) or "none"}
 
 
-JOBS: dict[str, Callable[..., Facts]] = {"scan": scan, "explain": explain, "augment": augment, "info": info}
+def doctor(listener: Listener) -> Facts:
+    """What this installation has; see `installation`."""
+    return dict(installation())
+
+
+JOBS: dict[str, Callable[..., Facts]] = {
+    "scan": scan,
+    "explain": explain,
+    "augment": augment,
+    "info": info,
+    "doctor": doctor,
+}
 
 
 def _classifier(model: str, preprocess: Facts, output: str | None) -> Classifier:

@@ -6,28 +6,30 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import IO, Annotated, Any, NoReturn
 
 import typer
 
+from ninspect.cli import install
 from ninspect.cli import options as opt
+from ninspect.cli.gate import gate
+from ninspect.cli.output import emit, notice, show_progress, write
 from ninspect.cli.perform import Interrupted, interruptible, perform, perform_scan
-from ninspect.errors import ExitCode, InconclusiveError, WriteError, describe
-from ninspect.files import replace_file, write_file
+from ninspect.cli.settings import read_settings
+from ninspect.errors import ExitCode, InconclusiveError, describe
+from ninspect.files import replace_file
 from ninspect.isolation import NONSENSE, Listener
 from ninspect.text import printable
-
-if TYPE_CHECKING:
-    from ninspect.report import Result
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+for command in (install.selftest, install.doctor, install.operators, install.rules):
+    app.command(rich_help_panel="About ninspect")(command)
 
 
 def main() -> NoReturn:
@@ -63,14 +65,27 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="TOML file with a table of options for each command. Default: tool.ninspect in pyproject.toml.",
+            show_default=False,
+        ),
+    ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """Audits ONNX image classifiers for trained-in backdoors.
 
-    Exit codes: 0 clean, 1 suspected, 2 usage, 3 inconclusive, 4 internal error.
+    Exit codes: 0 clean, 1 suspected, 2 usage, 3 inconclusive, 4 internal error or a result that cannot be written,
+    130 and 143 stopped.
+
+    Every option of a command can also be given as an environment variable, such as NINSPECT_SCAN_ALPHA=0.05.
     """
+    context.default_map = read_settings(config, context)
 
 
 @app.command()
@@ -129,6 +144,10 @@ def scan(
     format_: opt.FormatOption = None,
     file: opt.OutputFile = None,
     pictures: opt.PicturesFolder = None,
+    fail_on: opt.FailOn = "inconclusive",
+    exit_zero: opt.ExitZero = False,
+    baseline: opt.Baseline = None,
+    quiet: opt.Quiet = False,
 ) -> None:
     """Judge a model, best with clean images: is a class the target of a backdoor?
 
@@ -155,10 +174,14 @@ def scan(
         "memory": opt.memory(max_memory),
     }
     readable = [samples, preprocess, class_names]
-    with _progress_bar() as progress:
-        result, code = perform_scan(arguments, readable, opt.limits(sandbox, timeout, max_memory), progress)
+    limits = opt.limits(sandbox, timeout, max_memory)
+    with show_progress(quiet) as progress:
+        result, code = perform_scan(arguments, readable, limits, progress)
     result = result.model_copy(update={"command": ["ninspect", *sys.argv[1:]]})
-    _write(result, outputs, pictures)
+    write(result, outputs, pictures)
+    code, reason = gate(result, code, "never" if exit_zero else fail_on, baseline)
+    if reason and not quiet:
+        notice(reason)
     raise typer.Exit(code)
 
 
@@ -178,54 +201,7 @@ def report(
     from ninspect.report import load_result
 
     outputs = opt.outputs(format_, file)
-    _write(load_result(result), outputs, pictures)
-
-
-def _write(result: Result, outputs: Mapping[Path | None, str], pictures: Path | None) -> None:
-    from ninspect.report import print_result, render, save_pictures
-
-    for file, format_ in outputs.items():
-        if format_ == "text" and file is None and sys.stdout.isatty():
-            print_result(result)
-        else:
-            _emit(render(result, format_), file)
-    if pictures is not None:
-        save_pictures(result, pictures)
-
-
-def _emit(text: str, file: Path | None = None) -> None:
-    if file is not None:
-        write_file(file, text.encode())
-        return
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would try the rest again at its end
-        if isinstance(error, BrokenPipeError):  # the reader of our output has left; nobody is there to tell
-            raise typer.Exit(ExitCode.INTERNAL) from None
-        raise WriteError(f"stdout cannot be written: {error.strerror}") from None
-
-
-@contextmanager
-def _progress_bar() -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr while a person watches; nothing in a log."""
-    if not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    from rich import progress
-    from rich.console import Console
-
-    columns = (
-        progress.TextColumn("explaining"),
-        progress.BarColumn(),
-        progress.MofNCompleteColumn(),
-        progress.TextColumn("gradients"),
-        progress.TimeRemainingColumn(),
-    )
-    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    write(load_result(result), outputs, pictures)
 
 
 @app.command()
@@ -272,7 +248,7 @@ def explain(
     match found:
         case {"value": float(value), "predicted": int(predicted)}:
             answer = f"class {class_}, {objective} {value:.4g}; the model answers {predicted}"
-            _emit(f"{printable(str(file))}: {answer}\n")
+            emit(f"{printable(str(file))}: {answer}\n")
         case _:
             raise InconclusiveError(NONSENSE)
 
@@ -304,7 +280,7 @@ def augment(
     match made:
         case {"inputs": list(inputs), "outputs": list(outputs), "gradient": kind}:
             facts = [*(("input", name) for name in inputs), *(("output", name) for name in outputs), ("gradient", kind)]
-            _emit("".join(f"{name:8}  {printable(str(value))}\n" for name, value in facts))
+            emit("".join(f"{name:8}  {printable(str(value))}\n" for name, value in facts))
         case _:
             raise InconclusiveError(NONSENSE)
 
@@ -333,10 +309,10 @@ def info(
     if format_ == "json":
         import json
 
-        _emit(json.dumps(facts, indent=2) + "\n")
+        emit(json.dumps(facts, indent=2) + "\n")
     else:
         width = min(max(map(len, facts), default=0), 20)
-        _emit("".join(f"{printable(name):{width}}  {printable(_plain(value))}\n" for name, value in facts.items()))
+        emit("".join(f"{printable(name):{width}}  {printable(_plain(value))}\n" for name, value in facts.items()))
 
 
 def _make(file: Path, work: Callable[[IO[bytes]], dict[str, Any]]) -> dict[str, Any]:

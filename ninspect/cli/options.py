@@ -16,6 +16,7 @@ from ninspect.isolation import Limits, spare_memory
 
 DEFAULT_TIMEOUT = 3600.0
 _INPUT = "Model input"
+_PIPELINE = "Pipelines"
 _SAFETY = "Safety"
 _UNITS = ("", "K", "M", "G", "T")  # powers of 1024
 
@@ -109,6 +110,23 @@ OutputFile = Annotated[
     Path | None,
     typer.Option("-o", metavar="FILE", help="Write the result here instead of to stdout.", show_default=False),
 ]
+FailOn = Annotated[
+    Literal["inconclusive", "suspected"],
+    typer.Option(help="The mildest verdict with an exit code other than 0.", rich_help_panel=_PIPELINE),
+]
+ExitZero = Annotated[
+    bool, typer.Option("--exit-zero", help="Exit code 0, whatever the verdict.", rich_help_panel=_PIPELINE)
+]
+Baseline = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="RESULT",
+        help="An earlier result, as JSON. Exit code 0 where it says the same of the same file.",
+        rich_help_panel=_PIPELINE,
+        show_default=False,
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.", rich_help_panel=_PIPELINE)]
 ObjectiveOption = Annotated[
     Literal["logit", "margin", "logprob", "cross_entropy"], typer.Option(help="What of the class is differentiated.")
 ]

@@ -1,0 +1,112 @@
+"""What commands write: results to stdout or files, everything else to stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from ninspect.errors import ExitCode, WriteError
+from ninspect.files import write_file
+from ninspect.text import printable
+
+if TYPE_CHECKING:
+    from ninspect.report import Result
+
+_SECONDS = 10  # between two lines of progress in a log
+
+# Called with (gradients computed, gradients in total).
+Progress = Callable[[int, int], None]
+
+
+def write(result: Result, outputs: Mapping[Path | None, str], pictures: Path | None) -> None:
+    """A result in each format, to its file or to stdout, and its pictures to a folder."""
+    from ninspect.report import print_result, render, save_pictures
+
+    for file, format_ in outputs.items():
+        if format_ == "text" and file is None and sys.stdout.isatty():
+            print_result(result)
+        else:
+            emit(render(result, format_), file)
+    if pictures is not None:
+        save_pictures(result, pictures)
+
+
+def emit(text: str, file: Path | None = None) -> None:
+    """Text to stdout, or to a file that is replaced as a whole.
+
+    Raises:
+        WriteError: it cannot be written.
+    """
+    if file is not None:
+        write_file(file, text.encode())
+        return
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would try the rest again at its end
+        if isinstance(error, BrokenPipeError):  # the reader of our output has left; nobody is there to tell
+            raise typer.Exit(ExitCode.INTERNAL) from None
+        raise WriteError(f"stdout cannot be written: {error.strerror}") from None
+
+
+def notice(text: str) -> None:
+    """One line on stderr."""
+    print(f"ninspect: {printable(text)}", file=sys.stderr)
+
+
+@contextmanager
+def show_progress(quiet: bool) -> Iterator[Progress]:
+    """A bar on stderr while a person watches; in a log a line now and then."""
+    if quiet:
+        yield lambda done, total: None
+    elif sys.stderr.isatty():
+        with _bar() as progress:
+            yield progress
+    else:
+        yield _lines()
+
+
+@contextmanager
+def _bar() -> Iterator[Progress]:
+    from rich import progress
+    from rich.console import Console
+
+    columns = (
+        progress.TextColumn("explaining"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn("gradients"),
+        progress.TimeRemainingColumn(),
+    )
+    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _lines() -> Progress:
+    """Says how far it is, how fast, and how long it will take, every ten seconds."""
+    start = last = time.monotonic()
+    before = 0
+
+    def show(done: int, total: int) -> None:
+        nonlocal start, last, before
+        now = time.monotonic()
+        if done < before:  # another detector begins
+            start = now
+        before = done
+        if now - last < _SECONDS:
+            return
+        last = now
+        rate = done / max(now - start, 1e-9)
+        left = (total - done) / rate if rate else 0
+        notice(f"{done} of {total} gradients, {rate:.0f} a second, about {left:.0f} s left in this step")
+
+    return show

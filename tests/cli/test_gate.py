@@ -1,0 +1,92 @@
+"""Exit codes that pipelines ask for, and options that do not stand on the command line."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cli.conftest import CommandLine
+from tests.support import backdoored_weights, even_weights, linear_model, random_pixels, save
+
+SCAN = ("scan", "model.onnx", "--samples", "images.npy", "--method", "neuroninspect")
+
+
+@pytest.fixture
+def suspect(tmp_path: Path, command_line: CommandLine) -> CommandLine:
+    """A folder with a model that is suspected."""
+    save(linear_model(backdoored_weights(7)), tmp_path / "model.onnx")
+    np.save(tmp_path / "images.npy", np.rint(random_pixels(60, (12, 12, 1)) * 255).astype(np.uint8))
+    return command_line
+
+
+def test_a_suspicion_fails_unless_it_shall_not(suspect: CommandLine) -> None:
+    assert suspect(*SCAN)[0] == 1
+    code, out, err = suspect(*SCAN, "--exit-zero")
+    assert (code, "SUSPECTED" in out) == (0, True)
+    assert "the verdict is suspected; the exit code is 0, as was asked for" in err
+    assert suspect(*SCAN, "--exit-zero", "--quiet")[2] == ""
+    assert suspect(*SCAN, "--fail-on", "suspected")[0] == 1
+
+
+def test_what_is_inconclusive_fails_unless_it_shall_not(suspect: CommandLine, tmp_path: Path) -> None:
+    save(linear_model(even_weights(classes=3)), tmp_path / "model.onnx")
+    assert suspect(*SCAN)[0] == 3
+    assert suspect(*SCAN, "--fail-on", "suspected")[0] == 0
+
+
+def test_a_mistake_fails_whatever_was_asked_for(suspect: CommandLine) -> None:
+    assert suspect("scan", "absent.onnx", "--exit-zero")[0] == 2
+
+
+def test_a_baseline_lets_pass_what_it_says_of_the_same_file(suspect: CommandLine, tmp_path: Path) -> None:
+    suspect(*SCAN, "--format", "json:known.json")
+    code, out, err = suspect(*SCAN, "--baseline", "known.json")
+    assert (code, "SUSPECTED" in out) == (0, True)
+    assert "known.json says the same of this file" in err
+    known = json.loads((tmp_path / "known.json").read_text())
+    (tmp_path / "other.json").write_text(json.dumps({**known, "targets": [], "verdict": "clean"}))
+    assert suspect(*SCAN, "--baseline", "other.json")[0] == 1
+    save(linear_model(backdoored_weights(7) * np.float32(1.01)), tmp_path / "model.onnx")
+    assert suspect(*SCAN, "--baseline", "known.json")[0] == 1
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"schema": "ninspect/result/0"}', "\udcff"])
+def test_a_baseline_that_is_none_is_ignored_with_a_notice(suspect: CommandLine, tmp_path: Path, content: str) -> None:
+    (tmp_path / "known.json").write_text(content, errors="surrogateescape")
+    code, _, err = suspect(*SCAN, "--baseline", "known.json")
+    assert code == 1
+    assert "the baseline was ignored: known.json" in err
+
+
+def test_options_come_from_the_project_a_file_or_the_environment(
+    suspect: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def alpha(*arguments: str) -> float:
+        return float(json.loads(suspect(*arguments, "--format", "json")[1])["alpha"])
+
+    (tmp_path / "pyproject.toml").write_text("[tool.ninspect.scan]\nalpha = 0.02\nexit-zero = true\n")
+    (tmp_path / "mine.toml").write_text("[scan]\nalpha = 0.03\n")
+    code, _, err = suspect(*SCAN)
+    assert code == 0
+    assert "ninspect: options from pyproject.toml: alpha, exit-zero" in err
+    assert alpha(*SCAN) == 0.02
+    assert alpha("--config", "mine.toml", *SCAN) == 0.03
+    monkeypatch.setenv("NINSPECT_SCAN_ALPHA", "0.04")
+    assert alpha("--config", "mine.toml", *SCAN) == 0.04
+    assert alpha(*SCAN, "--alpha", "0.05") == 0.05
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[scan]\nalpah = 1", "mine.toml: scan has no option 'alpah'; there are alpha, "),
+        ("[scna]\nalpha = 1", "mine.toml: 'scna' is not a command; there are "),
+        ("scan = 1", "must have a table for each command"),
+        ("[scan", "mine.toml is not TOML"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(suspect: CommandLine, tmp_path: Path, content: str, said: str) -> None:
+    (tmp_path / "mine.toml").write_text(content)
+    code, _, err = suspect("--config", "mine.toml", *SCAN)
+    assert (code, said in err) == (2, True), err
