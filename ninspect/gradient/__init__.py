@@ -1,5 +1,6 @@
 """The gradient graph builder: an ONNX graph in, an augmented ONNX graph out."""
 
+from ninspect.gradient.allowed import refuse_operators
 from ninspect.gradient.builder import CLASSES, GRADIENT, LOGITS, OBJECTIVE, differentiate
 from ninspect.gradient.cut import cut
 from ninspect.gradient.kind import GradientKind, gradient_kind
@@ -16,4 +17,5 @@ __all__ = [
     "cut",
     "differentiate",
     "gradient_kind",
+    "refuse_operators",
 ]

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ninspect.errors import ExitCode
+from ninspect.findings import Severity
 
 SCHEMA: Literal["ninspect/result/1"] = "ninspect/result/1"
 Verdict = Literal["clean", "suspected", "inconclusive"]
@@ -108,6 +109,18 @@ class ExampleInfo(_Part):
     answer_after: int
 
 
+class FindingInfo(_Part):
+    """A rule that the file itself breaks, whatever its network has learnt."""
+
+    rule: str = Field(description="stable id: HX hostile file, IN integrity, GR graph")
+    severity: Severity = Field(
+        description="error: the model is suspected; warning: it is not called clean; note: shown"
+    )
+    title: str
+    message: str
+    nodes: list[str] = Field(description="names of the nodes or tensors concerned")
+
+
 class TriggerInfo(_Part):
     """Evidence: the smallest trigger that was found for a class, next to those of classes that are not suspected."""
 
@@ -157,6 +170,7 @@ class Result(_Part):
     preprocess: PreprocessInfo
     truth_tests: list[TruthInfo]
     detectors: list[DetectorInfo]
+    findings: list[FindingInfo] = Field(default_factory=list, description="rules that the file itself breaks")
     triggers: list[TriggerInfo] = Field(description="evidence for the classes that stand out most, if any does")
     attention: AttentionInfo | None
     warnings: list[str]
