@@ -28,7 +28,7 @@ from ninspect.detect import (
 from ninspect.errors import InconclusiveError, UsageError
 from ninspect.features import heatmaps
 from ninspect.findings import Finding, FindingError
-from ninspect.gradient import Objective, refuse_operators
+from ninspect.gradient import Objective, hidden_decisions, refuse_operators
 from ninspect.model import Classifier, ModelFile, read_model, understand
 from ninspect.report import describe
 from ninspect.report.result import SCHEMA, Result
@@ -130,6 +130,7 @@ def scan(
         record.findings += record.file.findings
         refuse_operators(record.file.proto)
         classifier = _understand(record.file, options)
+        record.findings += hidden_decisions(classifier)
         record.network = network = _connect(classifier, options)
         record.explained = _chosen_classes(options.classes, network.classes)
         if options.class_names and len(options.class_names) != network.classes:
