@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ninspect.detect import Detection, Trigger, listed
-from ninspect.outliers import FEWEST_CLASSES
 from ninspect.findings import Finding
+from ninspect.outliers import FEWEST_CLASSES
 from ninspect.report import Confidence, Verdict
 from ninspect.runtime import TruthTest
 
