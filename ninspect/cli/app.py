@@ -16,7 +16,7 @@ import typer
 from ninspect.cli import options as opt
 from ninspect.errors import ExitCode, NinspectError
 from ninspect.files import write_file
-from ninspect.text import printable
+from ninspect.text import capped, printable
 
 if TYPE_CHECKING:
     from ninspect.detect import Progress
@@ -304,7 +304,8 @@ def info(
     if format_ == "json":
         import json
 
-        _emit(json.dumps(facts, indent=2) + "\n")
+        short = {name: capped(value) if isinstance(value, str) else value for name, value in facts.items()}
+        _emit(json.dumps(short, indent=2) + "\n")
     else:
         width = max(map(len, facts))
         _emit("".join(f"{name:{width}}  {printable(_plain(value))}\n" for name, value in facts.items()))

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from ninspect.errors import ExitCode
 from ninspect.findings import Severity
+from ninspect.text import capped
 
 SCHEMA: Literal["ninspect/result/1"] = "ninspect/result/1"
 Verdict = Literal["clean", "suspected", "inconclusive"]
 Confidence = Literal["high", "low"]
 
+# What names from a file may be part of.
+Words = Annotated[str, AfterValidator(capped)]
 
 # A result may come from anywhere when it is shown again: what goes for a picture must at least begin as a PNG does.
 Picture = Annotated[
@@ -36,12 +39,12 @@ class ModelInfo(_Part):
     path: str
     sha256: str | None = None
     opset: int | None = None
-    producer: str | None = None
-    input: str | None = None
+    producer: Words | None = None
+    input: Words | None = None
     input_shape: list[int | None] | None = Field(None, description="batch axis first, null where it is free")
     layout: str | None = None
-    output: str | None = None
-    logits: str | None = None
+    output: Words | None = None
+    logits: Words | None = None
     gradient: Literal["exact", "straight-through"] | None = Field(
         None, description="straight-through: an estimate, because the network rounds; null where there is none"
     )
@@ -54,7 +57,7 @@ class SampleInfo(_Part):
     kind: str
     count: int
     labelled: bool
-    skipped: list[str] = Field(description="unreadable images, each with the reason")
+    skipped: list[Words] = Field(description="unreadable images, each with the reason")
     clean_accuracy: float | None = Field(description="share of labelled images that the model gets right")
 
 
@@ -96,7 +99,7 @@ class DetectorInfo(_Part):
     )
     flagged: list[int] = Field(description="classes with an index above 2, the published rule; not used to decide")
     targets: list[int] = Field(description="classes with a p-value of at most alpha, most suspect first")
-    problem: str | None = Field(description="why this detector cannot judge the model")
+    problem: Words | None = Field(description="why this detector cannot judge the model")
     seconds: float
 
 
@@ -117,8 +120,8 @@ class FindingInfo(_Part):
         description="error: the model is suspected; warning: it is not called clean; note: shown"
     )
     title: str
-    message: str
-    nodes: list[str] = Field(description="names of the nodes or tensors concerned")
+    message: Words
+    nodes: list[Words] = Field(description="names of the nodes or tensors concerned")
 
 
 class TriggerInfo(_Part):
@@ -157,13 +160,13 @@ class Result(_Part):
 
     schema_: Literal["ninspect/result/1"] = Field(SCHEMA, alias="schema")
     verdict: Verdict
-    reason: str
+    reason: Words
     targets: list[int] = Field(description="suspected target classes, most suspect first")
     confidence: Confidence | None = Field(description="of a suspicion; high where the evidence agrees")
     p_value: float | None
     alpha: float
     classes: int | None = Field(description="number of classes of the model")
-    class_names: list[str] = Field(description="by number; empty where they are not known")
+    class_names: list[Words] = Field(description="by number; empty where they are not known")
     explained: list[int] = Field(description="the classes that were judged")
     model: ModelInfo
     samples: SampleInfo | None
@@ -173,7 +176,7 @@ class Result(_Part):
     findings: list[FindingInfo] = Field(default_factory=list, description="rules that the file itself breaks")
     triggers: list[TriggerInfo] = Field(description="evidence for the classes that stand out most, if any does")
     attention: AttentionInfo | None
-    warnings: list[str]
+    warnings: list[Words]
     provider: str | None = Field(description="ONNX Runtime's execution provider")
     versions: dict[str, str]
     seed: int
