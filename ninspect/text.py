@@ -11,6 +11,11 @@ def capped(text: str) -> str:
     return f"{text[:half]} … {len(text) - 2 * half} characters … {text[-half:]}"
 
 
+def recorded(text: str) -> str:
+    """The text as a result keeps it: capped, and proper Unicode, which the name of a file need not be."""
+    return capped(text).encode("utf-8", "backslashreplace").decode()
+
+
 def printable(text: str) -> str:
     r"""The text, capped, and with everything that could steer a terminal, or hide in it, made visible.
 

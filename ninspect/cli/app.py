@@ -16,7 +16,7 @@ import typer
 from ninspect.cli import options as opt
 from ninspect.errors import ExitCode, NinspectError
 from ninspect.files import write_file
-from ninspect.text import capped, printable
+from ninspect.text import capped, printable, recorded
 
 if TYPE_CHECKING:
     from ninspect.detect import Progress
@@ -155,7 +155,7 @@ def scan(
     )
     with _progress_bar() as progress:
         result = audit(model, samples, options, progress)
-    result = result.model_copy(update={"command": ["ninspect", *sys.argv[1:]]})
+    result = result.model_copy(update={"command": ["ninspect", *map(recorded, sys.argv[1:])]})
     _write(result, outputs, pictures)
     raise typer.Exit(result.exit_code)
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ninspect.errors import ExitCode
 from ninspect.findings import Severity
-from ninspect.text import capped
+from ninspect.text import recorded
 
 SCHEMA: Literal["ninspect/result/1"] = "ninspect/result/1"
 Verdict = Literal["clean", "suspected", "inconclusive"]
 Confidence = Literal["high", "low"]
 
 # What names from a file may be part of.
-Words = Annotated[str, AfterValidator(capped)]
+Words = Annotated[str, BeforeValidator(recorded)]
 
 # A result may come from anywhere when it is shown again: what goes for a picture must at least begin as a PNG does.
 Picture = Annotated[
@@ -36,7 +36,7 @@ class _Part(BaseModel):
 class ModelInfo(_Part):
     """The file that was scanned. What could not be found out before a scan stopped is null."""
 
-    path: str
+    path: Words
     sha256: str | None = None
     opset: int | None = None
     producer: Words | None = None
@@ -53,7 +53,7 @@ class ModelInfo(_Part):
 class SampleInfo(_Part):
     """The clean images that were used."""
 
-    source: str
+    source: Words
     kind: str
     count: int
     labelled: bool
@@ -71,7 +71,7 @@ class PreprocessInfo(_Part):
     color: str | None
     size: tuple[int, int] | None
     resize: str
-    source: str = Field(description="where the settings come from")
+    source: Words = Field(description="where the settings come from")
 
 
 class TruthInfo(_Part):
@@ -181,7 +181,7 @@ class Result(_Part):
     versions: dict[str, str]
     seed: int
     seconds: float
-    command: list[str] | None = Field(None, description="the command line, where there was one")
+    command: list[Words] | None = Field(None, description="the command line, where there was one")
 
     @model_validator(mode="after")
     def _columns_have_one_entry_per_class(self) -> Self:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -36,6 +37,24 @@ class Run:
         return " ".join([self.result.reason, *(finding.rule for finding in self.result.findings)])
 
 
+def _family(pid: int) -> list[int]:
+    """A process and its children."""
+    try:
+        return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split())]
+    except OSError:
+        return [pid]
+
+
+def _peak(pid: int) -> int:
+    """The most memory that a process has held since it was started, in bytes; 0 where the system does not say."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    except OSError:
+        return 0
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(found[1]) * 1024 if found else 0
+
+
 def watched(folder: Path, *arguments: str | Path) -> Run:
     """Run `ninspect` in an empty working directory below `folder`, and check what holds for any input.
 
@@ -50,20 +69,18 @@ def watched(folder: Path, *arguments: str | Path) -> Run:
         command = [sys.executable, "-m", "ninspect", *map(str, arguments)]
         process = subprocess.Popen(command, cwd=work, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
         end = time.monotonic() + SECONDS
-        while True:
-            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-            if pid:
-                break
+        memory = 0
+        while process.poll() is None:
             if time.monotonic() > end:
                 process.kill()
                 raise AssertionError(f"still running after {SECONDS} s")
-            time.sleep(0.05)
-        process.returncode = os.waitstatus_to_exitcode(status)
+            memory = max(memory, *map(_peak, _family(process.pid)))
+            time.sleep(0.02)
     run = Run(
         process.returncode,
         (folder / "out").read_text(encoding="utf-8"),
         (folder / "err").read_text(encoding="utf-8"),
-        usage.ru_maxrss * 1024,
+        memory,
     )
     assert "Traceback" not in run.out + run.err
     assert run.code in (0, 1, 2, 3), run.err
