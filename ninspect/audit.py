@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,10 +29,11 @@ from ninspect.errors import InconclusiveError, UsageError
 from ninspect.features import heatmaps
 from ninspect.findings import Finding, FindingError
 from ninspect.gradient import Objective, hidden_decisions, refuse_operators
+from ninspect.isolation import spare_memory
 from ninspect.model import Classifier, ModelFile, read_model, understand
 from ninspect.report import describe
 from ninspect.report.result import SCHEMA, Result
-from ninspect.runtime import Device, Network, TruthTest, check_gradient, check_scores
+from ninspect.runtime import Device, Network, TruthTest, check_gradient, check_memory, check_scores
 from ninspect.samples import InputMap, Preprocess, Samples, load_samples
 from ninspect.verdict import candidates, decide
 
@@ -63,6 +64,7 @@ class ScanOptions:
         seed: of every random choice.
         alpha: largest probability of suspecting a clean model.
         device: where to run.
+        memory: bytes; a model that would take more is not run.
         class_names: by number, for the report; empty where they are not known.
     """
 
@@ -75,6 +77,7 @@ class ScanOptions:
     seed: int = 0
     alpha: float = 0.01
     device: Device = "auto"
+    memory: int = field(default_factory=spare_memory)
     class_names: Sequence[str] = ()
 
 
@@ -97,6 +100,7 @@ def _understand(file: ModelFile, options: ScanOptions) -> Classifier:
 
 def _connect(classifier: Classifier, options: ScanOptions) -> Network:
     """The network behind a classifier, with the preprocessing that the options say."""
+    check_memory(classifier, options.images, options.memory)
     dtype = classifier.dtype if classifier.dtype.kind == "f" else np.float32
     input_map = InputMap.of(options.preprocess, classifier.layout, dtype)
     if classifier.dtype.kind == "u" and (np.any(input_map.gain != 255) or np.any(input_map.offset != 0)):
@@ -109,6 +113,7 @@ def scan(
     samples: Path | None = None,
     options: ScanOptions | None = None,
     progress: Progress = lambda done, total: None,
+    so_far: Callable[[Result], None] = lambda result: None,
 ) -> Result:
     """Judge one model.
 
@@ -119,12 +124,14 @@ def scan(
         samples: path of clean images, see `load_samples`; None: judge from noise alone, which finds less.
         options: how to scan.
         progress: called with (gradients computed, gradients in total).
+        so_far: called with what is known after each stage, not yet a verdict.
 
     Raises:
         UsageError: a path does not exist, or an option does not fit the model or the images.
     """
     options = options or ScanOptions()
     record = _Record(str(model), options)
+    so_far(record.result())
     try:
         record.file = read_model(model)
         record.findings += record.file.findings
@@ -146,7 +153,8 @@ def scan(
                 limit=options.images,
                 seed=options.seed,
             )
-        _judge(record, progress)
+        so_far(record.result())
+        _judge(record, progress, so_far)
     except FindingError as error:
         record.findings.append(error.finding)
     except InconclusiveError as error:
@@ -178,7 +186,7 @@ def explain_image(model: Path, image: Path, label: int, options: ScanOptions, ob
         UsageError: a path does not exist, the class is out of range, or an option does not fit.
         ModelError: the model cannot be analysed.
     """
-    network = open_network(model, options)
+    network = open_network(model, replace(options, images=1))
     classes = _chosen_classes([label], network.classes)
     samples = load_samples(image, image_shape=network.input_map.image_shape, resize=options.preprocess.resize, limit=1)
     pixels = samples.unit_pixels
@@ -253,7 +261,7 @@ class _Record:
         return list(self.options.class_names) if fit else []
 
 
-def _judge(record: _Record, progress: Progress) -> None:
+def _judge(record: _Record, progress: Progress, so_far: Callable[[Result], None]) -> None:
     """Check the scan itself and the images first; then let the detector look."""
     assert record.network is not None
     network, options = record.network, record.options
@@ -270,7 +278,9 @@ def _judge(record: _Record, progress: Progress) -> None:
         _check_images(record, case.logits)
     if network.gradient_kind == "straight-through":
         record.problems.append(STRAIGHT_THROUGH)
+    so_far(record.result())
     record.detections = holm([detector.detect(case) for detector in options.detectors])
+    so_far(record.result())
     suspects = candidates(record.detections, options.alpha)
     if suspects:
         record.triggers = find_triggers(case, suspects)

@@ -1,5 +1,6 @@
 """The errors that ninspect shows to people, and the exit codes they stand for."""
 
+import os
 from enum import IntEnum
 
 
@@ -10,7 +11,7 @@ class ExitCode(IntEnum):
     SUSPECTED = 1
     USAGE = 2
     INCONCLUSIVE = 3
-    INTERNAL = 4
+    INTERNAL = 4  # or the result could not be written
 
 
 class NinspectError(Exception):
@@ -23,6 +24,10 @@ class UsageError(NinspectError):
     """The request is wrong: a missing path, an impossible option, a class that the model does not have."""
 
     exit_code = ExitCode.USAGE
+
+
+class WriteError(NinspectError):
+    """The result cannot be written: a full disk, a read-only folder. Whatever the verdict was, it is lost."""
 
 
 class InconclusiveError(NinspectError):
@@ -52,3 +57,15 @@ class UnsupportedOperatorError(ModelError):
             f"operator {operator} (node '{name}') has no gradient rule; without a rule in this model: {missing}; "
             "export the model without these operators, or ask for the rule with this message"
         )
+
+
+def describe(error: Exception) -> tuple[ExitCode, str]:
+    """The exit code and the sentence for any error that ends a command."""
+    if isinstance(error, NinspectError):
+        return error.exit_code, str(error)
+    if isinstance(error, MemoryError):
+        return ExitCode.INCONCLUSIVE, "the memory does not suffice for this model; allow more with --max-memory"
+    if isinstance(error, OSError) and error.filename is not None:  # a closed folder, a name that is too long
+        return ExitCode.USAGE, f"{os.fsdecode(error.filename)}: {error.strerror}"
+    what = f"{type(error).__name__}: {error}"
+    return ExitCode.INTERNAL, f"internal error, please report it: {what} (NINSPECT_TRACEBACK=1 shows where)"

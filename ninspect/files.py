@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import tempfile
@@ -9,13 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from ninspect.errors import ModelError, UsageError
+from ninspect.errors import ModelError, NinspectError, UsageError, WriteError
 
 # Not to wait for the writer of a pipe; Windows has no such pipes.
 _OPEN = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 # From this size on, a file that takes up less than a part of it on the disk is refused.
 _SPARSE_BYTES, _SPARSE_PART = 64 * 1024**2, 16
+_WRONG_PATH = (errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
 
 
 def open_plain(path: Path, *, follow: bool) -> BinaryIO:
@@ -43,6 +45,12 @@ def open_plain(path: Path, *, follow: bool) -> BinaryIO:
     return stream
 
 
+def unwritable(path: Path, error: OSError) -> NinspectError:
+    """What to say of a file or folder that cannot be made: whether the path is wrong, or there is no room or right."""
+    kind = UsageError if error.errno in _WRONG_PATH else WriteError
+    return kind(f"{path} cannot be written: {error.strerror or error}")
+
+
 def write_file(path: Path, data: bytes) -> None:
     """Replace `path` by a file with this content; see `replace_file`."""
     replace_file(path, lambda stream: stream.write(data))
@@ -52,7 +60,8 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Call `write` with a temporary file in the same folder, then rename it to `path`.
 
     Raises:
-        UsageError: the folder does not exist or cannot be written; nothing is left behind.
+        UsageError: there cannot be such a file: no such folder, or a folder itself.
+        WriteError: the disk is full, the folder is read-only; nothing is left behind, and an old file stays.
     """
     temporary = None
     try:
@@ -68,7 +77,7 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         Path(temporary).chmod(0o666 & ~mask)  # mkstemp's own 0600 is for secrets
         Path(temporary).replace(path)
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise unwritable(path, error) from error
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)

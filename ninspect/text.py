@@ -1,4 +1,4 @@
-"""Text that came from a file, made safe to show."""
+"""Texts for people: what came from a file, made safe to show; sizes."""
 
 MOST_CHARACTERS = 4000
 
@@ -23,3 +23,8 @@ def printable(text: str) -> str:
     escape.
     """
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in capped(text))
+
+
+def byte_count(size: int) -> str:
+    """`8.0 GiB`, or `1.5 MiB`."""
+    return f"{size / 1024**3:,.1f} GiB" if size >= 1024**3 else f"{size / 1024**2:,.1f} MiB"

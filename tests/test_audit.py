@@ -265,6 +265,7 @@ def test_the_result_says_what_was_scanned_and_how(tmp_path: Path) -> None:
     assert result.samples is not None
     assert (result.samples.kind, result.samples.count, result.samples.clean_accuracy) == ("npz", 55, 1)
     settings = result.preprocess
+    assert settings is not None
     assert (settings.layout, settings.color, settings.size, settings.source) == ("NCHW", "gray", (12, 12), "a test")
     assert (result.seed, result.alpha, result.classes, result.provider) == (4, 0.05, 10, "CPUExecutionProvider")
     assert {"ninspect", "onnx", "onnxruntime", "numpy", "python"} <= set(result.versions)
@@ -309,3 +310,17 @@ def test_an_explained_image_comes_with_its_heatmap_and_the_answer(tmp_path: Path
     assert explanation.value == pytest.approx((weights[7, 0] * pixels[0, :, :, 0]).sum(), rel=1e-4)
     with pytest.raises(UsageError, match="class 10 is out of range"):
         explain_image(model, tmp_path / "image.npy", 10, ScanOptions(), "logit")
+
+
+def test_what_is_known_so_far_is_told_and_is_no_verdict(tmp_path: Path) -> None:
+    model, images = linear_scan_files(tmp_path, backdoored_weights(7))
+    told: list[Result] = []
+    final = scan(model, images, so_far=told.append)
+    assert final.verdict == "suspected"
+    before = [result for result in told if not result.detectors]
+    assert {result.verdict for result in before} == {"inconclusive"}
+    assert [result.samples is not None for result in before] == [False, True, True]
+    assert [len(result.truth_tests) for result in before] == [0, 0, 2]
+    stopped = told[-1].stopped("stopped by SIGTERM", 1.5)
+    assert (stopped.verdict, stopped.targets, stopped.exit_code, stopped.seconds) == ("inconclusive", [], 3, 1.5)
+    assert stopped.model.sha256 == final.model.sha256

@@ -6,7 +6,7 @@ from typing import IO
 
 import pytest
 
-from ninspect.errors import UsageError
+from ninspect.errors import UsageError, WriteError
 from ninspect.files import replace_file
 from tests.support import names_in
 
@@ -43,7 +43,7 @@ def test_the_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "result.json"
     path.write_bytes(b"old")
-    with pytest.raises(UsageError, match=r"result\.json cannot be written: No space left on device"):
+    with pytest.raises(WriteError, match=r"result\.json cannot be written: No space left on device"):
         replace_file(path, write_half)
     with pytest.raises(ZeroDivisionError):
         replace_file(path, break_down)
@@ -52,7 +52,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
 
 
 def test_a_failed_write_of_a_new_file_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(WriteError):
         replace_file(tmp_path / "new", write_half)
     assert names_in(tmp_path) == []
 

@@ -8,6 +8,7 @@ from ninspect.errors import (
     NinspectError,
     UnsupportedOperatorError,
     UsageError,
+    WriteError,
 )
 
 
@@ -33,7 +34,14 @@ def test_exit_codes_are_stable() -> None:
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [(NinspectError, 4), (UsageError, 2), (InconclusiveError, 3), (ModelError, 3), (UnsupportedOperatorError, 3)],
+    [
+        (NinspectError, 4),
+        (WriteError, 4),
+        (UsageError, 2),
+        (InconclusiveError, 3),
+        (ModelError, 3),
+        (UnsupportedOperatorError, 3),
+    ],
 )
 def test_errors_stand_for_exit_codes(error: type[NinspectError], code: int) -> None:
     assert error.exit_code == code

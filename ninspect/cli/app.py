@@ -6,21 +6,21 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import IO, TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from ninspect.cli import options as opt
-from ninspect.errors import ExitCode, NinspectError
-from ninspect.files import write_file
+from ninspect.cli.perform import Interrupted, interruptible, perform, perform_scan
+from ninspect.errors import ExitCode, InconclusiveError, WriteError, describe
+from ninspect.files import replace_file, write_file
+from ninspect.isolation import NONSENSE, Listener
 from ninspect.text import capped, printable, recorded
 
 if TYPE_CHECKING:
-    from ninspect.detect import Progress
-    from ninspect.model import Classifier
     from ninspect.report import Result
 
 app = typer.Typer(
@@ -36,22 +36,19 @@ def main() -> NoReturn:
         sys.stdout.reconfigure(errors="backslashreplace")
     logging.disable()  # what libraries log is not meant for the person at the terminal
     try:
-        app(standalone_mode=True)
-    except NinspectError as error:
-        _fail(str(error), error.exit_code)
+        with interruptible():
+            app(standalone_mode=True)
+    except Interrupted as stop:
+        _fail(str(stop), stop.exit_code)
     except Exception as error:
-        if isinstance(error, OSError) and error.filename is not None:  # a closed folder, a name that is too long
-            _fail(f"{os.fsdecode(error.filename)}: {error.strerror}", ExitCode.USAGE)
-        if os.environ.get("NINSPECT_TRACEBACK"):
+        code, message = describe(error)
+        if code == ExitCode.INTERNAL and os.environ.get("NINSPECT_TRACEBACK"):
             raise
-        _fail(
-            f"internal error, please report it: {type(error).__name__}: {error} (NINSPECT_TRACEBACK=1 shows where)",
-            ExitCode.INTERNAL,
-        )
+        _fail(message, code)
     sys.exit(ExitCode.CLEAN)
 
 
-def _fail(message: str, code: ExitCode) -> NoReturn:
+def _fail(message: str, code: int) -> NoReturn:
     print(f"ninspect: {printable(message)}", file=sys.stderr)
     sys.exit(code)
 
@@ -126,6 +123,9 @@ def scan(
     ] = 0.01,
     seed: Annotated[int, typer.Option(min=0, help="Of every random choice.")] = 0,
     device: opt.DeviceOption = "auto",
+    sandbox: opt.SandboxOption = "auto",
+    timeout: opt.Timeout = None,
+    max_memory: opt.MaxMemory = None,
     format_: opt.FormatOption = None,
     file: opt.OutputFile = None,
     pictures: opt.PicturesFolder = None,
@@ -134,30 +134,32 @@ def scan(
 
     Example: ninspect scan model.onnx --samples images/ --mean 0.5 --std 0.5
     """
-    from ninspect.audit import ScanOptions
-    from ninspect.audit import scan as audit
-
     outputs = opt.outputs(format_, file)
-    settings, source = opt.preprocessing(
-        model, preprocess, scale=scale, mean=mean, std=std, layout=layout, color=color, size=size, resize=resize
-    )
-    options = ScanOptions(
-        preprocess=settings,
-        preprocess_source=source,
-        output=output,
-        classes=None if classes is None else opt.class_list(classes),
-        detectors=opt.detectors(method or opt.DEFAULT_METHODS, weights, threshold, chained),
-        images=images,
-        seed=seed,
-        alpha=alpha,
-        device=device,
-        class_names=opt.class_names(model, class_names),
-    )
+    arguments = {
+        "model": str(model),
+        "samples": None if samples is None else str(samples),
+        "preprocess": opt.preprocessing(
+            preprocess, scale=scale, mean=mean, std=std, layout=layout, color=color, size=size, resize=resize
+        ),
+        "output": output,
+        "class_names": None if class_names is None else str(class_names),
+        "classes": None if classes is None else opt.class_list(classes),
+        "methods": [*(method or opt.DEFAULT_METHODS)],
+        "weights": opt.lambdas(weights),
+        "threshold": threshold,
+        "chained": chained,
+        "images": images,
+        "seed": seed,
+        "alpha": alpha,
+        "device": device,
+        "memory": opt.memory(max_memory),
+    }
+    readable = [samples, preprocess, class_names]
     with _progress_bar() as progress:
-        result = audit(model, samples, options, progress)
+        result, code = perform_scan(arguments, readable, opt.limits(sandbox, timeout, max_memory), progress)
     result = result.model_copy(update={"command": ["ninspect", *map(recorded, sys.argv[1:])]})
     _write(result, outputs, pictures)
-    raise typer.Exit(result.exit_code)
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -198,13 +200,15 @@ def _emit(text: str, file: Path | None = None) -> None:
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader of our output has left; nobody is there to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(ExitCode.INTERNAL) from None
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would try the rest again at its end
+        if isinstance(error, BrokenPipeError):  # the reader of our output has left; nobody is there to tell
+            raise typer.Exit(ExitCode.INTERNAL) from None
+        raise WriteError(f"stdout cannot be written: {error.strerror}") from None
 
 
 @contextmanager
-def _progress_bar() -> Iterator[Progress]:
+def _progress_bar() -> Iterator[Callable[[int, int], None]]:
     """A bar on stderr while a person watches; nothing in a log."""
     if not sys.stderr.isatty():
         yield lambda done, total: None
@@ -241,22 +245,36 @@ def explain(
     output: opt.OutputName = None,
     objective: opt.ObjectiveOption = "logit",
     device: opt.DeviceOption = "auto",
+    sandbox: opt.SandboxOption = "auto",
+    timeout: opt.Timeout = None,
+    max_memory: opt.MaxMemory = None,
 ) -> None:
     """Show where a class looks: the picture beside its gradient heatmap.
 
     Example: ninspect explain model.onnx --image stop.png --class 14 -o heatmap.png
     """
-    from ninspect.audit import ScanOptions, explain_image
-    from ninspect.explain import save_overlay
-
-    settings, source = opt.preprocessing(
-        model, preprocess, scale=scale, mean=mean, std=std, layout=layout, color=color, size=size, resize=resize
+    arguments = {
+        "model": str(model),
+        "image": str(image),
+        "label": class_,
+        "objective": objective,
+        "preprocess": opt.preprocessing(
+            preprocess, scale=scale, mean=mean, std=std, layout=layout, color=color, size=size, resize=resize
+        ),
+        "output": output,
+        "device": device,
+        "memory": opt.memory(max_memory),
+    }
+    limits = opt.limits(sandbox, timeout, max_memory)
+    found = _make(
+        file, lambda stream: perform("explain", arguments, [image, preprocess], limits, Listener(write=stream.write))
     )
-    options = ScanOptions(preprocess=settings, preprocess_source=source, output=output, device=device)
-    explanation = explain_image(model, image, class_, options, objective)
-    save_overlay(file, explanation.image, explanation.heatmap)
-    answer = f"class {class_}, {objective} {explanation.value:.4g}; the model answers {explanation.predicted}"
-    _emit(f"{printable(str(file))}: {answer}\n")
+    match found:
+        case {"value": float(value), "predicted": int(predicted)}:
+            answer = f"class {class_}, {objective} {value:.4g}; the model answers {predicted}"
+            _emit(f"{printable(str(file))}: {answer}\n")
+        case _:
+            raise InconclusiveError(NONSENSE)
 
 
 @app.command()
@@ -267,21 +285,28 @@ def augment(
     size: opt.Size = None,
     output: opt.OutputName = None,
     objective: opt.ObjectiveOption = "logit",
+    sandbox: opt.SandboxOption = "auto",
+    timeout: opt.Timeout = None,
+    max_memory: opt.MaxMemory = None,
 ) -> None:
     """Write the model with its input gradient as one more output, in standard ONNX operators.
 
     Example: ninspect augment model.onnx -o gradient.onnx
     """
-    from ninspect.gradient import gradient_kind
-    from ninspect.runtime import gradient_model, save_model
-
-    classifier = _classifier(model, layout, size, output)
-    augmented = gradient_model(classifier, objective)
-    save_model(augmented, file)
-    facts = [("input", value.name) for value in augmented.graph.inputs]
-    facts += [("output", value.name) for value in augmented.graph.outputs]
-    facts += [("gradient", gradient_kind(classifier))]
-    _emit("".join(f"{name:8}  {printable(str(value))}\n" for name, value in facts))
+    arguments = {
+        "model": str(model),
+        "preprocess": opt.preprocessing(None, layout=layout, size=size),
+        "output": output,
+        "objective": objective,
+    }
+    limits = opt.limits(sandbox, timeout, max_memory)
+    made = _make(file, lambda stream: perform("augment", arguments, [], limits, Listener(write=stream.write)))
+    match made:
+        case {"inputs": list(inputs), "outputs": list(outputs), "gradient": kind}:
+            facts = [*(("input", name) for name in inputs), *(("output", name) for name in outputs), ("gradient", kind)]
+            _emit("".join(f"{name:8}  {printable(str(value))}\n" for name, value in facts))
+        case _:
+            raise InconclusiveError(NONSENSE)
 
 
 @app.command()
@@ -290,33 +315,36 @@ def info(
     layout: opt.LayoutOption = None,
     size: opt.Size = None,
     output: opt.OutputName = None,
+    sandbox: opt.SandboxOption = "auto",
+    timeout: opt.Timeout = None,
+    max_memory: opt.MaxMemory = None,
     format_: opt.InfoFormat = "text",
 ) -> None:
     """Show what ninspect understands of a model, without running it.
 
     Example: ninspect info model.onnx
     """
-    from ninspect.gradient import gradient_kind
-    from ninspect.model import describe
-
-    classifier = _classifier(model, layout, size, output)
-    facts = describe(classifier) | {"gradient": gradient_kind(classifier) or "none"}
+    arguments = {
+        "model": str(model),
+        "preprocess": opt.preprocessing(None, layout=layout, size=size),
+        "output": output,
+    }
+    facts = perform("info", arguments, [], opt.limits(sandbox, timeout, max_memory))
     if format_ == "json":
         import json
 
         short = {name: capped(value) if isinstance(value, str) else value for name, value in facts.items()}
         _emit(json.dumps(short, indent=2) + "\n")
     else:
-        width = max(map(len, facts))
-        _emit("".join(f"{name:{width}}  {printable(_plain(value))}\n" for name, value in facts.items()))
+        width = min(max(map(len, facts), default=0), 20)
+        _emit("".join(f"{printable(name):{width}}  {printable(_plain(value))}\n" for name, value in facts.items()))
 
 
-def _classifier(model: Path, layout: str | None, size: str | None, output: str | None) -> Classifier:
-    """The model, read as the options and the file beside it say."""
-    from ninspect.model import load_classifier
-
-    settings, _ = opt.preprocessing(model, None, layout=layout, size=size)
-    return load_classifier(model, output=output, layout=settings.layout, size=settings.size)
+def _make(file: Path, work: Callable[[IO[bytes]], dict[str, Any]]) -> dict[str, Any]:
+    """Have a file written by a job, as a whole or not at all; returns the job's answer."""
+    answer: dict[str, Any] = {}
+    replace_file(file, lambda stream: answer.update(work(stream)))
+    return answer
 
 
 def _plain(value: object) -> str:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from ninspect.errors import UsageError
+from ninspect.isolation import Limits, spare_memory
 
-if TYPE_CHECKING:
-    from ninspect.detect import Detector
-    from ninspect.samples import Preprocess
-
+DEFAULT_TIMEOUT = 3600.0
 _INPUT = "Model input"
-_LONGEST_NAMES = 1_000_000  # characters of a file that nobody vouches for
+_SAFETY = "Safety"
+_UNITS = ("", "K", "M", "G", "T")  # powers of 1024
 
 
 class Method(StrEnum):
@@ -95,7 +95,7 @@ PicturesFolder = Annotated[
 ]
 DeviceOption = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to run.")]
 InfoFormat = Annotated[Literal["text", "json"], typer.Option("--format", help="Of the result.")]
-FORMATS = ("text", "json", "sarif", "junit", "markdown")
+FORMATS = ("text", "json", "sarif", "junit", "markdown", "html")
 FormatOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -113,9 +113,38 @@ ObjectiveOption = Annotated[
     Literal["logit", "margin", "logprob", "cross_entropy"], typer.Option(help="What of the class is differentiated.")
 ]
 
+SandboxOption = Annotated[
+    Literal["auto", "require", "off"],
+    typer.Option(
+        "--sandbox",
+        envvar="NINSPECT_SANDBOX",
+        help="Process of its own with few rights: as few as this system can take, refuse if it cannot take all, none.",
+        rich_help_panel=_SAFETY,
+    ),
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        min=1.0,
+        max=1e8,
+        metavar="SECONDS",
+        help=f"Stop after this time. Default: {DEFAULT_TIMEOUT:g}.",
+        rich_help_panel=_SAFETY,
+        show_default=False,
+    ),
+]
+MaxMemory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="Stop above this, such as 8G. Default: 8G, or three quarters of the machine's memory if that is less.",
+        rich_help_panel=_SAFETY,
+        show_default=False,
+    ),
+]
+
 
 def preprocessing(
-    model: Path,
     file: Path | None,
     *,
     scale: float | None = None,
@@ -125,13 +154,8 @@ def preprocessing(
     color: str | None = None,
     size: str | None = None,
     resize: str | None = None,
-) -> tuple[Preprocess, str]:
-    """The settings from file and flags, flags winning, and where they come from."""
-    from ninspect.samples import Preprocess
-
-    beside = model.parent / "preprocess.toml"
-    chosen = file or (beside if beside.is_file() else None)
-    settings = Preprocess.from_toml(chosen) if chosen else Preprocess()
+) -> dict[str, Any]:
+    """What `ninspect.jobs.preprocessing` wants: the file, and the values of all flags."""
     flags = {
         "scale": scale,
         "mean": None if mean is None else numbers(mean, "--mean"),
@@ -141,10 +165,7 @@ def preprocessing(
         "size": None if size is None else _size(size),
         "resize": resize,
     }
-    given = [name for name, value in flags.items() if value is not None]
-    origin = [f"from {chosen}"] if chosen else []
-    origin += [f"from the command line ({', '.join(given)})"] if given else []
-    return settings.override(**flags), " and ".join(origin) or "defaults"
+    return {"file": None if file is None else str(file), "flags": flags}
 
 
 def outputs(formats: Sequence[str] | None, file: Path | None) -> dict[Path | None, str]:
@@ -174,24 +195,6 @@ def outputs(formats: Sequence[str] | None, file: Path | None) -> dict[Path | Non
     return wanted
 
 
-def class_names(model: Path, file: Path | None) -> tuple[str, ...]:
-    """The lines of the file that was given, or of the one beside the model; none where there is neither.
-
-    Raises:
-        UsageError: the file cannot be read.
-    """
-    beside = model.parent / "classes.txt"
-    chosen = file or (beside if beside.is_file() else None)
-    if chosen is None:
-        return ()
-    try:
-        with chosen.open(encoding="utf-8") as stream:
-            return tuple(line.strip() for line in stream.read(_LONGEST_NAMES).splitlines())
-    except (OSError, UnicodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise UsageError(f"{chosen} cannot be read ({why}); give a text file with a class name on each line") from error
-
-
 def numbers(text: str, option: str) -> float | tuple[float, ...]:
     """`0.5` or `0.485,0.456,0.406`."""
     try:
@@ -210,27 +213,33 @@ def _size(text: str) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def detectors(methods: Sequence[Method], weights: str | None, threshold: float, chained: bool) -> list[Detector]:
-    """The chosen detectors with their settings; settings of another one are refused, not ignored."""
-    from ninspect.detect import MMBD, Activated, AllToAll, FreeEagle, NeuralCleanse, NeuronInspect, Weights
+def lambdas(text: str | None) -> tuple[float, ...] | None:
+    """`1,0.5,2`, or None where nothing was given."""
+    if text is None:
+        return None
+    values = numbers(text, "--weights")
+    if not isinstance(values, tuple) or len(values) != 3:
+        raise UsageError(f"--weights '{text}' is not a list of three numbers such as 1,1,1")
+    return values
 
-    if Method.NEURONINSPECT not in methods and (weights is not None or chained):
-        raise UsageError("--weights and --chained belong to --method neuroninspect; add it or leave them out")
-    if not {Method.ACTIVATED, Method.NEURONINSPECT} & set(methods) and threshold != Activated().threshold:
-        raise UsageError(f"--threshold does not belong to --method {methods[0]}; leave it out")
-    lambdas = numbers("1,1,1" if weights is None else weights, "--weights")
-    if not isinstance(lambdas, tuple) or len(lambdas) != 3:
-        raise UsageError(f"--weights '{weights}' is not a list of three numbers such as 1,1,1")
-    makers: dict[Method, Callable[[], Detector]] = {
-        Method.ACTIVATED: lambda: Activated(threshold=threshold),
-        Method.ALL_TO_ALL: AllToAll,
-        Method.NEURONINSPECT: lambda: NeuronInspect((lambdas[0], lambdas[1], lambdas[2]), threshold, chained),
-        Method.MMBD: MMBD,
-        Method.WEIGHTS: Weights,
-        Method.NEURAL_CLEANSE: NeuralCleanse,
-        Method.FREEEAGLE: FreeEagle,
-    }
-    return [makers[method]() for method in dict.fromkeys(methods)]
+
+def limits(sandbox: str, timeout: float | None, max_memory: str | None) -> Limits | None:
+    """What the worker process may take; None: there shall be none."""
+    if sandbox != "off":
+        return Limits(sandbox == "require", DEFAULT_TIMEOUT if timeout is None else timeout, memory(max_memory))
+    if timeout is not None:
+        raise UsageError("--timeout needs the worker process; leave it out, or --sandbox off")
+    return None
+
+
+def memory(text: str | None) -> int:
+    """`8G` to bytes."""
+    if text is None:
+        return spare_memory()
+    size = re.fullmatch(r"([0-9]{1,6})([KMGT]?)", text.upper())
+    if size is None:
+        raise UsageError(f"--max-memory '{text}' is not a size such as 8G or 500M")
+    return int(size[1]) << 10 * _UNITS.index(size[2])
 
 
 def class_list(text: str) -> list[int]:

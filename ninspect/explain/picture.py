@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
-
-from ninspect.files import replace_file
 
 _SMALLEST_SIDE = 224
 # Black, red, yellow, white, as in a furnace: brightness alone tells the order, so it survives grey printing.
 _COLOURS = np.array([[0, 0, 0], [200, 30, 0], [255, 200, 0], [255, 255, 255]], np.float32)
 
 
-def save_overlay(path: Path, image: NDArray[np.float32], heatmap: NDArray[np.float32]) -> None:
+def save_overlay(stream: IO[bytes], image: NDArray[np.float32], heatmap: NDArray[np.float32]) -> None:
     """Write a PNG: the image beside the heatmap laid over its dimmed grey version.
 
     Args:
-        path: where to write; replaced as a whole or not at all.
+        stream: where to write.
         image: `[H, W, C]` in [0, 1], C is 1 or 3.
         heatmap: `[H, W]` in [0, 1].
-
-    Raises:
-        UsageError: the file cannot be written.
     """
     from PIL import Image
 
@@ -33,7 +28,7 @@ def save_overlay(path: Path, image: NDArray[np.float32], heatmap: NDArray[np.flo
     scale = max(1, -(-_SMALLEST_SIDE // min(image.shape[:2])))
     picture = Image.fromarray(_bytes(pair))
     picture = picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
-    replace_file(path, lambda stream: picture.save(stream, format="PNG"))
+    picture.save(stream, format="PNG")
 
 
 def overlay(image: NDArray[np.float32], heatmap: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,13 +2,14 @@
 
 from ninspect.report.formats import FORMATS, load_result, render
 from ninspect.report.pictures import save_pictures
-from ninspect.report.result import SCHEMA, Confidence, Result, Verdict
+from ninspect.report.result import SCHEMA, Confidence, IsolationInfo, Result, Verdict
 from ninspect.report.text import print_result, text_report
 
 __all__ = [
     "FORMATS",
     "SCHEMA",
     "Confidence",
+    "IsolationInfo",
     "Result",
     "Verdict",
     "load_result",

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from ninspect.errors import UsageError
 from ninspect.report.result import SCHEMA, Result
 
-FORMATS = ("text", "json", "sarif", "junit", "markdown")
+FORMATS = ("text", "json", "sarif", "junit", "markdown", "html")
 
 
 def render(result: Result, format_: str) -> str:

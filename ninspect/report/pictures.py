@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
-from ninspect.errors import UsageError
-from ninspect.files import write_file
+from ninspect.files import unwritable, write_file
 from ninspect.report.result import Result
 
 
@@ -29,11 +28,12 @@ def save_pictures(result: Result, folder: Path) -> None:
     """Write the pictures of a result into a folder, which is made where it is missing.
 
     Raises:
-        UsageError: the folder cannot be made or written.
+        UsageError: there cannot be such a folder.
+        WriteError: the folder cannot be made or written.
     """
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{folder} cannot be made: {error.strerror or error}") from error
+        raise unwritable(folder, error) from error
     for name, data in picture_files(result).items():
         write_file(folder / name, data)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import io
 import json
-from typing import Annotated, Literal, Self
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from ninspect.errors import ExitCode
+from ninspect.errors import ExitCode, UsageError
 from ninspect.findings import Severity
 from ninspect.text import recorded
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 SCHEMA: Literal["ninspect/result/1"] = "ninspect/result/1"
 Verdict = Literal["clean", "suspected", "inconclusive"]
@@ -155,6 +162,13 @@ class AttentionInfo(_Part):
     heatmaps: list[HeatmapInfo] = Field(description="the suspects, then by falling index")
 
 
+class IsolationInfo(_Part):
+    """What stood between the model and the rest of the machine (docs/security.md)."""
+
+    active: list[str] = Field(description="of process, memory, files and network")
+    missing: dict[str, str] = Field(description="the others, each with the reason")
+
+
 class Result(_Part):
     """The outcome of a scan."""
 
@@ -170,7 +184,7 @@ class Result(_Part):
     explained: list[int] = Field(description="the classes that were judged")
     model: ModelInfo
     samples: SampleInfo | None
-    preprocess: PreprocessInfo
+    preprocess: PreprocessInfo | None = Field(description="null where the scan ended before it was known")
     truth_tests: list[TruthInfo]
     detectors: list[DetectorInfo]
     findings: list[FindingInfo] = Field(default_factory=list, description="rules that the file itself breaks")
@@ -178,18 +192,55 @@ class Result(_Part):
     attention: AttentionInfo | None
     warnings: list[Words]
     provider: str | None = Field(description="ONNX Runtime's execution provider")
+    isolation: IsolationInfo | None = Field(None, description="null: the model ran in the process that asked")
     versions: dict[str, str]
     seed: int
     seconds: float
     command: list[Words] | None = Field(None, description="the command line, where there was one")
 
     @model_validator(mode="after")
-    def _columns_have_one_entry_per_class(self) -> Self:
+    def _fits_together(self) -> Self:
+        suspects = {*self.targets, *(label for detector in self.detectors for label in detector.targets)}
+        if not suspects <= set(self.explained):
+            raise ValueError("a class is suspected that was not explained")
         for detector in self.detectors:
             columns = (detector.index, detector.p_values, *detector.scores.values())
             if any(len(column) != len(self.explained) for column in columns):
                 raise ValueError(f"detector {detector.name} has not one value for each explained class")
         return self
+
+    @classmethod
+    def unread(cls, path: str, alpha: float, seed: int) -> Result:
+        """What is known of a model before anyone has looked at it."""
+        return cls(
+            schema=SCHEMA,
+            verdict="inconclusive",
+            reason="nothing was read yet",
+            targets=[],
+            confidence=None,
+            p_value=None,
+            alpha=alpha,
+            classes=None,
+            explained=[],
+            model=ModelInfo(path=path),
+            samples=None,
+            preprocess=None,
+            truth_tests=[],
+            detectors=[],
+            triggers=[],
+            attention=None,
+            class_names=[],
+            warnings=[],
+            provider=None,
+            versions={"ninspect": version("ninspect")},
+            seed=seed,
+            seconds=0.0,
+        )
+
+    def stopped(self, reason: str, seconds: float) -> Result:
+        """This result as that of a scan which did not come to its end: what is known stays, and is no verdict."""
+        update = {"verdict": "inconclusive", "reason": reason, "seconds": round(seconds, 3)}
+        return self.model_copy(update=update | {"targets": [], "confidence": None})
 
     @property
     def exit_code(self) -> ExitCode:
@@ -212,3 +263,25 @@ class Result(_Part):
     def to_json(self) -> str:
         """This result as a JSON document in ASCII: any pipe passes it, and no name in it can steer a terminal."""
         return json.dumps(self.model_dump(by_alias=True), indent=2, allow_nan=False) + "\n"
+
+    def heatmap(self, label: int) -> Image:
+        """Where a class looks: its mean heatmap, laid over one of the images. Only classes that stand out have one.
+
+        Raises:
+            UsageError: there is no picture of this class.
+        """
+        from PIL import Image
+
+        pictures = {} if self.attention is None else {entry.label: entry.picture for entry in self.attention.heatmaps}
+        if label not in pictures:
+            known = ", ".join(map(str, pictures)) or "none"
+            raise UsageError(f"there is no heatmap of class {label}; there are of: {known}")
+        return Image.open(io.BytesIO(base64.b64decode(pictures[label])))
+
+    def _repr_html_(self) -> str:
+        """The HTML report, in a frame of its own: its styles stay inside, and nothing in it can run."""
+        from ninspect.report.html import html_report
+
+        page = html.escape(html_report(self))
+        style = "width:100%;height:48em;border:0"
+        return f'<iframe sandbox title="ninspect report" style="{style}" srcdoc="{page}"></iframe>'

@@ -126,7 +126,10 @@ def _result(result: Result, rule: Rule, text: str, label: int | None = None) -> 
         "message": {"text": printable(text)},
         # A model has no lines, but code scanning shows nothing without one.
         "locations": [{"physicalLocation": {"artifactLocation": _location(result), "region": {"startLine": 1}}}],
-        "partialFingerprints": {"modelAndClass/v1": _fingerprint(result, rule, label)},
+        # The second name is the only one that GitHub looks at.
+        "partialFingerprints": dict.fromkeys(
+            ("modelAndClass/v1", "primaryLocationLineHash"), _fingerprint(result, rule, label)
+        ),
         "taxa": [_technique(taxon) for taxon in rule.techniques],
     }
 

@@ -24,7 +24,7 @@ _TRUTH_TESTS = {
 def sentence(text: str) -> str:
     """With a capital letter and a full stop; a file name at the start keeps its letters."""
     first = text.partition(" ")[0]
-    start = first.capitalize() if first.isalpha() else first
+    start = first.capitalize() if first.replace("-", "").isalpha() else first
     return start + text[len(first) :] + ("" if text.endswith(".") else ".")
 
 
@@ -51,7 +51,7 @@ def _sortable(value: float | None) -> float:
 
 def number(value: float | None, digits: int) -> str:
     """With so many digits after the point; a dash for what was not measured."""
-    return "–" if value is None else f"{value:.{digits}f}"
+    return "–" if value is None else f"{value:z.{digits}f}"
 
 
 def probability(p: float | None) -> str:
@@ -119,9 +119,9 @@ def facts(result: Result) -> list[tuple[str, str]]:
     if samples is not None:
         accuracy = "" if samples.clean_accuracy is None else f", clean accuracy {samples.clean_accuracy:.1%}"
         lines.append(("images", f"{samples.count} from {samples.source} ({samples.kind}){accuracy}"))
-    lines.append(
-        ("input", f"(pixel · {settings.scale:.4g} − {_list(settings.mean)}) / {_list(settings.std)}, {settings.source}")
-    )
+    if settings is not None:
+        mapped = f"(pixel · {settings.scale:.4g} − {_list(settings.mean)}) / {_list(settings.std)}"
+        lines.append(("input", f"{mapped}, {settings.source}"))
     lines += [
         ("also", f"{detector.name}: nothing found (p = {detector.p_value:.2g})")
         for detector in result.detectors[1:]
@@ -132,7 +132,16 @@ def facts(result: Result) -> list[tuple[str, str]]:
         lines.append(("self-test", f"relative errors: {errors}"))
     provider = (result.provider or "").removesuffix("ExecutionProvider")
     lines.append(("run", f"{provider + ', ' if provider else ''}seed {result.seed}, {result.seconds:.1f} s"))
+    lines.append(("sandbox", _isolation(result)))
     return lines
+
+
+def _isolation(result: Result) -> str:
+    """The layers between the model and the machine, and those that the system does not have."""
+    if result.isolation is None:
+        return "none"
+    missing = "; ".join(f"{layer} is missing: {reason}" for layer, reason in result.isolation.missing.items())
+    return ", ".join(result.isolation.active) + (f"; {missing}" if missing else "")
 
 
 def _list(value: float | list[float]) -> str:

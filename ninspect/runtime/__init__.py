@@ -1,5 +1,6 @@
 """ONNX Runtime: logits and gradients of arrays of pixels."""
 
+from ninspect.runtime.memory import check_memory
 from ninspect.runtime.network import Gradients, Network, Pixels, gradient_model, save_model
 from ninspect.runtime.providers import Device, cuda_device_count, open_session
 from ninspect.runtime.truth import TruthTest, check_gradient, check_scores
@@ -11,6 +12,7 @@ __all__ = [
     "Pixels",
     "TruthTest",
     "check_gradient",
+    "check_memory",
     "check_scores",
     "cuda_device_count",
     "gradient_model",

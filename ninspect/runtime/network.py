@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +14,6 @@ import onnx_ir.passes.common as passes
 from numpy.typing import NDArray
 
 from ninspect.errors import ModelError
-from ninspect.files import replace_file
 from ninspect.gradient import (
     CLASSES,
     GRADIENT,
@@ -29,6 +26,7 @@ from ninspect.gradient import (
 )
 from ninspect.model import Classifier
 from ninspect.model.head import last_linear
+from ninspect.runtime.memory import LIVE_COTANGENTS, forward_values
 from ninspect.runtime.providers import Device, first_line, open_model
 from ninspect.runtime.tail import Tail
 from ninspect.runtime.weights import check_and_write, hold_weights
@@ -39,7 +37,6 @@ Pixels = NDArray[np.float32]  # [N, H, W, C] in [0, 1], RGB or grey
 # Rows (images x classes) that one run may hold, by memory and by what still speeds the CPU up.
 _MEMORY = 512 * 1024**2
 _MOST_ROWS = 256
-_LIVE_COTANGENTS = 6
 
 
 @dataclass(frozen=True)
@@ -197,12 +194,12 @@ class Network:
     @cached_property
     def _rows(self) -> int:
         """How many (class, image) pairs one run may hold: a few of the largest cotangents are alive at a time."""
-        return max(1, min(_MOST_ROWS, _MEMORY // (_LIVE_COTANGENTS * max(self._activations))))
+        return max(1, min(_MOST_ROWS, _MEMORY // (LIVE_COTANGENTS * max(self._activations))))
 
     @cached_property
     def _activations(self) -> list[int]:
         """Bytes of each forward value for one image; the backward pass needs most of them until its end."""
-        return [_bytes_per_image(value) for node in self.classifier.model.graph for value in node.outputs] or [1]
+        return forward_values(self.classifier.model)
 
     def _input(self, pixels: Pixels) -> NDArray[Any]:
         """The model's input for a part of the images, filled up where the model wants a fixed number."""
@@ -267,25 +264,18 @@ def gradient_model(classifier: Classifier, objective: Objective = "logit") -> ir
     return model
 
 
-def save_model(model: ir.Model, path: Path) -> None:
-    """Check a model with the onnx checker and write it; the file is replaced as a whole or not at all.
+def save_model(model: ir.Model, write: Callable[[bytes], object]) -> None:
+    """Check a model with the onnx checker, and write it piece by piece if it passes.
 
     The model loses its weights.
 
     Raises:
         ModelError: the model is not valid ONNX.
-        UsageError: the file cannot be written.
     """
     try:
-        replace_file(path, lambda stream: check_and_write(model, stream))
+        check_and_write(model, write)
     except onnx.checker.ValidationError as error:
         raise ModelError(f"the augmented model is not valid ONNX: {first_line(error)}") from error
-
-
-def _bytes_per_image(value: ir.Value) -> int:
-    """Size of a float32 tensor for one image; free axes count as one image."""
-    shape = value.shape or ()
-    return 4 * math.prod(int(d) for d in shape if isinstance(d, int))
 
 
 def _slices(count: int, step: int) -> Iterator[slice]:

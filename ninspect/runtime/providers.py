@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import io
+import os
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 Device = Literal["auto", "cpu", "cuda"]
 
 _FATAL_ONLY = 4
+# From 1.29 on it sends names and hashes of models to its maker, unless this is set before it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def open_model(model: ir.Model, device: Device = "auto") -> onnxruntime.InferenceSession:

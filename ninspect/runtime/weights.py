@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import IO
+from collections.abc import Callable, Iterator
 
 import onnx
 import onnx_ir as ir
@@ -42,7 +41,7 @@ def _large(model: ir.Model) -> Iterator[ir.Value]:
             yield value
 
 
-def check_and_write(model: ir.Model, stream: IO[bytes]) -> None:
+def check_and_write(model: ir.Model, write: Callable[[bytes], object]) -> None:
     """Write a model as one ONNX file, weight by weight; the model loses its weights.
 
     Raises:
@@ -59,9 +58,9 @@ def check_and_write(model: ir.Model, stream: IO[bytes]) -> None:
     proto.ClearField("graph")
     # One at a time, and twice: all of them at once would be another copy of the model.
     size = len(rest) + sum(len(_initializer(tensor)) for tensor in weights.values())
-    stream.write(proto.SerializeToString() + _head(_GRAPH, size) + rest)
+    write(proto.SerializeToString() + _head(_GRAPH, size) + rest)
     for tensor in weights.values():
-        stream.write(_initializer(tensor))
+        write(_initializer(tensor))
 
 
 def _initializer(tensor: ir.TensorProtocol) -> bytes:

@@ -15,7 +15,7 @@ CommandLine = Callable[..., tuple[object, str, str]]
 def command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Iterator[CommandLine]:
-    """The command line in this process and in `tmp_path`, for where a process of its own would only cost time."""
+    """The command line in this process and in `tmp_path`, for where processes of their own would only cost time."""
 
     def run(*arguments: str | Path) -> tuple[object, str, str]:
         monkeypatch.setattr(sys, "argv", ["ninspect", *map(str, arguments)])
@@ -24,5 +24,6 @@ def command_line(
         return end.value.code, *capfd.readouterr()
 
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NINSPECT_SANDBOX", "off")
     yield run
     logging.disable(logging.NOTSET)

@@ -189,7 +189,7 @@ def scan(*arguments):
 
 ninspect.audit.scan = scan
 from ninspect.cli import main
-sys.argv = ["ninspect", "scan", "model.onnx", "--samples", "images"]
+sys.argv = ["ninspect", "scan", "model.onnx", "--samples", "images", "--sandbox", "off"]
 main()
 """
 
@@ -224,6 +224,67 @@ def test_a_reader_that_has_left_is_no_verdict_and_no_traceback(tmp_path: Path, c
     )
     os.close(writer)
     assert (run.returncode, run.stderr) == (4, "")
+
+
+def test_a_full_disk_is_one_sentence_with_an_exit_code_of_its_own(tmp_path: Path) -> None:
+    model, images = linear_scan_files(tmp_path, even_weights())
+    command = ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", sys.executable, "-m", "ninspect"]  # no file may grow
+    np.save(tmp_path / "image.npy", np.zeros((1, 12, 12), np.uint8))
+    before = names_in(tmp_path)
+    for arguments in (
+        ["scan", model, "-s", images, "-o", "new"],
+        ["explain", model, "--image", "image.npy", "--class", "1", "-o", "new"],
+        ["augment", model, "-o", "new"],
+    ):
+        run = subprocess.run(
+            [*command, *map(str, arguments)],
+            cwd=tmp_path,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
+        )
+        expected = (4, "", "ninspect: new cannot be written: File too large\n")
+        assert (run.returncode, run.stdout, run.stderr) == expected
+    assert names_in(tmp_path) == before
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's device that is always full")
+def test_a_result_that_stdout_does_not_take_is_one_sentence(tmp_path: Path) -> None:
+    model, _ = linear_scan_files(tmp_path, even_weights())
+    with Path("/dev/full").open("w") as full:
+        run = subprocess.run(
+            [sys.executable, "-m", "ninspect", "info", str(model)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
+        )
+    expected = (4, "ninspect: stdout cannot be written: No space left on device\n")
+    assert (run.returncode, run.stderr) == expected
+
+
+def test_a_read_only_folder_keeps_what_it_holds(tmp_path: Path) -> None:
+    model, _ = linear_scan_files(tmp_path, even_weights())
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "ro", "none", str(folder)], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        folder.chmod(0o500)
+        if os.access(folder, os.W_OK):
+            pytest.skip("this user may write anywhere, but not mount a read-only folder")
+    try:
+        run = ninspect("augment", model, "-o", folder / "new.onnx")
+    finally:
+        if mounted.returncode == 0:
+            subprocess.run(["umount", str(folder)], check=True)
+    assert (run.returncode, run.stdout) == (4, "")
+    assert is_one_line(run.stderr)
+    assert "new.onnx cannot be written: " in run.stderr
+    assert names_in(folder) == []
 
 
 def test_any_console_can_show_the_result(tmp_path: Path) -> None:

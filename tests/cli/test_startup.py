@@ -3,6 +3,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from inspect import signature
+from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import pytest
@@ -12,6 +13,7 @@ from ninspect.detect import METHODS
 from ninspect.gradient import OBJECTIVES
 from ninspect.runtime import Device
 from ninspect.samples import preprocess
+from tests.support import even_weights, linear_scan_files
 
 HEAVY = {"numpy", "onnx", "onnx_ir", "onnxruntime", "scipy", "PIL", "pydantic", "torch"}
 
@@ -34,6 +36,28 @@ def test_nothing_heavy_is_imported_before_it_is_needed(program: str) -> None:
     loaded = {name.partition(".")[0] for name in json.loads(run.stderr)}
     assert "ninspect" in loaded
     assert loaded & HEAVY == set()
+
+
+SCAN = f"""
+import sys
+from ninspect.cli import main
+sys.argv = ["ninspect", "scan", "model.onnx", "--samples", "images.npz"]
+try:
+    main()
+except SystemExit:
+    pass
+{LIST_MODULES}
+"""
+
+
+def test_the_process_that_the_user_started_reads_no_model(tmp_path: Path) -> None:
+    linear_scan_files(tmp_path, even_weights())
+    run = subprocess.run(
+        [sys.executable, "-c", SCAN], cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=60, check=True
+    )
+    assert run.stdout.startswith("CLEAN")
+    loaded = {name.partition(".")[0] for name in json.loads(run.stderr)}
+    assert loaded & HEAVY == {"pydantic"}
 
 
 def choices(annotation: Any) -> tuple[str, ...]:

@@ -3,8 +3,10 @@
 import importlib.util
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 from xml.etree import ElementTree
 
 import jsonschema
@@ -22,6 +24,7 @@ RESULTS = {
     "suspected": example(),
     "clean": example(verdict="clean", targets=[], confidence=None, triggers=[], reason="no class stands out"),
     "inconclusive": stopped("the file is empty"),
+    "unread": Result.unread("models/signs.onnx", 0.01, 0),
     "hostile": example(
         reason=HOSTILE,
         class_names=[HOSTILE] * 10,
@@ -121,6 +124,31 @@ def test_a_file_that_is_no_result_is_a_usage_error(tmp_path: Path, text: str, fa
     assert fault in str(error.value)
     assert "\n" not in str(error.value)
     assert len(str(error.value)) < 400
+
+
+def changed(value: Any, by: Any) -> Iterator[Any]:
+    """Copies of a JSON value, each with one part replaced; of a list, only its first entry."""
+    yield by
+    parts = value.items() if isinstance(value, dict) else list(enumerate(value))[:1] if isinstance(value, list) else ()
+    for place, part in parts:
+        for other in changed(part, by):
+            copy = value.copy()
+            copy[place] = other
+            yield copy
+
+
+@pytest.mark.parametrize("by", [None, -1, 10**30, 1e308, -1e308, "x\udcff", [], [-1e308, 1e308] * 5], ids=repr)
+def test_a_result_with_a_part_replaced_is_refused_or_shown(by: Any) -> None:
+    shown = 0
+    for value in changed(json.loads(example(class_names=["a"] * 10, command=["x"]).to_json()), by):
+        try:
+            result = Result.from_json(json.dumps(value))
+        except ValueError:
+            continue
+        shown += 1
+        for format_ in FORMATS:
+            render(result, format_)
+    assert shown > 5
 
 
 # JUnit

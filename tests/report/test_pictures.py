@@ -1,17 +1,22 @@
+import base64
 import io
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from ninspect import ScanOptions, scan
+from ninspect import scan
+from ninspect.detect import Attention
 from ninspect.errors import UsageError
+from ninspect.explain import png
 from ninspect.report import save_pictures
+from ninspect.report.describe import describe_attention
 from ninspect.report.pictures import picture_files
 from tests.report.examples import ATTENTION, TRIGGER, example, picture, stopped
-from tests.support import backdoored_weights, even_weights, linear_scan_files, names_in
+from tests.support import backdoored_weights, linear_scan_files, names_in, random_pixels
 
 
 def test_a_scan_shows_the_trigger_what_it_does_and_where_classes_look(tmp_path: Path) -> None:
@@ -31,13 +36,20 @@ def test_a_scan_shows_the_trigger_what_it_does_and_where_classes_look(tmp_path: 
     assert any(example.answer_after == 7 for example in trigger.examples)
 
 
-def test_large_pictures_are_shrunk_so_that_a_result_stays_small(tmp_path: Path) -> None:
-    model, images = linear_scan_files(tmp_path, even_weights(classes=43, channels=3, side=150), count=12)
-    result = scan(model, images, ScanOptions(images=12))
-    assert result.attention is not None
-    with Image.open(io.BytesIO(picture_files(result)["image.png"])) as shown:
-        assert shown.size == (112, 112)
-    assert len(result.to_json()) < 1_000_000
+@pytest.mark.parametrize(("shape", "size"), [((224, 300, 3), (112, 84)), ((112, 20, 1), (20, 112))])
+def test_pictures_larger_than_need_be_are_shrunk(shape: tuple[int, int, int], size: tuple[int, int]) -> None:
+    image = random_pixels(1, shape)[0]
+    info = describe_attention(Attention(np.array([3]), image[None, ..., 0], image, 5, 24))
+    assert info is not None
+    for data in (info.image, info.heatmaps[0].picture):
+        with Image.open(io.BytesIO(base64.b64decode(data))) as shown:
+            assert shown.size == size
+
+
+def test_a_small_picture_is_the_image_itself() -> None:
+    image = random_pixels(1, (20, 30, 3))[0]
+    with Image.open(io.BytesIO(png(image, 112))) as shown:
+        assert np.array_equal(np.asarray(shown), np.rint(image * 255))
 
 
 def test_the_pictures_can_be_written_as_files(tmp_path: Path) -> None:
@@ -45,7 +57,7 @@ def test_the_pictures_can_be_written_as_files(tmp_path: Path) -> None:
     assert names_in(tmp_path / "pictures") == sorted(picture_files(example()))
     assert (tmp_path / "pictures" / "class-7-mask.png").read_bytes().startswith(b"\x89PNG")
     assert picture_files(stopped("the file is empty")) == {}
-    with pytest.raises(UsageError, match="missing/pictures cannot be made: No such file"):
+    with pytest.raises(UsageError, match="missing/pictures cannot be written: No such file"):
         save_pictures(example(), tmp_path / "missing" / "pictures")
 
 

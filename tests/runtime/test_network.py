@@ -1,3 +1,4 @@
+import io
 import warnings
 from pathlib import Path
 from typing import Any
@@ -265,8 +266,9 @@ def test_a_model_that_fails_when_it_runs_is_a_model_error(tmp_path: Path) -> Non
 
 def test_a_saved_gradient_model_is_valid_and_keeps_the_scores(tmp_path: Path) -> None:
     network = open_network(linear_model(even_weights(), head="y = Softmax(logits)"), tmp_path)
-    save_model(gradient_model(network.classifier), tmp_path / "gradient.onnx")
-    saved = onnx.load(tmp_path / "gradient.onnx")
+    stream = io.BytesIO()
+    save_model(gradient_model(network.classifier), stream.write)
+    saved = onnx.ModelProto.FromString(stream.getvalue())
     onnx.checker.check_model(saved, full_check=True)
     names = ["y", "ninspect/logits", "ninspect/objective", "ninspect/gradient"]
     assert [output.name for output in saved.graph.output] == names
@@ -275,9 +277,10 @@ def test_a_saved_gradient_model_is_valid_and_keeps_the_scores(tmp_path: Path) ->
 def test_an_invalid_model_is_not_saved(tmp_path: Path) -> None:
     augmented = gradient_model(open_network(linear_model(even_weights()), tmp_path).classifier)
     augmented.graph.outputs[0].shape = None
+    stream = io.BytesIO()
     with pytest.raises(ModelError, match="the augmented model is not valid ONNX: Field 'shape'"):
-        save_model(augmented, tmp_path / "gradient.onnx")
-    assert not (tmp_path / "gradient.onnx").exists()
+        save_model(augmented, stream.write)
+    assert stream.getvalue() == b""
 
 
 @pytest.mark.skipif(cuda_device_count() == 0, reason="needs an NVIDIA GPU")

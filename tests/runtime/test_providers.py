@@ -1,9 +1,14 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from ninspect.errors import ModelError, UsageError
 from ninspect.runtime import cuda_device_count, open_session
 from ninspect.runtime.providers import first_line
-from tests.support import even_weights, linear_model, onnx_model
+from tests.support import even_weights, linear_model, names_in, onnx_model, save
 
 MODEL = linear_model(even_weights()).SerializeToString()
 
@@ -26,6 +31,20 @@ def test_cuda_without_a_gpu_is_a_usage_error(capfd: pytest.CaptureFixture[str]) 
     with pytest.raises(UsageError, match="use --device cpu"):
         open_session(MODEL, "cuda")
     assert capfd.readouterr() == ("", "")
+
+
+OPEN = "import sys; from ninspect.runtime import open_session; open_session(open(sys.argv[1], 'rb').read(), 'cpu')"
+
+
+def test_onnx_runtime_keeps_no_record_of_models_to_send(tmp_path: Path) -> None:
+    model = save(linear_model(even_weights()), tmp_path / "model.onnx")
+    telling = ("CI", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS", "XDG_CACHE_HOME")
+    environment = {name: value for name, value in os.environ.items() if name not in telling}
+    (tmp_path / "home").mkdir()
+    subprocess.run(
+        [sys.executable, "-c", OPEN, str(model)], env=environment | {"HOME": str(tmp_path / "home")}, check=True
+    )
+    assert names_in(tmp_path / "home") == []
 
 
 @with_gpu

@@ -18,7 +18,7 @@ def model(weight: np.ndarray = WEIGHT) -> onnx.ModelProto:
 
 def written(model: onnx.ModelProto) -> onnx.ModelProto:
     stream = io.BytesIO()
-    check_and_write(ir.from_proto(model), stream)
+    check_and_write(ir.from_proto(model), stream.write)
     proto = onnx.ModelProto()
     proto.ParseFromString(stream.getvalue())
     return proto

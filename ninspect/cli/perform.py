@@ -1,0 +1,140 @@
+"""How a command has its job done: in a worker process, or here, until it is done or someone stops it."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from ninspect.errors import InconclusiveError
+from ninspect.isolation import LAYERS, NONSENSE, Limits, Listener, run
+
+if TYPE_CHECKING:
+    from ninspect.report import IsolationInfo, Result
+
+
+class Interrupted(BaseException):
+    """Ctrl-C, or a request to terminate. No Exception: what is being interrupted might handle those."""
+
+    def __init__(self, number: int) -> None:
+        self.exit_code = 128 + number  # as shells have it
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """SIGINT and SIGTERM raise `Interrupted`, unless whoever started this process has them ignored."""
+    received: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        raise Interrupted(number)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    heeded = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    for number in heeded:
+        signal.signal(number, stop)
+    try:
+        yield
+    except Exception:
+        if received:  # modules in C that are being imported turn it into an error of their own
+            raise Interrupted(received[0]) from None
+        raise
+    finally:
+        for number in heeded:
+            signal.signal(number, before[number])
+
+
+@interruptible()
+def perform(
+    job: str,
+    arguments: dict[str, Any],
+    readable: Sequence[Path | None],
+    limits: Limits | None,
+    listener: Listener | None = None,
+) -> dict[str, Any]:
+    """Do a job of `ninspect.jobs`.
+
+    Args:
+        job: its name.
+        arguments: for it, as JSON has them; paths are texts.
+        readable: what it reads besides the model and what lies beside it.
+        limits: of the worker process; None: do it in this process.
+        listener: gets what the job tells and writes.
+    """
+    listener = listener or Listener()
+    if limits is None:
+        from ninspect.jobs import JOBS
+
+        return JOBS[job](listener, **arguments)
+    model = Path(arguments["model"])
+    paths = [model, model.parent, *filter(None, readable)]
+    return run(job, arguments, paths, arguments.get("device", "cpu") != "cpu", limits, listener)
+
+
+def perform_scan(
+    arguments: dict[str, Any],
+    readable: Sequence[Path | None],
+    limits: Limits | None,
+    progress: Callable[[int, int], None],
+) -> tuple[Result, int]:
+    """Judge a model; whatever stops the scan, there is a result, inconclusive and with the reason.
+
+    Returns:
+        The result and the exit code.
+    """
+    start = time.perf_counter()
+    news: dict[str, Any] = {}
+
+    def tell(kind: str, value: Any) -> None:
+        if kind == "progress":
+            progress(*value)
+        elif kind == "partial" or kind not in news:  # only the first word on the lock is from before the file was read
+            import ninspect.report  # noqa: F401  takes its time while the worker works
+
+            news[kind] = value
+
+    def stopped(reason: str) -> Result:
+        return _known(news, arguments).stopped(reason, time.perf_counter() - start)
+
+    try:
+        answer = perform("scan", arguments, readable, limits, Listener(tell))
+        result = _result(answer) or stopped(NONSENSE)
+        code: int = result.exit_code
+    except Interrupted as stop:
+        result, code = stopped(str(stop)), stop.exit_code
+    except InconclusiveError as error:
+        result = stopped(str(error))
+        code = result.exit_code
+    return result.model_copy(update={"isolation": _isolation(news, limits)}), code
+
+
+def _known(news: dict[str, Any], arguments: dict[str, Any]) -> Result:
+    """The latest result so far, if it is one."""
+    from ninspect.report import Result
+
+    return _result(news.get("partial", {})) or Result.unread(arguments["model"], arguments["alpha"], arguments["seed"])
+
+
+def _result(facts: dict[str, Any]) -> Result | None:
+    from pydantic import ValidationError
+
+    from ninspect.report import Result
+
+    try:
+        return Result.model_validate(facts)
+    except ValidationError:
+        return None
+
+
+def _isolation(news: dict[str, Any], limits: Limits | None) -> IsolationInfo | None:
+    from ninspect.report import IsolationInfo
+
+    if limits is None:
+        return None
+    missing = news.get("missing", dict.fromkeys(LAYERS[1:], "the process ended before it was locked"))
+    return IsolationInfo(active=[layer for layer in LAYERS if layer not in missing], missing=missing)

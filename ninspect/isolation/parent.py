@@ -1,0 +1,229 @@
+"""The side that is not at risk: starts the worker, reads its messages with suspicion, and ends it."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from ninspect.errors import ExitCode, InconclusiveError, NinspectError, UsageError
+from ninspect.isolation.listener import PIECE, Listener
+from ninspect.isolation.lock import gpu_devices
+from ninspect.text import byte_count
+
+NONSENSE = "the process that read the model sent nonsense"
+_LONGEST = 16 * 1024**2  # bytes of one message; a result with pictures has a few
+_MOST_OUTPUT = 4 * 1024**3  # bytes of a file; ONNX files end at half of that
+_MOST_STEPS = 10**15
+_LONGEST_ERROR = 4000  # characters
+_LAST_BREATH = 2  # seconds from the end of the messages to that of the process
+_SAMPLING = 0.1  # seconds between two looks at the worker's memory
+_ERRORS: dict[object, type[NinspectError]] = {ExitCode.USAGE: UsageError, ExitCode.INCONCLUSIVE: InconclusiveError}
+# What Python, its libraries and CUDA look at; the rest may be secrets, of which environments of CI jobs are full.
+_KEPT = ("HOME", "LANG", "PATH", "TZ", "TMPDIR", "VIRTUAL_ENV", "APPDATA", "SYSTEMROOT", "TEMP", "USERPROFILE")
+_KEPT_PREFIXES = ("CUDA_", "DYLD_", "LC_", "LD_", "NINSPECT_", "NVIDIA_", "PYTHON")
+# One thread at the time of the lock, few reserves of address space, and nothing for its maker.
+_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "4", "ORT_DISABLE_TELEMETRY": "1"}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a worker may take.
+
+    Attributes:
+        required: work only behind all layers of the lock.
+        seconds: wall time.
+        memory: bytes.
+    """
+
+    required: bool
+    seconds: float
+    memory: int
+
+
+def spare_memory() -> int:
+    """A limit that suffices for every usual model, and that this machine can bear."""
+    usual = 8 * 1024**3
+    try:
+        present = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # Windows, and whatever else is not Unix
+        return usual
+    return min(usual, present * 3 // 4)
+
+
+def run(
+    job: str, arguments: dict[str, Any], readable: Sequence[Path], gpu: bool, limits: Limits, listener: Listener
+) -> dict[str, Any]:
+    """Do a job in a worker process.
+
+    Args:
+        job: its name in `ninspect.jobs`.
+        arguments: for it, as JSON has them.
+        readable: files and folders that the worker may read.
+        gpu: the worker may use a GPU, if there is one.
+        limits: what the worker may take.
+        listener: gets what the job tells and writes; first of all, which layers of the lock are missing.
+
+    Returns:
+        The job's answer: JSON from a process that a hostile file may have taken over.
+
+    Raises:
+        NinspectError: as the job raised it.
+        InconclusiveError: the worker died, took too much time or memory, or sent nonsense.
+    """
+    request = {
+        "job": job,
+        "arguments": arguments,
+        "readable": [str(path) for path in readable],
+        "gpu": gpu and bool(gpu_devices()),
+        "parent": os.getpid(),
+        **vars(limits),
+    }
+    worker = _start(request)
+    try:
+        for kind, value in _messages(worker, limits):
+            if kind == "answer":
+                return dict(value)
+            if kind == "error":
+                raise _error(*value)
+            if kind == "output":
+                listener.write(value)
+            else:
+                listener.tell(kind, value)
+        raise InconclusiveError(_end(worker))
+    finally:
+        _kill(worker)
+
+
+def _start(request: dict[str, Any]) -> subprocess.Popen[bytes]:
+    worker = subprocess.Popen(
+        # -P: import nothing from the folder that the user is in.
+        [sys.executable, "-P", "-m", "ninspect.isolation.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=None if os.environ.get("NINSPECT_TRACEBACK") else subprocess.DEVNULL,
+        env=_environment(),
+        start_new_session=True,  # Ctrl-C is for the parent, and the whole group can be killed
+    )
+    assert worker.stdin is not None
+    with suppress(BrokenPipeError), worker.stdin as stdin:  # a worker that died at once is noticed soon enough
+        stdin.write(json.dumps(request).encode())
+    return worker
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_PREFIXES)}
+    return kept | _ENVIRONMENT
+
+
+def _messages(worker: subprocess.Popen[bytes], limits: Limits) -> Iterator[tuple[str, Any]]:
+    """What the worker sends, until it ends or breaks a rule."""
+    assert worker.stdout is not None
+    received: queue.Queue[tuple[str, Any] | None] = queue.Queue(maxsize=4)
+    threading.Thread(target=_receive, args=(worker.stdout, received), daemon=True).start()
+    deadline = time.monotonic() + limits.seconds
+    while True:
+        if time.monotonic() > deadline:
+            raise InconclusiveError(
+                f"it took more than {limits.seconds:g} s and was stopped; allow more with --timeout"
+            )
+        if _resident(worker.pid) > limits.memory:
+            raise InconclusiveError(
+                f"it took more than {byte_count(limits.memory)} of memory and was stopped; allow more with --max-memory"
+            )
+        try:
+            message = received.get(timeout=_SAMPLING)
+        except queue.Empty:
+            continue
+        if message is None:
+            return
+        yield message
+
+
+def _receive(stream: IO[bytes], received: queue.Queue[tuple[str, Any] | None]) -> None:
+    """Read messages until the stream ends; what is no message ends it too."""
+    output = 0
+    try:
+        while line := stream.readline(_LONGEST):
+            kind, value = _message(line)
+            if kind == "output":
+                output += value
+                value = stream.read(value)
+                if output > _MOST_OUTPUT:
+                    raise ValueError("too long a file")
+            received.put((kind, value))
+    except (ValueError, RecursionError):
+        received.put(("error", [ExitCode.INCONCLUSIVE, NONSENSE]))
+    received.put(None)
+
+
+def _message(line: bytes) -> tuple[str, Any]:
+    """One message, checked as far as its kind tells what it must be.
+
+    Raises:
+        ValueError: it is none.
+        RecursionError: neither is this.
+    """
+    match json.loads(line, parse_constant=_refuse):
+        case {"missing": dict(value)}:
+            return "missing", value
+        case {"progress": [int(done), int(total)] as value} if 0 <= done <= _MOST_STEPS and 0 <= total <= _MOST_STEPS:
+            return "progress", value
+        case {"partial": dict(value)}:
+            return "partial", value
+        case {"output": int(value)} if 0 < value <= PIECE:
+            return "output", value
+        case {"answer": dict(value)}:
+            return "answer", value
+        case {"error": [int(), str()] as value}:
+            return "error", value
+    raise ValueError("not a message")
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _error(code: int, message: str) -> NinspectError:
+    return _ERRORS.get(code, NinspectError)(message[:_LONGEST_ERROR])
+
+
+def _resident(process: int) -> int:
+    """Bytes of memory that a process holds; 0 where the system does not tell."""
+    try:
+        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _end(worker: subprocess.Popen[bytes]) -> str:
+    """How a worker ended that has sent no answer."""
+    with suppress(subprocess.TimeoutExpired):
+        worker.wait(_LAST_BREATH)
+    code = worker.returncode
+    if code is None:
+        how = "fell silent"
+    elif code < 0:
+        how = f"was ended by {signal.Signals(-code).name}"
+    else:
+        how = f"ended with exit code {code}"
+    return f"the process that read the model {how} before it had a result"
+
+
+def _kill(worker: subprocess.Popen[bytes]) -> None:
+    if sys.platform == "win32":
+        worker.kill()
+    else:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(worker.pid, signal.SIGKILL)
+    worker.wait()

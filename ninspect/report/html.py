@@ -1,0 +1,152 @@
+"""The result as one HTML file: no script, nothing loaded from elsewhere, readable even where styles are forbidden."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ninspect.report.chart import HEIGHT, Chart, chart
+from ninspect.report.result import AttentionInfo, DetectorInfo, HeatmapInfo, PreprocessInfo, Result, TriggerInfo
+from ninspect.report.wording import (
+    NOT_A_PROOF,
+    checks,
+    class_name,
+    evidence,
+    facts,
+    named,
+    number,
+    probability,
+    ranked,
+    reading,
+    sentence,
+    share,
+)
+from ninspect.text import printable
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_FOLDER = Path(__file__).parent / "templates"
+_FIRST_ROWS = 12
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A class with its pictures."""
+
+    label: int
+    suspected: bool
+    heatmap: HeatmapInfo | None
+    trigger: TriggerInfo | None
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """A detector's classes: the chart, and positions of the classes by falling index."""
+
+    detector: DetectorInfo
+    chart: Chart
+    first: list[int]
+    rest: list[int]
+
+
+def html_report(result: Result) -> str:
+    """The result as a page that answers: is it suspected, of which class, show me, compared to what, under what."""
+    style = (_FOLDER / "report.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    page = _environment().get_template("report.html")
+    shown = _shown(result)
+    return page.render(
+        r=result,
+        style=style,
+        policy=policy,
+        shown=shown,
+        others=_others(result.attention, {entry.label for entry in shown}),
+        comparisons=[_comparison(result, detector) for detector in _compared(result)],
+        checks=checks(result),
+        conditions=_conditions(result),
+        height=HEIGHT,
+        not_a_proof=NOT_A_PROOF,
+    )
+
+
+def _environment() -> Environment:
+    """Every value is escaped, and what could steer or mislead in it made visible."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_visible,
+    )
+    for function in (class_name, evidence, named, number, probability, reading, sentence, share):
+        environment.globals[function.__name__] = function
+    return environment
+
+
+def _visible(value: Any) -> Any:
+    return printable(value) if type(value) is str else value
+
+
+def _shown(result: Result) -> list[_Shown]:
+    """The suspects, and classes that came near enough to search a trigger for; those with pictures."""
+    heatmaps = {} if result.attention is None else {entry.label: entry for entry in result.attention.heatmaps}
+    triggers = {trigger.label: trigger for trigger in result.triggers}
+    labels = [label for label in dict.fromkeys([*result.targets, *triggers]) if label in heatmaps or label in triggers]
+    return [_Shown(label, label in result.targets, heatmaps.get(label), triggers.get(label)) for label in labels]
+
+
+def _others(attention: AttentionInfo | None, shown: set[int]) -> list[HeatmapInfo]:
+    return [] if attention is None else [entry for entry in attention.heatmaps if entry.label not in shown]
+
+
+def _compared(result: Result) -> list[DetectorInfo]:
+    """The first detector that measured anything, and those that found something."""
+    measured = [d for d in result.detectors if any(value is not None for value in d.index)]
+    return [d for d in measured if d is measured[0] or d.targets]
+
+
+def _comparison(result: Result, detector: DetectorInfo) -> _Comparison:
+    order = ranked(detector)
+    return _Comparison(detector, chart(result, detector), order[:_FIRST_ROWS], order[_FIRST_ROWS:])
+
+
+def _conditions(result: Result) -> list[tuple[str, list[str]]]:
+    """Names and lines."""
+    grouped: list[tuple[str, list[str]]] = []
+    for name, text in facts(result):
+        if name:
+            grouped.append((name, [text]))
+        else:
+            grouped[-1][1].append(text)
+        if name == "input" and result.preprocess is not None:
+            grouped[-1][1].append(_image_form(result.preprocess))
+    for detector in result.detectors:
+        values = ", ".join(f"{name} {_setting(value)}" for name, value in detector.settings.items())
+        grouped.append((detector.name, [f"{values or 'no settings'}; {detector.seconds:.1f} s"]))
+    grouped.append(("alpha", [f"{result.alpha:g}, the largest probability of suspecting a clean model"]))
+    grouped.append(("versions", [", ".join(f"{name} {version}" for name, version in result.versions.items())]))
+    if result.samples is not None and result.samples.skipped:
+        grouped.append(("unreadable", result.samples.skipped))
+    if result.command is not None:
+        grouped.append(("repeat with", [shlex.join(result.command)]))
+    return grouped
+
+
+def _image_form(settings: PreprocessInfo) -> str:
+    size = "any size" if settings.size is None else f"{settings.size[0]}×{settings.size[1]} pixels"
+    return ", ".join([settings.layout or "layout unknown", settings.color or "color unknown", size, settings.resize])
+
+
+def _setting(value: float | bool | list[float]) -> str:
+    if isinstance(value, list):
+        return ", ".join(f"{entry:g}" for entry in value)
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}"
