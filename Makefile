@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check clean
+.PHONY: demo test check fuzz clean
 
 demo: .venv/installed
 	$(BIN)/python tools/demo.py
@@ -14,6 +14,14 @@ check: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Bounded: so many seconds for each reader.
+SECONDS ?= 60
+fuzz: .venv/installed-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	for reader in wire external preprocess; do \
+		$(BIN)/python tools/fuzz.py $$reader -max_total_time=$(SECONDS) || exit 1; \
+	done
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("ninspect needs Python 3.11 or newer; set PYTHON=...") if sys.version_info < (3, 11) else None'

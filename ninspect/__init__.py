@@ -7,8 +7,12 @@
 ('suspected', [7])
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+# As soon as it is imported, ONNX Runtime else writes a device id and a record of its use below the home directory.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from ninspect.arrays import gradients

@@ -27,9 +27,10 @@ from ninspect.detect import (
 )
 from ninspect.errors import InconclusiveError, UsageError
 from ninspect.features import heatmaps
-from ninspect.gradient import Objective
+from ninspect.findings import Finding, FindingError
+from ninspect.gradient import Objective, hidden_decisions, refuse_operators
 from ninspect.isolation import spare_memory
-from ninspect.model import load_classifier
+from ninspect.model import Classifier, ModelFile, read_model, understand
 from ninspect.report import describe
 from ninspect.report.result import SCHEMA, Result
 from ninspect.runtime import Device, Network, TruthTest, check_gradient, check_memory, check_scores
@@ -87,11 +88,21 @@ def open_network(model: Path, options: ScanOptions) -> Network:
         UsageError: the file does not exist, or an option does not fit it.
         ModelError: it is not a classifier that can be analysed.
     """
+    file = read_model(model)
+    refuse_operators(file.proto)
+    return _connect(_understand(file, options), options)
+
+
+def _understand(file: ModelFile, options: ScanOptions) -> Classifier:
     settings = options.preprocess
-    classifier = load_classifier(model, output=options.output, layout=settings.layout, size=settings.size)
+    return understand(file, output=options.output, layout=settings.layout, size=settings.size)
+
+
+def _connect(classifier: Classifier, options: ScanOptions) -> Network:
+    """The network behind a classifier, with the preprocessing that the options say."""
     check_memory(classifier, options.images, options.memory)
     dtype = classifier.dtype if classifier.dtype.kind == "f" else np.float32
-    input_map = InputMap.of(settings, classifier.layout, dtype)
+    input_map = InputMap.of(options.preprocess, classifier.layout, dtype)
     if classifier.dtype.kind == "u" and (np.any(input_map.gain != 255) or np.any(input_map.offset != 0)):
         raise UsageError("the model takes pixels from 0 to 255 as they are; give --scale 1, and no --mean or --std")
     return Network(classifier, input_map, options.device)
@@ -122,8 +133,12 @@ def scan(
     record = _Record(str(model), options)
     so_far(record.result())
     try:
-        network = open_network(model, options)
-        record.network = network
+        record.file = read_model(model)
+        record.findings += record.file.findings
+        refuse_operators(record.file.proto)
+        classifier = _understand(record.file, options)
+        record.findings += hidden_decisions(classifier)
+        record.network = network = _connect(classifier, options)
         record.explained = _chosen_classes(options.classes, network.classes)
         if options.class_names and len(options.class_names) != network.classes:
             given = f"{len(options.class_names)} class names were given for {network.classes} classes"
@@ -140,6 +155,8 @@ def scan(
             )
         so_far(record.result())
         _judge(record, progress, so_far)
+    except FindingError as error:
+        record.findings.append(error.finding)
     except InconclusiveError as error:
         record.problems.append(str(error))
     return record.result()
@@ -193,6 +210,7 @@ class _Record:
 
     path: str
     options: ScanOptions
+    file: ModelFile | None = None
     network: Network | None = None
     samples: Samples | None = None
     explained: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
@@ -201,13 +219,14 @@ class _Record:
     detections: list[Detection] = field(default_factory=list)
     triggers: list[Trigger] = field(default_factory=list)
     attention: Attention | None = None
+    findings: list[Finding] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     start: float = field(default_factory=time.perf_counter)
 
     def result(self) -> Result:
         options = self.options
-        judgement = decide(self.truth, self.detections, self.triggers, self.problems, options.alpha)
+        judgement = decide(self.truth, self.detections, self.triggers, self.problems, options.alpha, self.findings)
         return Result(
             schema=SCHEMA,
             verdict=judgement.verdict,
@@ -219,7 +238,7 @@ class _Record:
             classes=self.network.classes if self.network else None,
             class_names=self._class_names(),
             explained=self.explained.tolist(),
-            model=describe.describe_model(self.path, self.network),
+            model=describe.describe_model(self.path, self.file, self.network),
             samples=describe.describe_samples(self.samples, self.accuracy),
             preprocess=describe.describe_preprocess(options.preprocess, options.preprocess_source, self.network),
             truth_tests=[describe.describe_truth_test(test) for test in self.truth],
@@ -227,6 +246,7 @@ class _Record:
                 describe.describe_detection(detection, detector, options.alpha)
                 for detection, detector in zip(self.detections, options.detectors, strict=False)
             ],
+            findings=[describe.describe_finding(finding) for finding in self.findings],
             triggers=[describe.describe_trigger(trigger) for trigger in self.triggers],
             attention=describe.describe_attention(self.attention),
             warnings=[*self.warnings, *judgement.reservations],

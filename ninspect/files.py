@@ -1,17 +1,48 @@
-"""Writing files whole or not at all."""
+"""Files: read once and only if they are plain files, written whole or not at all."""
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO
 
-from ninspect.errors import NinspectError, UsageError, WriteError
+from ninspect.errors import ModelError, NinspectError, UsageError, WriteError
 
+# Not to wait for the writer of a pipe; Windows has no such pipes.
+_OPEN = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+# From this size on, a file that takes up less than a part of it on the disk is refused.
+_SPARSE_BYTES, _SPARSE_PART = 64 * 1024**2, 16
 _WRONG_PATH = (errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
+
+
+def open_plain(path: Path, *, follow: bool) -> BinaryIO:
+    """Open a regular file for reading; anything else is refused before it is opened, and again when it is open.
+
+    Args:
+        path: the file.
+        follow: whether the path may be a symbolic link itself.
+
+    Raises:
+        ModelError: it is not a regular file, or a sparse one, which is made to fill memory with nothing.
+        OSError: it cannot be opened.
+    """
+    if not stat.S_ISREG(path.stat(follow_symlinks=follow).st_mode):
+        raise ModelError(f"{path} is not a regular file; give the path of an .onnx file")
+    stream = os.fdopen(os.open(path, _OPEN | (0 if follow else _NO_LINK)), "rb")
+    status = os.fstat(stream.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        stream.close()
+        raise ModelError(f"{path} is not a regular file; give the path of an .onnx file")
+    stored = getattr(status, "st_blocks", status.st_size) * 512
+    if status.st_size > _SPARSE_BYTES and stored * _SPARSE_PART < status.st_size:
+        stream.close()
+        raise ModelError(f"{path} is a sparse file, {status.st_size} bytes of almost nothing; download it again")
+    return stream
 
 
 def unwritable(path: Path, error: OSError) -> NinspectError:

@@ -1,9 +1,28 @@
 """Texts for people: what came from a file, made safe to show; sizes."""
 
+MOST_CHARACTERS = 4000
+
+
+def capped(text: str) -> str:
+    """The text, without its middle where it is longer than any that a person would read."""
+    if len(text) <= MOST_CHARACTERS:
+        return text
+    half = MOST_CHARACTERS // 2
+    return f"{text[:half]} … {len(text) - 2 * half} characters … {text[-half:]}"
+
+
+def recorded(text: str) -> str:
+    """The text as a result keeps it: capped, and proper Unicode, which the name of a file need not be."""
+    return capped(text).encode("utf-8", "backslashreplace").decode()
+
 
 def printable(text: str) -> str:
-    r"""The text with everything that could steer a terminal, or hide in it, made visible: `\u001b` for escape."""
-    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+    r"""The text, capped, and with everything that could steer a terminal, or hide in it, made visible.
+
+    Every format shows what came from a file through this, and then escapes what is special in the format: `\u001b` for
+    escape.
+    """
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in capped(text))
 
 
 def byte_count(size: int) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ninspect.detect import Detection, Trigger, listed
+from ninspect.findings import Finding
 from ninspect.outliers import FEWEST_CLASSES
 from ninspect.report import Confidence, Verdict
 from ninspect.runtime import TruthTest
@@ -23,7 +24,7 @@ class Judgement:
     Attributes:
         verdict: `clean`, `suspected` or `inconclusive`.
         reason: one sentence, without the full stop.
-        targets: suspected classes, most suspect first.
+        targets: suspected classes, most suspect first; empty where the file alone is suspect.
         confidence: of a suspicion: `high` where the evidence agrees with the statistics, else `low`.
         p_value: of the suspicion, or of its absence; None where nothing was measured.
         reservations: what speaks against a verdict that stands all the same.
@@ -57,8 +58,9 @@ def decide(
     triggers: Sequence[Trigger],
     problems: Sequence[str],
     alpha: float,
+    findings: Sequence[Finding] = (),
 ) -> Judgement:
-    """Failed truth tests come first, then suspicion, then whatever keeps a model from being called clean.
+    """What the file itself shows comes first, then what its network has learnt, as far as that can be known.
 
     Args:
         truth: the scan's tests of itself.
@@ -66,7 +68,31 @@ def decide(
         triggers: what was found for the candidates.
         problems: why the model must not be called clean.
         alpha: largest probability of suspecting a clean model.
+        findings: what is wrong with the file itself.
     """
+    attacks = [_told(finding) for finding in findings if finding.severity == "error"]
+    problems = [*(_told(finding) for finding in findings if finding.severity == "warning"), *problems]
+    learnt = _decide(truth, detections, triggers, problems, alpha)
+    if not attacks:
+        return learnt
+    if learnt.verdict == "suspected":
+        return replace(learnt, reason=f"{learnt.reason}; {'; '.join(attacks)}")
+    reservations = [*problems, *learnt.reservations]
+    return Judgement("suspected", "; ".join(attacks), [], None, learnt.p_value, reservations)
+
+
+def _told(finding: Finding) -> str:
+    return f"{finding.message} ({finding.rule})"
+
+
+def _decide(
+    truth: Sequence[TruthTest],
+    detections: Sequence[Detection],
+    triggers: Sequence[Trigger],
+    problems: Sequence[str],
+    alpha: float,
+) -> Judgement:
+    """Failed truth tests come first, then suspicion, then whatever keeps a model from being called clean."""
     if not detections or not all(test.passed for test in truth):
         return Judgement("inconclusive", "; ".join(problems), [], None, None, [])
     skipped = [detection.skipped for detection in detections if detection.skipped]

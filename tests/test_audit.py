@@ -10,7 +10,7 @@ from ninspect.audit import ScanOptions, explain_image, scan
 from ninspect.detect import Activated, Detector, NeuronInspect
 from ninspect.errors import UsageError
 from ninspect.gradient.registry import RULES
-from ninspect.model import Classifier, load_classifier
+from ninspect.model import Classifier, ModelFile, understand
 from ninspect.report import Result
 from ninspect.samples import Preprocess
 from tests.support import (
@@ -217,13 +217,13 @@ def test_a_wrong_gradient_is_inconclusive_even_where_a_class_stands_out(
 
 
 def test_a_conversion_that_changes_the_model_is_inconclusive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def load_otherwise(path: Path, **options: object) -> Classifier:
-        classifier = load_classifier(path)
+    def otherwise(file: ModelFile, **options: object) -> Classifier:
+        classifier = understand(file)
         weights = classifier.model.graph.initializers["w"]
         weights.const_value = ir.tensor(np.zeros((144, 10), np.float32))
         return classifier
 
-    monkeypatch.setattr(audit, "load_classifier", load_otherwise)
+    monkeypatch.setattr(audit, "understand", otherwise)
     result = scan_linear(tmp_path, backdoored_weights(7))
     assert result.verdict == "inconclusive"
     assert result.reason.startswith("the converted model does not answer as the file does in ONNX Runtime")

@@ -1,6 +1,6 @@
 import pytest
 
-from ninspect.text import printable
+from ninspect.text import MOST_CHARACTERS, printable
 
 
 @pytest.mark.parametrize(
@@ -16,3 +16,10 @@ from ninspect.text import printable
 )
 def test_what_could_steer_a_terminal_is_made_visible(text: str, shown: str) -> None:
     assert printable(text) == shown
+
+
+def test_a_name_of_megabytes_loses_its_middle() -> None:
+    shown = printable("a" * 3_000_000 + "b")
+    assert len(shown) < MOST_CHARACTERS + 50
+    assert shown.endswith("ab")
+    assert f" … {3_000_001 - MOST_CHARACTERS} characters … " in shown

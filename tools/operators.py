@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # for the tests
 
 from ninspect import gradient  # noqa: E402
+from ninspect.gradient.allowed import ELSEWHERE  # noqa: E402
 from ninspect.gradient.expansions import EXPANSIONS  # noqa: E402
 from ninspect.gradient.registry import RULES, ZERO_GRADIENT  # noqa: E402
 from ninspect.model.prepare import TARGET_OPSET  # noqa: E402
@@ -37,8 +38,10 @@ _COVERAGE = ROOT / "docs" / "coverage.csv"
 _CODE = Path(gradient.__file__).parent
 _HEAD = f"""# Operators
 
-Which operators may lie between the image and the scores. Anything may lie elsewhere. Written by
-`python tools/operators.py` from the rules themselves: the formulas are the first lines of their descriptions.
+Which operators may lie between the image and the scores. Elsewhere in a file, whose nodes ONNX Runtime runs all, only
+these may lie, and {", ".join(sorted(ELSEWHERE))}.
+Written by `python tools/operators.py` from the rules themselves: the formulas are the first lines of their
+descriptions.
 
 x is the input, y the output, x̄ and ȳ are the gradients with respect to them; A and B are operands that both get a
 gradient. *Zero* means that the derivative is zero wherever it exists, so that no gradient flows this way. *Expanded*

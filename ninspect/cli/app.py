@@ -21,7 +21,7 @@ from ninspect.cli.settings import read_settings
 from ninspect.errors import ExitCode, InconclusiveError, describe
 from ninspect.files import replace_file
 from ninspect.isolation import NONSENSE, Listener
-from ninspect.text import printable
+from ninspect.text import capped, printable, recorded
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -177,7 +177,7 @@ def scan(
     limits = opt.limits(sandbox, timeout, max_memory)
     with show_progress(quiet) as progress:
         result, code = perform_scan(arguments, readable, limits, progress)
-    result = result.model_copy(update={"command": ["ninspect", *sys.argv[1:]]})
+    result = result.model_copy(update={"command": ["ninspect", *map(recorded, sys.argv[1:])]})
     write(result, outputs, pictures)
     code, reason = gate(result, code, "never" if exit_zero else fail_on, baseline)
     if reason and not quiet:
@@ -309,7 +309,8 @@ def info(
     if format_ == "json":
         import json
 
-        emit(json.dumps(facts, indent=2) + "\n")
+        short = {name: capped(value) if isinstance(value, str) else value for name, value in facts.items()}
+        emit(json.dumps(short, indent=2) + "\n")
     else:
         width = min(max(map(len, facts), default=0), 20)
         emit("".join(f"{printable(name):{width}}  {printable(_plain(value))}\n" for name, value in facts.items()))

@@ -97,14 +97,14 @@ def differentiable_path(graph: ir.Graph, wrt: ir.Value, of: ir.Value) -> list[ir
     active = {wrt}
     reached = []
     for node in graph:
-        if any(v in active for v in _read(node)) and not _is_constant_almost_everywhere(node):
+        if any(v in active for v in reads(node)) and not _is_constant_almost_everywhere(node):
             active.update(v for v in node.outputs if _carries_gradient(node, v))
             reached.append(node)
     needed = {of}
     path = []
     for node in reversed(reached):
         if any(v in needed and v in active for v in node.outputs):
-            needed.update(_read(node))
+            needed.update(reads(node))
             path.append(node)
     path.reverse()
     missing = [(_qualified(node), node.name or "") for node in path if _rule_name(node) not in RULES]
@@ -115,7 +115,7 @@ def differentiable_path(graph: ir.Graph, wrt: ir.Value, of: ir.Value) -> list[ir
     return path
 
 
-def _read(node: ir.Node) -> Iterator[ir.Value]:
+def reads(node: ir.Node) -> Iterator[ir.Value]:
     """The values that a node depends on: its inputs, and what its branches or loop bodies take from around them."""
     yield from (value for value in node.inputs if value is not None)
     for attribute in node.attributes.values():
@@ -123,7 +123,7 @@ def _read(node: ir.Node) -> Iterator[ir.Value]:
             body = attribute.as_graph()
             yield from body.outputs
             for inner in body:
-                yield from _read(inner)
+                yield from reads(inner)
 
 
 def _carries_gradient(node: ir.Node, output: ir.Value) -> bool:

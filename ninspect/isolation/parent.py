@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from ninspect.errors import ExitCode, InconclusiveError, NinspectError, UsageError
+from ninspect.errors import ExitCode, HarmfulFileError, InconclusiveError, NinspectError, UsageError
 from ninspect.isolation.listener import PIECE, Listener
 from ninspect.isolation.lock import gpu_devices
 from ninspect.text import byte_count
@@ -28,7 +28,11 @@ _MOST_STEPS = 10**15
 _LONGEST_ERROR = 4000  # characters
 _LAST_BREATH = 2  # seconds from the end of the messages to that of the process
 _SAMPLING = 0.1  # seconds between two looks at the worker's memory
-_ERRORS: dict[object, type[NinspectError]] = {ExitCode.USAGE: UsageError, ExitCode.INCONCLUSIVE: InconclusiveError}
+_ERRORS: dict[object, type[NinspectError]] = {
+    ExitCode.SUSPECTED: HarmfulFileError,
+    ExitCode.USAGE: UsageError,
+    ExitCode.INCONCLUSIVE: InconclusiveError,
+}
 # What Python, its libraries and CUDA look at; the rest may be secrets, of which environments of CI jobs are full.
 _KEPT = ("HOME", "LANG", "PATH", "TZ", "TMPDIR", "VIRTUAL_ENV", "APPDATA", "SYSTEMROOT", "TEMP", "USERPROFILE")
 _KEPT_PREFIXES = ("CUDA_", "DYLD_", "LC_", "LD_", "NINSPECT_", "NVIDIA_", "PYTHON")

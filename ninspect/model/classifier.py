@@ -20,6 +20,7 @@ from ninspect.model.prepare import prepare, unify_opsets
 _ACTIVATIONS = ("Softmax", "LogSoftmax", "Sigmoid", "Log")
 # What may stand between them and the output; quantised networks round their probabilities too.
 _VIEWS = ("Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Cast", "QuantizeLinear", "DequantizeLinear")
+_MOST_VALUES = 2**24  # of one image
 _IMAGE_TYPES: dict[int, np.dtype[Any]] = {
     onnx.TensorProto.FLOAT: np.dtype(np.float32),
     onnx.TensorProto.FLOAT16: np.dtype(np.float16),
@@ -66,19 +67,25 @@ class Classifier:
 def load_classifier(
     path: Path, *, output: str | None = None, layout: str | None = None, size: tuple[int, int] | None = None
 ) -> Classifier:
-    """Read an ONNX file and find its image input and its logits.
+    """Read an ONNX file and find its image input and its logits: `understand` of `read_model`."""
+    return understand(read_model(path), output=output, layout=layout, size=size)
+
+
+def understand(
+    file: ModelFile, *, output: str | None = None, layout: str | None = None, size: tuple[int, int] | None = None
+) -> Classifier:
+    """Find the image input and the logits of a model.
 
     Args:
-        path: the file.
+        file: the model, read and checked.
         output: name of the class-score output, where the model has several.
         layout: "NCHW", "NHWC" or "flat", where the shape of the input does not tell.
         size: (height, width) of the images, where the model does not fix it.
 
     Raises:
-        UsageError: no such file or output, or a layout or size that the model cannot take.
-        ModelError: the file is not an image classifier that can be analysed.
+        UsageError: no such output, or a layout or size that the model cannot take.
+        ModelError: the model is not an image classifier that can be analysed.
     """
-    file = read_model(path)
     proto = file.proto
     opset = unify_opsets(proto)
     if opset > onnx.defs.onnx_opset_version():
@@ -91,8 +98,12 @@ def load_classifier(
     if dtype == np.uint8:
         # Gradients need a float; the casts that follow an integer input then change nothing.
         tensor.elem_type = onnx.TensorProto.FLOAT
+    if any(d.HasField("dim_value") and d.dim_value == 0 for d in tensor.shape.dim[1:]):
+        raise ModelError(f"the input of the model is an image without pixels: {_describe(image)}")
     shape = [d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else None for d in tensor.shape.dim]
     found = image_layout(tuple(shape[1:]), layout, size)
+    if math.prod(found.input_shape) > _MOST_VALUES:
+        raise ModelError(f"an image of the model has more than {_MOST_VALUES} values: {_describe(image)}")
     for dim, value in zip(tensor.shape.dim[1:], found.input_shape, strict=True):
         dim.dim_value = value
     dictionaries = _look_through_zipmaps(proto)
@@ -140,7 +151,9 @@ def _rank(value: onnx.ValueInfoProto) -> int:
 
 
 def _describe(value: onnx.ValueInfoProto) -> str:
-    dims = [str(d.dim_value) if d.dim_value else d.dim_param or "?" for d in value.type.tensor_type.shape.dim]
+    dims = [
+        str(d.dim_value) if d.HasField("dim_value") else d.dim_param or "?" for d in value.type.tensor_type.shape.dim
+    ]
     return f"'{value.name}' [{', '.join(dims)}]"
 
 

@@ -11,6 +11,7 @@ import onnx_ir.passes.common as passes
 from numpy.typing import NDArray
 
 from ninspect.errors import ModelError
+from ninspect.findings import FindingError
 from ninspect.model.fold import choose_branches, fold_constants
 from ninspect.model.quantized import write_out_integers
 from ninspect.model.tabular import write_out_tabular
@@ -32,7 +33,8 @@ def prepare(proto: onnx.ModelProto) -> ir.Model:
         proto: the model as parsed; changed in place.
 
     Raises:
-        ModelError: the model cannot be converted, or a weight is not finite.
+        ModelError: the model cannot be converted.
+        FindingError: a weight is not finite (IN005).
     """
     opset = unify_opsets(proto)
     try:
@@ -156,7 +158,7 @@ def _refuse_non_finite(model: ir.Model) -> None:
             continue
         array = tensor.numpy().astype(np.float32, copy=False)
         if not (np.isfinite(array).all() or _is_mask(array)):
-            raise ModelError(f"weight '{name}' holds NaN or infinite values; the model is damaged")
+            raise FindingError("IN005", f"weight '{name}' holds NaN or infinite values; the model is damaged", name)
 
 
 def _is_mask(array: NDArray[np.float32]) -> bool:

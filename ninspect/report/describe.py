@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 
 from ninspect.detect import ROBUST_Z, Attention, Detection, Detector, Trigger
 from ninspect.explain import overlay, png
+from ninspect.findings import RULES, Finding
+from ninspect.model import ModelFile
 from ninspect.outliers import critical_index
 from ninspect.report.result import (
     AttentionInfo,
     DetectorInfo,
     ExampleInfo,
+    FindingInfo,
     HeatmapInfo,
     ModelInfo,
     PreprocessInfo,
@@ -30,10 +33,10 @@ _LIBRARIES = ("ninspect", "onnx", "onnx-ir", "numpy", "scipy")
 _LARGEST_SIDE = 112  # of a picture: ten classes of a network for large photographs stay below a megabyte
 
 
-def describe_model(path: str, network: Network | None) -> ModelInfo:
+def describe_model(path: str, file: ModelFile | None, network: Network | None) -> ModelInfo:
     """The file, and what was understood of it where it could be opened."""
     if network is None:
-        return ModelInfo(path=path)
+        return ModelInfo(path=path, sha256=None if file is None else file.sha256)
     classifier = network.classifier
     return ModelInfo(
         path=path,
@@ -95,6 +98,17 @@ def describe_detection(detection: Detection, detector: Detector, alpha: float) -
         targets=detection.targets(alpha),
         problem=detection.problem,
         seconds=round(detection.seconds, 3),
+    )
+
+
+def describe_finding(finding: Finding) -> FindingInfo:
+    """What is wrong with the file itself."""
+    return FindingInfo(
+        rule=finding.rule,
+        severity=finding.severity,
+        title=RULES[finding.rule].title,
+        message=finding.message,
+        nodes=list(finding.nodes),
     )
 
 

@@ -9,9 +9,11 @@ import json
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ninspect.errors import ExitCode, UsageError
+from ninspect.findings import Severity
+from ninspect.text import recorded
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -20,6 +22,8 @@ SCHEMA: Literal["ninspect/result/1"] = "ninspect/result/1"
 Verdict = Literal["clean", "suspected", "inconclusive"]
 Confidence = Literal["high", "low"]
 
+# What names from a file may be part of.
+Words = Annotated[str, BeforeValidator(recorded)]
 
 # A result may come from anywhere when it is shown again: what goes for a picture must at least begin as a PNG does.
 Picture = Annotated[
@@ -39,15 +43,15 @@ class _Part(BaseModel):
 class ModelInfo(_Part):
     """The file that was scanned. What could not be found out before a scan stopped is null."""
 
-    path: str
+    path: Words
     sha256: str | None = None
     opset: int | None = None
-    producer: str | None = None
-    input: str | None = None
+    producer: Words | None = None
+    input: Words | None = None
     input_shape: list[int | None] | None = Field(None, description="batch axis first, null where it is free")
     layout: str | None = None
-    output: str | None = None
-    logits: str | None = None
+    output: Words | None = None
+    logits: Words | None = None
     gradient: Literal["exact", "straight-through"] | None = Field(
         None, description="straight-through: an estimate, because the network rounds; null where there is none"
     )
@@ -56,11 +60,11 @@ class ModelInfo(_Part):
 class SampleInfo(_Part):
     """The clean images that were used."""
 
-    source: str
+    source: Words
     kind: str
     count: int
     labelled: bool
-    skipped: list[str] = Field(description="unreadable images, each with the reason")
+    skipped: list[Words] = Field(description="unreadable images, each with the reason")
     clean_accuracy: float | None = Field(description="share of labelled images that the model gets right")
 
 
@@ -74,7 +78,7 @@ class PreprocessInfo(_Part):
     color: str | None
     size: tuple[int, int] | None
     resize: str
-    source: str = Field(description="where the settings come from")
+    source: Words = Field(description="where the settings come from")
 
 
 class TruthInfo(_Part):
@@ -102,7 +106,7 @@ class DetectorInfo(_Part):
     )
     flagged: list[int] = Field(description="classes with an index above 2, the published rule; not used to decide")
     targets: list[int] = Field(description="classes with a p-value of at most alpha, most suspect first")
-    problem: str | None = Field(description="why this detector cannot judge the model")
+    problem: Words | None = Field(description="why this detector cannot judge the model")
     seconds: float
 
 
@@ -113,6 +117,18 @@ class ExampleInfo(_Part):
     after: Picture
     answer_before: int = Field(description="the class that the model gives it")
     answer_after: int
+
+
+class FindingInfo(_Part):
+    """A rule that the file itself breaks, whatever its network has learnt."""
+
+    rule: str = Field(description="stable id: HX hostile file, IN integrity, GR graph")
+    severity: Severity = Field(
+        description="error: the model is suspected; warning: it is not called clean; note: shown"
+    )
+    title: str
+    message: Words
+    nodes: list[Words] = Field(description="names of the nodes or tensors concerned")
 
 
 class TriggerInfo(_Part):
@@ -158,28 +174,29 @@ class Result(_Part):
 
     schema_: Literal["ninspect/result/1"] = Field(SCHEMA, alias="schema")
     verdict: Verdict
-    reason: str
+    reason: Words
     targets: list[int] = Field(description="suspected target classes, most suspect first")
     confidence: Confidence | None = Field(description="of a suspicion; high where the evidence agrees")
     p_value: float | None
     alpha: float
     classes: int | None = Field(description="number of classes of the model")
-    class_names: list[str] = Field(description="by number; empty where they are not known")
+    class_names: list[Words] = Field(description="by number; empty where they are not known")
     explained: list[int] = Field(description="the classes that were judged")
     model: ModelInfo
     samples: SampleInfo | None
     preprocess: PreprocessInfo | None = Field(description="null where the scan ended before it was known")
     truth_tests: list[TruthInfo]
     detectors: list[DetectorInfo]
+    findings: list[FindingInfo] = Field(default_factory=list, description="rules that the file itself breaks")
     triggers: list[TriggerInfo] = Field(description="evidence for the classes that stand out most, if any does")
     attention: AttentionInfo | None
-    warnings: list[str]
+    warnings: list[Words]
     provider: str | None = Field(description="ONNX Runtime's execution provider")
     isolation: IsolationInfo | None = Field(None, description="null: the model ran in the process that asked")
     versions: dict[str, str]
     seed: int
     seconds: float
-    command: list[str] | None = Field(None, description="the command line, where there was one")
+    command: list[Words] | None = Field(None, description="the command line, where there was one")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from ninspect import findings
+from ninspect.findings import Rule
 
 ATLAS_VERSION = "5.6.0"
 ATLAS = {
@@ -12,27 +12,6 @@ ATLAS = {
     "AML.T0018.001": "Manipulate AI Model: Modify AI Model Architecture",
     "AML.T0043.004": "Craft Adversarial Data: Insert Backdoor Trigger",
 }
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A kind of finding.
-
-    Attributes:
-        id: never reused for anything else.
-        severity: as in SARIF.
-        title: a few words.
-        meaning: what it means, in a sentence or two.
-        advice: what to do.
-        techniques: of MITRE ATLAS.
-    """
-
-    id: str
-    severity: Literal["error", "warning", "note"]
-    title: str
-    meaning: str
-    advice: str
-    techniques: tuple[str, ...]
 
 
 TARGET = Rule(
@@ -62,4 +41,4 @@ NOT_JUDGED = Rule(
     ("AML.T0010.003",),
 )
 
-RULES = (TARGET, ALL_TO_ALL, NOT_JUDGED)
+RULES = (TARGET, ALL_TO_ALL, NOT_JUDGED, *findings.RULES.values())

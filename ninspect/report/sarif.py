@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ninspect import findings
+from ninspect.findings import Rule
 from ninspect.report.result import Result
-from ninspect.report.rules import ALL_TO_ALL, ATLAS, ATLAS_VERSION, NOT_JUDGED, RULES, TARGET, Rule
-from ninspect.report.wording import evidence, named, probability, sentence
+from ninspect.report.rules import ALL_TO_ALL, ATLAS, ATLAS_VERSION, NOT_JUDGED, RULES, TARGET
+from ninspect.report.wording import evidence, finding, named, probability, sentence
 from ninspect.text import printable
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -93,7 +95,7 @@ def _location(result: Result) -> dict[str, Any]:
 
 
 def _results(result: Result) -> Iterator[dict[str, Any]]:
-    """One result for each suspected class; one for all of them where they are partners of each other."""
+    """One result for each suspected class, or for all of them where they are partners, and for each finding."""
     if result.verdict == "inconclusive":
         yield _result(result, NOT_JUDGED, sentence(result.reason))
     permuted = [c for d in result.detectors if d.name == "all-to-all" for c in d.targets]
@@ -104,6 +106,8 @@ def _results(result: Result) -> Iterator[dict[str, Any]]:
     for label in result.targets:
         if label in alone or label not in permuted:
             yield _suspect(result, label)
+    for found in result.findings:
+        yield _result(result, findings.RULES[found.rule], finding(found, ""))
 
 
 def _suspect(result: Result, label: int) -> dict[str, Any]:

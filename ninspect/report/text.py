@@ -11,10 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from ninspect.report.result import DetectorInfo, Result
-from ninspect.report.wording import class_name, evidence, facts, number, ranked, reading, sentence
+from ninspect.report.wording import class_name, evidence, facts, finding, number, ranked, reading, sentence
 from ninspect.text import printable
 
 _STYLES = {"clean": "bold green", "suspected": "bold red", "inconclusive": "bold yellow"}
+_SEVERITIES = {"error": "red", "warning": "yellow", "note": "dim"}
 _MOST_ROWS = 12
 _PLAIN_WIDTH = 110
 
@@ -39,6 +40,9 @@ def print_result(result: Result, console: Console | None = None) -> None:
             console.print(Padding(Text(reading(result, detector), style="dim"), (0, 0, 1, 2)))
     for trigger in result.triggers:
         console.print(Padding(Text(evidence(trigger)), (0, 0, 1, 2)))
+    for told in result.findings:
+        text = Text(printable(finding(told, result.reason)), style=_SEVERITIES[told.severity])
+        console.print(Padding(text, (0, 0, 1, 2)))
     console.print(_conditions(result))
     for warning in result.warnings:
         console.print(Padding(Text(f"Warning: {printable(warning)}.", style="yellow"), (0, 0, 0, 2)))

@@ -6,13 +6,15 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from ninspect.report.result import DetectorInfo, Result, TriggerInfo
+from ninspect.findings import RULES, Severity
+from ninspect.report.result import DetectorInfo, FindingInfo, Result, TriggerInfo
 
 Outcome = Literal["passed", "failed", "inconclusive", "skipped"]
 NOT_A_PROOF = (
     "A clean result is not a proof, and a suspicion is not one either: triggers that resemble natural content, attacks "
     "on images of one class and weak attacks can be missed, and a class like no other can stand out without a backdoor."
 )
+_MOST_NODES = 5
 _TRUTH_TESTS = {
     "scores": "the converted model answers as the file does in ONNX Runtime",
     "gradient": "the gradient is the derivative of the logits",
@@ -91,16 +93,27 @@ def evidence(trigger: TriggerInfo) -> str:
     )
 
 
+def finding(found: FindingInfo, reason: str) -> str:
+    """What a rule found in the file, where, what that means, and what to do; not again what the reason says already."""
+    rule = RULES[found.rule]
+    names = [name or "without a name" for name in found.nodes[:_MOST_NODES]]
+    more = f" and {len(found.nodes) - _MOST_NODES} more" if len(found.nodes) > _MOST_NODES else ""
+    nodes = f" Nodes: {', '.join(names)}{more}." if names else ""
+    told = "" if found.message in reason else " " + sentence(found.message)
+    return f"{rule.id}, {rule.title}.{told}{nodes} {rule.meaning} {rule.advice}"
+
+
 def facts(result: Result) -> list[tuple[str, str]]:
     """What was scanned, with what, and how to trust it: names and texts; an empty name continues the one before."""
     lines = []
     model, samples, settings = result.model, result.samples, result.preprocess
-    if model.sha256 is not None:
+    if model.input is not None:
         producer = model.producer or "unknown exporter"
         shape = ", ".join("N" if d is None else str(d) for d in model.input_shape or [])
         lines.append(("model", f"{producer}, opset {model.opset}, {result.classes} classes"))
         lines.append(("", f"input '{model.input}' [{shape}] {model.layout}, logits '{model.logits}'"))
-        lines.append(("", f"sha256 {model.sha256}"))
+    if model.sha256 is not None:
+        lines.append(("" if model.input is not None else "model", f"sha256 {model.sha256}"))
     if model.gradient is not None:
         lines.append(("gradient", model.gradient))
     if samples is not None:
@@ -157,7 +170,14 @@ class Check:
 
 def checks(result: Result) -> list[Check]:
     """What was checked and what was not."""
-    return [*_truth(result), *_images(result), *_classes(result), *map(_detector, result.detectors), _trigger(result)]
+    files = [_file(found) for found in result.findings]
+    detectors = map(_detector, result.detectors)
+    return [*files, *_truth(result), *_images(result), *_classes(result), *detectors, _trigger(result)]
+
+
+def _file(found: FindingInfo) -> Check:
+    outcomes: dict[Severity, Outcome] = {"error": "failed", "warning": "inconclusive", "note": "passed"}
+    return Check(f"file: {found.rule}", outcomes[found.severity], finding(found, ""))
 
 
 def _truth(result: Result) -> list[Check]:

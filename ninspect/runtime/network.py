@@ -208,7 +208,7 @@ class Network:
         return np.concatenate([x, np.repeat(x[-1:], missing, axis=0)]) if missing > 0 else x
 
     def _forward_outputs(self, pixels: Pixels, name: str) -> NDArray[np.float32]:
-        pieces = []
+        pieces = [np.empty((0, self.classes), np.float32)]  # for no images at all
         for part in self._parts(len(pixels), 1):
             (output,) = self._run(self._forward, [name], {self.classifier.input: self._input(pixels[part])})
             pieces.append(output.reshape(-1, self.classes)[: part.stop - part.start])

@@ -33,7 +33,7 @@ MODEL = bytes_of("f = Flatten(x); y = MatMul(f, w)")
 
 NOT_MODELS = {
     "empty": (b"", "is empty; download or export it again"),
-    "text": (b"hello world\n" * 50, "holds no network|is not an ONNX model"),
+    "text": (b"hello world\n" * 50, "is a text file, not a model"),
     "a Git LFS pointer": (b"version https://git-lfs.github.com/spec/v1\n", "run `git lfs pull`"),
     "compressed": (gzip.compress(MODEL), "is gzip-compressed; decompress it first"),
     "a pickle": (pickle.dumps([1]), "is a Python pickle, which can run code"),

@@ -64,7 +64,9 @@ def test_the_type_and_the_batch_of_the_input(tmp_path: Path, kind: str) -> None:
         ("int64[N,8,8,1] x", "no single input of the model is an image batch"),
         ("string[N] x", "no single input of the model is an image batch"),
         ("float x", r"no single input of the model is an image batch; its inputs are: 'x' \[\]"),
-        ("", "no single input of the model is an image batch; its inputs are: none"),
+        ("", "reads 'x', which is defined nowhere"),
+        ("float[N,3,8,0] x", "is an image without pixels"),
+        ("float[N,3,1048576,1048576] x", "has more than 16777216 values"),
         ("float[N,5,8,8] x", "has no axis of 1 or 3 channels, so it is not an image"),
     ],
 )
