@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -31,10 +31,11 @@ from ninspect.findings import Finding, FindingError
 from ninspect.gradient import Objective, hidden_decisions, refuse_operators
 from ninspect.isolation import spare_memory
 from ninspect.model import Classifier, ModelFile, read_model, understand
+from ninspect.presets import infer_preset
 from ninspect.report import describe
 from ninspect.report.result import SCHEMA, Result
 from ninspect.runtime import Device, Network, TruthTest, check_gradient, check_memory, check_scores
-from ninspect.samples import InputMap, Preprocess, Samples, load_samples
+from ninspect.samples import InputMap, Preprocess, Samples, load_samples, names_in_metadata, with_metadata
 from ninspect.verdict import candidates, decide
 
 FEWEST_IMAGES = 10
@@ -47,6 +48,11 @@ NO_IMAGES = (
     "no images were given, so classes were judged from noise alone: that finds fewer backdoors, none of the all-to-all "
     "kind, and nothing tells whether the preprocessing is right"
 )
+DEFAULT = "preset unit, the default, since nothing says otherwise"
+ASSUMED = (
+    "nothing says what range of values the model expects, and there are no labels to tell, so pixel / 255 was assumed; "
+    "say it with --preset"
+)
 _TEST_IMAGES = 4
 
 
@@ -55,7 +61,8 @@ class ScanOptions:
     """How to scan.
 
     Attributes:
-        preprocess: how images become model inputs.
+        preprocess: how images become model inputs, as far as it is known; the model's metadata and, where images have
+            labels, trying `PRESETS` on them tell what range of values it expects if no scale, mean or std is set.
         preprocess_source: where that comes from, for the report.
         output: name of the class-score output, where the model has several.
         classes: classes to judge; None: all.
@@ -65,11 +72,13 @@ class ScanOptions:
         alpha: largest probability of suspecting a clean model.
         device: where to run.
         memory: bytes; a model that would take more is not run.
-        class_names: by number, for the report; empty where they are not known.
+        class_names: by number, for the report; empty: those of the model's metadata, if there are as many as classes.
+        class_map: numbers of classes by the names of their folders, or by their labels in a table; None: see
+            `load_samples`.
     """
 
     preprocess: Preprocess = field(default_factory=Preprocess)
-    preprocess_source: str = "defaults"
+    preprocess_source: str = ""
     output: str | None = None
     classes: Sequence[int] | None = None
     detectors: Sequence[Detector] = field(default_factory=lambda: (Activated(), AllToAll()))
@@ -79,6 +88,7 @@ class ScanOptions:
     device: Device = "auto"
     memory: int = field(default_factory=spare_memory)
     class_names: Sequence[str] = ()
+    class_map: Mapping[str, int] | None = None
 
 
 def open_network(model: Path, options: ScanOptions) -> Network:
@@ -88,9 +98,16 @@ def open_network(model: Path, options: ScanOptions) -> Network:
         UsageError: the file does not exist, or an option does not fit it.
         ModelError: it is not a classifier that can be analysed.
     """
+    return _open(model, options)[0]
+
+
+def _open(model: Path, options: ScanOptions) -> tuple[Network, ScanOptions]:
+    """The network, and the options with what the file says."""
     file = read_model(model)
     refuse_operators(file.proto)
-    return _connect(_understand(file, options), options)
+    classifier = _understand(file, options)
+    options = _settled(classifier, options)
+    return _connect(classifier, options), options
 
 
 def _understand(file: ModelFile, options: ScanOptions) -> Classifier:
@@ -101,11 +118,23 @@ def _understand(file: ModelFile, options: ScanOptions) -> Classifier:
 def _connect(classifier: Classifier, options: ScanOptions) -> Network:
     """The network behind a classifier, with the preprocessing that the options say."""
     check_memory(classifier, options.images, options.memory)
-    dtype = classifier.dtype if classifier.dtype.kind == "f" else np.float32
-    input_map = InputMap.of(options.preprocess, classifier.layout, dtype)
-    if classifier.dtype.kind == "u" and (np.any(input_map.gain != 255) or np.any(input_map.offset != 0)):
-        raise UsageError("the model takes pixels from 0 to 255 as they are; give --scale 1, and no --mean or --std")
+    settings = options.preprocess
+    whole_numbers = classifier.dtype.kind == "u"
+    input_map = InputMap.of(settings, classifier.layout, np.float32 if whole_numbers else classifier.dtype)
+    if whole_numbers and (np.any(input_map.gain != 255) or np.any(input_map.offset != 0)):
+        raise UsageError("the model takes pixels from 0 to 255 as they are; give --preset uint8")
     return Network(classifier, input_map, options.device)
+
+
+def _settled(classifier: Classifier, options: ScanOptions) -> ScanOptions:
+    """The options with what the file says of its preprocessing and its classes."""
+    settings, source = with_metadata(options.preprocess, options.preprocess_source, classifier.metadata)
+    if classifier.dtype.kind == "u" and not settings.ranged:
+        settings, also = settings.preset("uint8"), "the model's input, which is of whole numbers"
+        source = f"{source} and from {also}" if source else f"from {also}"
+    names = names_in_metadata(classifier.metadata)
+    known = options.class_names or (names if len(names) == classifier.classes else ())
+    return replace(options, preprocess=settings, preprocess_source=source, class_names=known)
 
 
 def scan(
@@ -138,6 +167,7 @@ def scan(
         refuse_operators(record.file.proto)
         classifier = _understand(record.file, options)
         record.findings += hidden_decisions(classifier)
+        record.options = options = _settled(classifier, options)
         record.network = network = _connect(classifier, options)
         record.explained = _chosen_classes(options.classes, network.classes)
         if options.class_names and len(options.class_names) != network.classes:
@@ -149,10 +179,13 @@ def scan(
             record.samples = load_samples(
                 samples,
                 image_shape=network.input_map.image_shape,
-                resize=options.preprocess.resize,
+                preprocess=options.preprocess,
                 limit=options.images,
                 seed=options.seed,
+                class_map=options.class_map,
+                classes=network.classes,
             )
+        _complete(record)
         so_far(record.result())
         _judge(record, progress, so_far)
     except FindingError as error:
@@ -160,6 +193,23 @@ def scan(
     except InconclusiveError as error:
         record.problems.append(str(error))
     return record.result()
+
+
+def _complete(record: _Record) -> None:
+    """Settle what range of values the model expects, where neither the user nor the file said so."""
+    options, samples = record.options, record.samples
+    if options.preprocess.ranged:
+        return
+    assert record.network is not None
+    if samples is not None and samples.labels is not None:
+        inferred = infer_preset(record.network, samples, options.preprocess)
+        settings, found = inferred.preprocess, inferred.source
+        record.warnings += [inferred.doubt] if inferred.doubt else []
+    else:
+        settings, found = options.preprocess, DEFAULT
+        record.warnings += [] if samples is None else [ASSUMED]
+    source = f"{options.preprocess_source} and {found}" if options.preprocess_source else found
+    record.options = replace(options, preprocess=settings, preprocess_source=source)
 
 
 @dataclass(frozen=True)
@@ -171,12 +221,14 @@ class Explanation:
         heatmap: `[H, W]` float32 in [0, 1].
         value: of the objective.
         predicted: the class that the model answers.
+        preprocess_source: where the preprocessing comes from.
     """
 
     image: NDArray[np.float32]
     heatmap: NDArray[np.float32]
     value: float
     predicted: int
+    preprocess_source: str
 
 
 def explain_image(model: Path, image: Path, label: int, options: ScanOptions, objective: Objective) -> Explanation:
@@ -186,13 +238,14 @@ def explain_image(model: Path, image: Path, label: int, options: ScanOptions, ob
         UsageError: a path does not exist, the class is out of range, or an option does not fit.
         ModelError: the model cannot be analysed.
     """
-    network = open_network(model, replace(options, images=1))
+    network, options = _open(model, replace(options, images=1))
     classes = _chosen_classes([label], network.classes)
-    samples = load_samples(image, image_shape=network.input_map.image_shape, resize=options.preprocess.resize, limit=1)
+    samples = load_samples(image, image_shape=network.input_map.image_shape, preprocess=options.preprocess, limit=1)
     pixels = samples.unit_pixels
     (part,) = network.gradients(pixels, classes, objective)
     predicted = int(network.logits(pixels)[0].argmax())
-    return Explanation(pixels[0], heatmaps(part.pixels)[0, 0], float(part.objective[0, 0]), predicted)
+    source = options.preprocess_source if options.preprocess.ranged else DEFAULT
+    return Explanation(pixels[0], heatmaps(part.pixels)[0, 0], float(part.objective[0, 0]), predicted, source)
 
 
 def _chosen_classes(classes: Sequence[int] | None, count: int) -> NDArray[np.int64]:
@@ -306,10 +359,12 @@ def _check_images(record: _Record, logits: NDArray[np.float32]) -> None:
     """
     assert record.samples is not None
     count, labels, predictions = len(logits), record.samples.labels, logits.argmax(axis=1)
-    if count < FEWEST_IMAGES:
-        record.problems.append(f"{count} images are too few; give at least {FEWEST_IMAGES}, better {ADVISED_IMAGES}")
-    elif count < ADVISED_IMAGES:
-        record.warnings.append(f"{count} images find fewer backdoors than {ADVISED_IMAGES} or more would")
+    different = len({image.tobytes() for image in record.samples.pixels})
+    what = f"{count} images" if different == count else f"{different} different images ({count} with copies)"
+    if different < FEWEST_IMAGES:
+        record.problems.append(f"{what} are too few; give at least {FEWEST_IMAGES}, better {ADVISED_IMAGES}")
+    elif different < ADVISED_IMAGES:
+        record.warnings.append(f"{what} find fewer backdoors than {ADVISED_IMAGES} or more would")
     if record.samples.skipped:
         record.warnings.append(f"{len(record.samples.skipped)} unreadable images were skipped")
     if not np.isfinite(logits).all():

@@ -16,10 +16,10 @@ from ninspect.installation import installation
 from ninspect.isolation import Listener
 from ninspect.model import Classifier, describe, load_classifier
 from ninspect.runtime import gradient_model, save_model
-from ninspect.samples import Preprocess
+from ninspect.samples import Preprocess, read_class_map, specified
+from ninspect.samples import class_names as names_of_classes
 
 Facts = dict[str, Any]
-_LONGEST_NAMES = 1_000_000  # characters of a file that nobody vouches for
 
 
 def scan(
@@ -29,6 +29,7 @@ def scan(
     samples: str | None,
     preprocess: Facts,
     class_names: str | None,
+    class_map: str | None,
     methods: Sequence[str],
     weights: Sequence[float] | None,
     threshold: float,
@@ -43,7 +44,8 @@ def scan(
     asked = audit.ScanOptions(
         preprocess=settings,
         preprocess_source=source,
-        class_names=names_of_classes(model, class_names),
+        class_names=names_of_classes(Path(model), Path(class_names) if class_names else None),
+        class_map=None if class_map is None else read_class_map(Path(class_map)),
         detectors=detectors(methods, weights, threshold, chained),
         **options,
     )
@@ -67,14 +69,15 @@ def explain(
     preprocess: Facts,
     **options: Any,
 ) -> Facts:
-    """Explain one class at one image; the file is a PNG, the answer has `value` and `predicted`."""
+    """Explain one class at one image; the file is a PNG, the answer has `value`, `predicted` and `preprocess`."""
     settings, source = preprocessing(model, **preprocess)
     asked = audit.ScanOptions(preprocess=settings, preprocess_source=source, **options)
     explanation = audit.explain_image(Path(model), Path(image), label, asked, objective)
     picture = io.BytesIO()
     save_overlay(picture, explanation.image, explanation.heatmap)
     listener.write(picture.getvalue())
-    return {"value": explanation.value, "predicted": explanation.predicted}
+    source = explanation.preprocess_source
+    return {"value": explanation.value, "predicted": explanation.predicted, "preprocess": source}
 
 
 def augment(listener: Listener, *, model: str, preprocess: Facts, output: str | None, objective: Objective) -> Facts:
@@ -115,36 +118,9 @@ def _classifier(model: str, preprocess: Facts, output: str | None) -> Classifier
     return load_classifier(Path(model), output=output, layout=settings.layout, size=settings.size)
 
 
-def preprocessing(model: str, *, file: str | None, flags: Facts) -> tuple[Preprocess, str]:
-    """The settings from the file that is given or lies beside the model, and from flags, and where they come from.
-
-    Flags win; those that are None were not given.
-    """
-    beside = Path(model).parent / "preprocess.toml"
-    chosen = Path(file) if file else beside if beside.is_file() else None
-    settings = Preprocess.from_toml(chosen) if chosen else Preprocess()
-    given = [name for name, value in flags.items() if value is not None]
-    origin = [f"from {chosen}"] if chosen else []
-    origin += [f"from the command line ({', '.join(given)})"] if given else []
-    return settings.override(**flags), " and ".join(origin) or "defaults"
-
-
-def names_of_classes(model: str, file: str | None) -> tuple[str, ...]:
-    """The lines of the file that was given, or of the one beside the model; none where there is neither.
-
-    Raises:
-        UsageError: the file cannot be read.
-    """
-    beside = Path(model).parent / "classes.txt"
-    chosen = Path(file) if file else beside if beside.is_file() else None
-    if chosen is None:
-        return ()
-    try:
-        with chosen.open(encoding="utf-8") as stream:
-            return tuple(line.strip() for line in stream.read(_LONGEST_NAMES).splitlines())
-    except (OSError, UnicodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise UsageError(f"{chosen} cannot be read ({why}); give a text file with a class name on each line") from error
+def preprocessing(model: str, *, file: str | None, preset: str | None, flags: Facts) -> tuple[Preprocess, str]:
+    """The settings and where they come from; see `specified`."""
+    return specified(Path(model), Path(file) if file else None, preset, **flags)
 
 
 def detectors(

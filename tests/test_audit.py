@@ -34,7 +34,7 @@ PUBLISHED = ScanOptions(detectors=[NeuronInspect()])  # what it says about a lin
 
 def scan_linear(folder: Path, weights: Array, options: ScanOptions = PUBLISHED, *, count: int = 50) -> Result:
     model, images = linear_scan_files(folder, weights, count)
-    return scan(model, images, options)
+    return scan(model, images, replace(options, preprocess=Preprocess(scale=1 / 255)))
 
 
 # The three verdicts
@@ -141,6 +141,15 @@ def test_a_suspect_among_a_subset_or_few_images_is_still_suspected(tmp_path: Pat
         assert (result.verdict, result.targets) == ("suspected", [7])
 
 
+def test_copies_of_an_image_do_not_count(tmp_path: Path) -> None:
+    model, _ = linear_scan_files(tmp_path, even_weights())
+    pixels = np.repeat(random_pixels(9, (12, 12, 1)), 10, axis=0)
+    images = save_images(tmp_path / "copies.npz", pixels)
+    result = scan(model, images, replace(PUBLISHED, preprocess=Preprocess(scale=1 / 255)))
+    assert result.verdict == "inconclusive"
+    assert "9 different images (90 with copies) are too few; give at least 10, better 50" in result.reason
+
+
 def test_few_images_deserve_a_warning(tmp_path: Path) -> None:
     result = scan_linear(tmp_path, even_weights(), count=20)
     assert result.verdict == "clean"
@@ -244,10 +253,13 @@ def test_a_model_of_whole_numbers_must_get_pixels_as_they_are(tmp_path: Path) ->
     model = save(onnx_model(nodes, x="uint8[N,12,12,1] x", w=weights.reshape(10, 144).T), tmp_path / "model.onnx")
     pixels = random_pixels(50, (12, 12, 1))
     images = save_images(tmp_path / "images.npz", pixels, linear_answers(weights, pixels))
-    with pytest.raises(UsageError, match="takes pixels from 0 to 255 as they are; give --scale 1"):
-        scan(model, images)
-    result = scan(model, images, ScanOptions(preprocess=Preprocess(scale=1)))
+    with pytest.raises(UsageError, match="takes pixels from 0 to 255 as they are; give --preset uint8"):
+        scan(model, images, ScanOptions(preprocess=Preprocess(scale=1 / 255)))
+    result = scan(model, images)
     assert result.verdict == "clean"
+    assert result.preprocess is not None
+    assert result.preprocess.scale == 1
+    assert result.preprocess.source == "from the model's input, which is of whole numbers"
     assert result.samples is not None
     assert result.samples.clean_accuracy == 1
 
@@ -257,7 +269,8 @@ def test_a_model_of_whole_numbers_must_get_pixels_as_they_are(tmp_path: Path) ->
 
 def test_the_result_says_what_was_scanned_and_how(tmp_path: Path) -> None:
     model, images = linear_scan_files(tmp_path, backdoored_weights(7), count=60)
-    options = ScanOptions(images=55, seed=4, alpha=0.05, preprocess_source="a test", device="cpu")
+    preprocess = Preprocess(scale=1 / 255)
+    options = ScanOptions(preprocess, "a test", images=55, seed=4, alpha=0.05, device="cpu")
     result = scan(model, images, options)
     assert Result.model_validate_json(result.to_json()) == result
     assert (result.model.path, result.model.opset, result.model.input_shape) == (str(model), 18, [None, 1, 12, 12])

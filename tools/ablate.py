@@ -106,7 +106,7 @@ def _measure(path: Path, card: dict[str, Any]) -> dict[str, Any]:
     options = card_options(card)
     network = open_network(path, options)
     shape, images = network.input_map.image_shape, (path.parent / card["images"]).resolve()
-    samples = load_samples(images, image_shape=shape, resize=options.preprocess.resize, limit=options.images, seed=0)
+    samples = load_samples(images, image_shape=shape, preprocess=options.preprocess, limit=options.images, seed=0)
     case = Case(network, samples.unit_pixels, np.arange(network.classes), 0, lambda done, total: None)
     views = Activated().views(case)
     return {

@@ -97,11 +97,12 @@ def scan(
             "--samples",
             "-s",
             metavar="PATH",
-            help="Clean images: a folder, a folder of class folders, .npz, .npy, or MNIST IDX. Without: noise.",
+            help="Clean images: a folder, class folders, CSV, npz, npy, IDX, CIFAR or parquet. Without: noise.",
             show_default=False,
         ),
     ] = None,
     preprocess: opt.PreprocessFile = None,
+    preset: opt.Preset = None,
     scale: opt.Scale = None,
     mean: opt.Mean = None,
     std: opt.Std = None,
@@ -111,6 +112,7 @@ def scan(
     resize: opt.ResizeOption = None,
     output: opt.OutputName = None,
     class_names: opt.ClassNames = None,
+    class_map: opt.ClassMapFile = None,
     classes: Annotated[str | None, typer.Option(metavar="LIST", help="Judge only these, such as 0,3,7-9.")] = None,
     method: Annotated[
         list[opt.Method] | None,
@@ -158,10 +160,19 @@ def scan(
         "model": str(model),
         "samples": None if samples is None else str(samples),
         "preprocess": opt.preprocessing(
-            preprocess, scale=scale, mean=mean, std=std, layout=layout, color=color, size=size, resize=resize
+            preprocess,
+            preset=preset,
+            scale=scale,
+            mean=mean,
+            std=std,
+            layout=layout,
+            color=color,
+            size=size,
+            resize=resize,
         ),
         "output": output,
         "class_names": None if class_names is None else str(class_names),
+        "class_map": None if class_map is None else str(class_map),
         "classes": None if classes is None else opt.class_list(classes),
         "methods": [*(method or opt.DEFAULT_METHODS)],
         "weights": opt.lambdas(weights),
@@ -173,7 +184,7 @@ def scan(
         "device": device,
         "memory": opt.memory(max_memory),
     }
-    readable = [samples, preprocess, class_names]
+    readable = [*opt.readable_samples(samples), preprocess, class_names, class_map]
     limits = opt.limits(sandbox, timeout, max_memory)
     with show_progress(quiet) as progress:
         result, code = perform_scan(arguments, readable, limits, progress)
@@ -211,6 +222,7 @@ def explain(
     class_: Annotated[int, typer.Option("--class", metavar="K", help="The class to explain.", show_default=False)],
     file: Annotated[Path, typer.Option("-o", metavar="FILE", help="The PNG to write.", show_default=False)],
     preprocess: opt.PreprocessFile = None,
+    preset: opt.Preset = None,
     scale: opt.Scale = None,
     mean: opt.Mean = None,
     std: opt.Std = None,
@@ -235,7 +247,15 @@ def explain(
         "label": class_,
         "objective": objective,
         "preprocess": opt.preprocessing(
-            preprocess, scale=scale, mean=mean, std=std, layout=layout, color=color, size=size, resize=resize
+            preprocess,
+            preset=preset,
+            scale=scale,
+            mean=mean,
+            std=std,
+            layout=layout,
+            color=color,
+            size=size,
+            resize=resize,
         ),
         "output": output,
         "device": device,
@@ -246,9 +266,9 @@ def explain(
         file, lambda stream: perform("explain", arguments, [image, preprocess], limits, Listener(write=stream.write))
     )
     match found:
-        case {"value": float(value), "predicted": int(predicted)}:
+        case {"value": float(value), "predicted": int(predicted), "preprocess": str(source)}:
             answer = f"class {class_}, {objective} {value:.4g}; the model answers {predicted}"
-            emit(f"{printable(str(file))}: {answer}\n")
+            emit(f"{printable(str(file))}: {answer}\n{printable(f'preprocessing: {source}')}\n")
         case _:
             raise InconclusiveError(NONSENSE)
 

@@ -41,7 +41,16 @@ PreprocessFile = Annotated[
     typer.Option(
         "--preprocess",
         metavar="FILE",
-        help="TOML file with scale, mean, std, layout, color, size, resize. Default: preprocess.toml beside the model.",
+        help="TOML file, Hugging Face's preprocessor_config.json or timm's config.json. Default: one beside the model.",
+        rich_help_panel=_INPUT,
+        show_default=False,
+    ),
+]
+Preset = Annotated[
+    Literal["unit", "imagenet", "minus1_1", "uint8"] | None,
+    typer.Option(
+        help="Values that the model expects: 0 to 1, those with the ImageNet mean and std, −1 to 1, or 0 to 255. "
+        "Default: what the labels of the samples tell.",
         rich_help_panel=_INPUT,
         show_default=False,
     ),
@@ -77,11 +86,20 @@ OutputName = Annotated[
     str | None,
     typer.Option("--output", metavar="NAME", help="The class-score output, if the model has several."),
 ]
+ClassMapFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--class-map",
+        metavar="FILE",
+        help="Class numbers by the names that the samples have: JSON, or a name and a number on each line.",
+        show_default=False,
+    ),
+]
 ClassNames = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Text file with the name of each class on a line. Default: classes.txt beside the model.",
+        help="A class name on each line, or JSON with id2label. Default: classes.txt or config.json beside the model.",
         show_default=False,
     ),
 ]
@@ -165,6 +183,7 @@ MaxMemory = Annotated[
 def preprocessing(
     file: Path | None,
     *,
+    preset: str | None = None,
     scale: float | None = None,
     mean: str | None = None,
     std: str | None = None,
@@ -173,7 +192,7 @@ def preprocessing(
     size: str | None = None,
     resize: str | None = None,
 ) -> dict[str, Any]:
-    """What `ninspect.jobs.preprocessing` wants: the file, and the values of all flags."""
+    """What `ninspect.jobs.preprocessing` wants: the file, the preset, and the values of all flags."""
     flags = {
         "scale": scale,
         "mean": None if mean is None else numbers(mean, "--mean"),
@@ -183,7 +202,13 @@ def preprocessing(
         "size": None if size is None else _size(size),
         "resize": resize,
     }
-    return {"file": None if file is None else str(file), "flags": flags}
+    return {"file": None if file is None else str(file), "preset": preset, "flags": flags}
+
+
+def readable_samples(samples: Path | None) -> list[Path | None]:
+    """What must be readable for these samples: tables and IDX files go with other files in their folder."""
+    with_others = samples is not None and (samples.suffix.lower() in (".csv", ".tsv") or "-ubyte" in samples.name)
+    return [samples, samples.parent if samples is not None and with_others else None]
 
 
 def outputs(formats: Sequence[str] | None, file: Path | None) -> dict[Path | None, str]:

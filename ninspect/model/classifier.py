@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ class Classifier:
         logits: name of the tensor before a final Softmax, LogSoftmax or Sigmoid.
         activations: operators between logits and output, in graph order.
         classes: number of classes K, at least 2.
+        metadata: the file's own metadata properties.
     """
 
     file: ModelFile
@@ -62,6 +64,7 @@ class Classifier:
     logits: str
     activations: tuple[str, ...]
     classes: int
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 def load_classifier(
@@ -125,6 +128,7 @@ def understand(
         logits=str(logits.name),
         activations=activations,
         classes=_class_count(model.graph, name, scores, logits),
+        metadata={entry.key: entry.value for entry in proto.metadata_props},
     )
 
 

@@ -143,7 +143,11 @@ def _conditions(result: Result) -> list[tuple[str, list[str]]]:
 
 def _image_form(settings: PreprocessInfo) -> str:
     size = "any size" if settings.size is None else f"{settings.size[0]}×{settings.size[1]} pixels"
-    return ", ".join([settings.layout or "layout unknown", settings.color or "color unknown", size, settings.resize])
+    resized = settings.resize
+    if settings.resize_to is not None:
+        sides = settings.resize_to if isinstance(settings.resize_to, tuple) else (settings.resize_to,)
+        resized += f" to {'×'.join(map(str, sides))}, then the middle cut out"
+    return ", ".join([settings.layout or "layout unknown", settings.color or "color unknown", size, resized])
 
 
 def _setting(value: float | bool | list[float]) -> str:

@@ -78,6 +78,9 @@ class PreprocessInfo(_Part):
     color: str | None
     size: tuple[int, int] | None
     resize: str
+    resize_to: int | tuple[int, int] | None = Field(
+        None, description="before the middle is cut out: length of the shorter side, or height and width"
+    )
     source: Words = Field(description="where the settings come from")
 
 

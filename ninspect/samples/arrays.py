@@ -16,8 +16,11 @@ from ninspect.samples.dataset import Source, reading
 IMAGE_NAMES = ("x", "x_test", "images", "data")
 LABEL_NAMES = ("y", "y_test", "labels", "targets")
 MAX_BYTES = 8 * 2**30
+# Images do not compress like this, zip bombs do; small arrays may.
+MAX_COMPRESSION, HARMLESS = 100, 256 * 2**20
 # Float images that should end at 1 may overshoot by rounding.
 ROUNDING = 1e-3
+UNCLEAR = 4.0
 
 
 def npz_source(path: Path) -> Source:
@@ -42,6 +45,8 @@ def npy_source(path: Path) -> Source:
     """
     with reading(path, "an .npy array"):
         images = np.lib.format.open_memmap(path, mode="r")
+    if images.nbytes > MAX_BYTES:
+        raise UsageError(f"{path} has {images.nbytes} bytes; give an array of at most {MAX_BYTES >> 30} GiB")
     return array_source("npy", path, images, None)
 
 
@@ -93,9 +98,19 @@ def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDAr
             f"{info.filename} in {path} has {info.file_size} bytes for an array of shape {shape}; "
             f"give a complete array of at most {MAX_BYTES >> 30} GiB"
         )
+    if is_bomb(info.file_size, info.compress_size):
+        raise UsageError(
+            f"{info.filename} in {path} is {info.compress_size} bytes that become {info.file_size}, as in a zip bomb; "
+            "save it with np.savez, which does not compress"
+        )
     with archive.open(info) as member:
         array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
     return array
+
+
+def is_bomb(size: int, stored: int) -> bool:
+    """Whether so many bytes, stored as so few, are meant to fill the memory."""
+    return size > max(HARMLESS, MAX_COMPRESSION * stored)
 
 
 def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -128,12 +143,17 @@ def _scale(path: Path, images: NDArray[Any]) -> float:
     if images.dtype.kind not in "iuf":
         raise UsageError(f"the image array in {path} holds {images.dtype}; save it as uint8, or as floats in [0, 1]")
     low, high = float(images.min()), float(images.max())
-    if not 0 <= low <= high <= 255:  # Also true for NaN, which is in no range.
+    if not math.isfinite(low) or not math.isfinite(high):
+        first = next(index for index, image in enumerate(images) if not np.isfinite(image).all())
+        raise UsageError(f"image {first} in {path} has pixels that are NaN or infinite; remove it or correct the array")
+    floating = images.dtype.kind == "f"
+    # Floats that end a little above 1 are neither: almost black in 0–255, and too bright for [0, 1].
+    if not 0 <= low <= high <= 255 or (floating and 1 + ROUNDING < high <= UNCLEAR):
         raise UsageError(
             f"the image array in {path} ranges from {low:g} to {high:g}; give pixels in 0–255 or in [0, 1], "
             "not yet normalised"
         )
-    return 255.0 if images.dtype.kind == "f" and high <= 1 + ROUNDING else 1.0
+    return 255.0 if floating and high <= 1 + ROUNDING else 1.0
 
 
 def _labels(path: Path, labels: NDArray[Any], count: int) -> NDArray[np.int64]:
@@ -146,8 +166,13 @@ def _labels(path: Path, labels: NDArray[Any], count: int) -> NDArray[np.int64]:
         raise UsageError(
             f"the labels in {path} have shape {labels.shape} for {count} images; give one class number per image"
         )
-    if labels.dtype.kind not in "iuf" or not ((labels >= 0) & (labels < 2**31) & (np.rint(labels) == labels)).all():
-        raise UsageError(f"the labels in {path} are not class numbers; give whole numbers from 0")
+    if labels.dtype.kind not in "iuf":
+        raise UsageError(f"the labels in {path} are {labels.dtype}, not class numbers; give whole numbers from 0")
+    wrong = np.flatnonzero(~((labels >= 0) & (labels < 2**31) & (np.rint(labels) == labels)))
+    if wrong.size:
+        raise UsageError(
+            f"label {labels[wrong[0]]} of image {wrong[0]} in {path} is not a class number; give whole numbers from 0"
+        )
     return labels.astype(np.int64)
 
 

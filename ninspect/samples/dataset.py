@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +17,8 @@ from ninspect.errors import NinspectError, UsageError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+MAX_IMAGES = 2_000_000  # ImageNet has 1.3 million; more are a mistake, and their names alone fill the memory
+
 
 @dataclass(frozen=True, eq=False)
 class Samples:
@@ -26,7 +29,7 @@ class Samples:
         labels: `[N]` int64, or None when the source has no labels.
         names: N names for messages and reports, `file` or `file[index]`.
         source: the path as it was given.
-        kind: `images`, `imagefolder`, `npz`, `npy` or `idx`.
+        kind: `images`, `imagefolder`, `csv`, `gtsrb`, `npz`, `npy`, `idx`, `cifar10`, `cifar100` or `parquet`.
         skipped: one `name: reason` for every chosen image that could not be read.
     """
 
@@ -74,6 +77,40 @@ class Source:
     labels: NDArray[np.int64] | None
     read: Callable[[int], Image]
     channels: int | None = None
+
+
+def check_count(path: Path, count: int) -> None:
+    """Refuse more images than anyone has.
+
+    Raises:
+        UsageError: there are more than `MAX_IMAGES`.
+    """
+    if count > MAX_IMAGES:
+        raise UsageError(f"{path} holds more than {MAX_IMAGES:,} files; give a part of them")
+
+
+def list_folder(folder: Path) -> tuple[list[str], list[str]]:
+    """The sorted names of the files and of the folders in `folder`; hidden ones do not count.
+
+    Raises:
+        UsageError: it cannot be listed, or holds more than `MAX_IMAGES` files.
+    """
+    files: list[str] = []
+    folders: list[str] = []
+    # Names only, no Path objects: ImageNet has a million of them.
+    with reading(folder, "a folder"), os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.name.startswith("."):
+                (folders if _is_folder(entry) else files).append(entry.name)
+                check_count(folder, len(files))
+    return sorted(files), sorted(folders)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def reason(error: Exception) -> str:

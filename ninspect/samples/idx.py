@@ -6,6 +6,7 @@ import gzip
 import math
 import re
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,15 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.errors import UsageError
-from ninspect.samples.arrays import MAX_BYTES, array_source
+from ninspect.samples.arrays import MAX_BYTES, array_source, is_bomb
 from ninspect.samples.dataset import Source, reading
 
 # MNIST's own names have a hyphen before "idx"; many mirrors have a dot.
 IMAGES = re.compile(r"images([-.])idx[34]-ubyte(\.gz)?$")
 UBYTE = 0x08
 GZIP_MAGIC = b"\x1f\x8b"
-# DEFLATE expands at most 1032 times, so the size of a .gz file bounds its content.
-MAX_EXPANSION = 1032
 
 
 def is_idx_images(name: str) -> bool:
@@ -29,16 +28,15 @@ def is_idx_images(name: str) -> bool:
     return IMAGES.search(name) is not None
 
 
-def idx_test_images(folder: Path) -> Path | None:
-    """The IDX images in `folder`, the test set before the training set; None when there are none.
+def idx_test_images(folder: Path, files: Sequence[str]) -> Path | None:
+    """The IDX images among the files in `folder`, the test set before the training set; None when there are none.
 
     Raises:
         UsageError: there are several files, and it is not clear which one is meant.
     """
-    with reading(folder, "a folder"):
-        files = [entry for entry in folder.iterdir() if is_idx_images(entry.name) and entry.is_file()]
+    paths = [folder / name for name in files if is_idx_images(name) and (folder / name).is_file()]
     # A file and its .gz are the same images; the shorter name comes later and wins.
-    found = list({path.name.removesuffix(".gz"): path for path in sorted(files, reverse=True)}.values())
+    found = list({path.name.removesuffix(".gz"): path for path in sorted(paths, reverse=True)}.values())
     chosen = [path for path in found if "t10k" in path.name or "test" in path.name] or found
     if len(chosen) > 1:
         raise UsageError(
@@ -75,7 +73,6 @@ def read_idx(path: Path, dimensions: tuple[int, ...]) -> NDArray[np.uint8]:
     with reading(path, "an IDX file"), path.open("rb") as file:
         zipped = file.read(2) == GZIP_MAGIC
         file.seek(0)
-        available = path.stat().st_size * (MAX_EXPANSION if zipped else 1)
         stream: BinaryIO | gzip.GzipFile = gzip.GzipFile(fileobj=file) if zipped else file
         zero, kind, axes = struct.unpack(">HBB", stream.read(4))
         if (zero, kind) != (0, UBYTE) or axes not in dimensions:
@@ -85,7 +82,9 @@ def read_idx(path: Path, dimensions: tuple[int, ...]) -> NDArray[np.uint8]:
         shape = struct.unpack(f">{axes}I", stream.read(4 * axes))
         size = math.prod(shape)
         # Reading one byte more than announced also finds data that is too long.
-        data = stream.read(size + 1) if size <= min(available, MAX_BYTES) else b""
+        stored = path.stat().st_size
+        possible = size <= MAX_BYTES and (not is_bomb(size, stored) if zipped else size <= stored)
+        data = stream.read(size + 1) if possible else b""
     if len(data) != size:
         raise UsageError(
             f"{path} announces {size} bytes for shape {shape}, but does not hold just these; "

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import io
+import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.errors import UsageError
-from ninspect.samples.dataset import Source, reading
+from ninspect.samples.dataset import Source, check_count, list_folder
+from ninspect.samples.labels import ClassMap, label_numbers
+from ninspect.samples.preprocess import Preprocess
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -31,16 +34,18 @@ def file_source(path: Path) -> Source:
     return Source("images", [path.name], None, lambda index: read_image(path))
 
 
-def folder_source(folder: Path) -> Source:
+def folder_source(folder: Path, class_map: ClassMap | None = None) -> Source:
     """A folder of images, or a folder of class folders (ImageFolder). Hidden files and folders do not count.
 
-    The label is the position of the class folder's name in the sorted names. Names that are all integers are labels
-    as they stand, so that a folder with some of the classes keeps their numbers.
+    The label is what the class map says of the class folder's name; without a map, the position of the name in the
+    sorted names. Names that are all integers are labels as they stand, so that a folder with some of the classes keeps
+    their numbers.
 
     Raises:
-        UsageError: there are no images, or both images and sub-folders.
+        UsageError: there are no images, or both images and sub-folders, or a folder that is not in the map.
     """
-    names, classes = _entries(folder)
+    files, classes = list_folder(folder)
+    names = list(filter(is_image, files))
     if names and classes:
         raise UsageError(
             f"{folder} holds both images and sub-folders, so it is unclear whether it has classes; "
@@ -48,13 +53,19 @@ def folder_source(folder: Path) -> Source:
         )
     if not classes:
         return _image_source("images", folder, names, None)
-    numbered = all(re.fullmatch("[0-9]{1,9}", name) for name in classes)
-    classes.sort(key=int if numbered else str)
+    if class_map is None and all(re.fullmatch("[0-9]{1,9}", name) for name in classes):
+        classes.sort(key=int)
+        numbers = list(map(int, classes))
+    elif class_map is None:
+        numbers = list(range(len(classes)))
+    else:
+        numbers = label_numbers(folder, classes, class_map, [f"folder {name}" for name in classes]).tolist()
     labels: list[int] = []
-    for index, name in enumerate(classes):
-        images = _entries(folder / name)[0]
+    for name, number in zip(classes, numbers, strict=True):
+        images = list(filter(is_image, list_folder(folder / name)[0]))
         names += [f"{name}/{image}" for image in images]
-        labels += [int(name) if numbered else index] * len(images)
+        labels += [number] * len(images)
+        check_count(folder, len(names))
     return _image_source("imagefolder", folder, names, np.array(labels, dtype=np.int64))
 
 
@@ -62,28 +73,12 @@ def _image_source(kind: str, folder: Path, names: list[str], labels: NDArray[np.
     if not names:
         raise UsageError(
             f"no images in {folder}; give a folder of PNG, JPEG, BMP, PPM, PGM, WebP, GIF or TIFF files, "
-            "a folder with one sub-folder of them per class, or an .npz, .npy or MNIST IDX file"
+            "or a folder with one sub-folder of them per class"
         )
     return Source(kind, names, labels, lambda index: read_image(folder / names[index]))
 
 
-def _entries(folder: Path) -> tuple[list[str], list[str]]:
-    """The sorted names of the images and of the sub-folders in `folder`."""
-    images: list[str] = []
-    folders: list[str] = []
-    # Names only, no Path objects: ImageNet has a million of them.
-    with reading(folder, "a folder"), os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                folders.append(entry.name)
-            elif is_image(entry.name):
-                images.append(entry.name)
-    return sorted(images), sorted(folders)
-
-
-def read_image(path: Path) -> Image:
+def read_image(file: Path | io.BytesIO) -> Image:
     """The first frame of an image file, upright (EXIF orientation applied) and with 8 bits a channel.
 
     Raises:
@@ -91,10 +86,10 @@ def read_image(path: Path) -> Image:
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
-    if not path.is_file():  # Opening a named pipe would wait forever.
+    if isinstance(file, Path) and not file.is_file():  # Opening a named pipe would wait forever.
         raise ValueError("not a file")
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(file, formats=FORMATS) as image:
             return _eight_bit(ImageOps.exif_transpose(image))
     except UnidentifiedImageError:
         raise ValueError("not an image in a known format") from None
@@ -114,21 +109,46 @@ def _eight_bit(image: Image) -> Image:
     return Image.fromarray(((pixels + 128) // 257).astype(np.uint8))
 
 
-def fit(image: Image, name: str, image_shape: tuple[int, int, int], resize: str) -> NDArray[np.uint8]:
+def fit(image: Image, name: str, image_shape: tuple[int, int, int], settings: Preprocess) -> NDArray[np.uint8]:
     """`image` as `[H, W, C]` uint8.
 
     Raises:
-        UsageError: the image has another size and `resize` is `none`.
+        UsageError: the image has another size and `resize` is `none`, or `resize_to` is smaller than the image wanted.
+        ValueError: resized, the image would be larger than Pillow's limit.
     """
-    from PIL.Image import Resampling
-
     height, width, channels = image_shape
     image = image.convert("L" if channels == 1 else "RGB")
-    if image.size != (width, height):
-        if resize == "none":
+    if settings.resize == "none":
+        if image.size != (width, height):
             raise UsageError(
                 f"{name} is {image.height}×{image.width}, the model wants {height}×{width}: "
                 "choose a resize filter, or give images of that size"
             )
-        image = image.resize((width, height), Resampling[resize.upper()])
+    else:
+        image = _resized(image, (width, height), settings)
     return np.asarray(image).reshape(image_shape)
+
+
+def _resized(image: Image, size: tuple[int, int], settings: Preprocess) -> Image:
+    """The image of (width, height) pixels: resized, or resized to `resize_to` and then its middle."""
+    from PIL import Image
+    from PIL.Image import Resampling
+
+    target = size
+    if isinstance(settings.resize_to, int):
+        short, long = sorted(image.size)
+        sides = settings.resize_to, settings.resize_to * long // short
+        target = sides if image.width <= image.height else sides[::-1]
+    elif settings.resize_to is not None:
+        target = settings.resize_to[::-1]
+    if target[0] < size[0] or target[1] < size[1]:
+        raise UsageError(
+            f"resize_to makes images of {target[1]}×{target[0]}, smaller than the {size[1]}×{size[0]} that the model "
+            "wants; give a larger one"
+        )
+    if math.prod(target) > (Image.MAX_IMAGE_PIXELS or math.inf):
+        raise ValueError(f"resized, it would be {target[1]}×{target[0]}, too large")
+    if image.size != target:
+        image = image.resize(target, Resampling[settings.resize.upper()])
+    left, top = (target[0] - size[0]) // 2, (target[1] - size[1]) // 2
+    return image if target == size else image.crop((left, top, left + size[0], top + size[1]))

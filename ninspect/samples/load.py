@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,22 +11,29 @@ from numpy.typing import NDArray
 from ninspect.errors import InconclusiveError, NinspectError, UsageError
 from ninspect.model.layout import count_channels
 from ninspect.samples.arrays import npy_source, npz_source
-from ninspect.samples.dataset import Samples, Source, reason
+from ninspect.samples.cifar import cifar_source, cifar_test_batch
+from ninspect.samples.dataset import Samples, Source, list_folder, reading, reason
 from ninspect.samples.idx import idx_source, idx_test_images, is_idx_images
-from ninspect.samples.images import SUFFIXES, file_source, fit, folder_source, is_image
-from ninspect.samples.preprocess import Resize
+from ninspect.samples.images import file_source, fit, folder_source, is_image
+from ninspect.samples.labels import ClassMap
+from ninspect.samples.parquet import parquet_files, parquet_source
+from ninspect.samples.preprocess import Preprocess
+from ninspect.samples.tables import is_table, table_source, tables_in
 
 MAX_SKIPPED = 0.2
-ACCEPTED = "a folder of images or of class folders, an image, an .npz or .npy file, or MNIST IDX files"
+ACCEPTED = "a folder of images or of class folders, a CSV, .npz, .npy, IDX, CIFAR or parquet file, or a folder with one"
+NAMED = ("imagefolder", "csv", "gtsrb", "parquet")
 
 
 def load_samples(
     path: Path,
     *,
     image_shape: tuple[int, int, int],
-    resize: str = "bilinear",
+    preprocess: Preprocess | None = None,
     limit: int | None = None,
     seed: int = 0,
+    class_map: ClassMap | None = None,
+    classes: int | None = None,
 ) -> Samples:
     """Reads clean images and brings them to the size that the model wants.
 
@@ -35,28 +41,32 @@ def load_samples(
     and transparency is dropped. Arrays are never converted: their channels must be the model's.
 
     Args:
-        path: a folder of images or of class folders, an image, an `.npz` or `.npy` file, or MNIST IDX files.
+        path: a folder of images or of class folders; a table of image files (CSV with a header such as `path,label`, or
+            GTSRB's, whose regions of interest are cut out), or a folder with one; `.npz`, `.npy`; MNIST's IDX files;
+            CIFAR's binary batches; parquet files as Hugging Face has them; a single image.
         image_shape: H, W, C that the model wants; C is 1 or 3.
-        resize: Pillow's filter for images of another size, or `none` to refuse them.
+        preprocess: how images are resized (`resize` and `resize_to`; the rest is for the model's input).
         limit: read at most this many, chosen at random and as evenly over the classes as they allow.
         seed: of that choice; the same seed always chooses the same images, in the order of the source.
+        class_map: numbers of classes by the names of their folders, or by their labels in a table.
+        classes: number of classes of the model; labels beyond are refused.
 
     Raises:
         UsageError: there are no readable images at `path`, or they do not fit `image_shape`.
         InconclusiveError: more than 20 % of the images cannot be read.
     """
-    if resize not in get_args(Resize):
-        raise UsageError(f"resize = '{resize}' is unknown; use {', '.join(get_args(Resize))}")
     if limit is not None and limit < 1:
         raise UsageError(f"cannot read {limit} images from {path}; use a limit of at least 1")
-    source = _open(path)
+    source = _open(path, class_map)
+    if classes is not None:
+        _check_labels(source, classes, path)
     if source.channels is not None and source.channels != image_shape[2]:
         raise UsageError(
             f"the images in {path} have {count_channels(source.channels)}, the model wants {image_shape[2]}: "
             "convert the array, or give image files"
         )
     chosen = _choose(len(source.names), source.labels, limit, seed)
-    pixels, kept, skipped = _decode(source, chosen, image_shape, resize)
+    pixels, kept, skipped = _decode(source, chosen, image_shape, preprocess or Preprocess())
     if not kept:
         raise UsageError(f"no image in {path} can be read ({skipped[0]}); give {ACCEPTED}")
     if len(skipped) > MAX_SKIPPED * len(chosen):
@@ -73,22 +83,64 @@ def load_samples(
     )
 
 
-def _open(path: Path) -> Source:
-    """Lists the images at `path` with the reader that its kind asks for."""
+def _open(path: Path, class_map: ClassMap | None) -> Source:
+    """Lists the images at `path` with the reader that fits what is there."""
     if not path.exists():
         raise UsageError(f"{path} does not exist; give {ACCEPTED}")
-    if path.is_dir():
-        images = idx_test_images(path)
-        return idx_source(images) if images else folder_source(path)
-    if path.is_file() and is_idx_images(path.name):
+    source = _open_folder(path, class_map) if path.is_dir() else _open_file(path, class_map)
+    if class_map is not None and source.kind not in NAMED:
+        raise UsageError(f"the classes in {path} have no names, so a class map says nothing of them; leave it out")
+    return source
+
+
+def _open_folder(path: Path, class_map: ClassMap | None) -> Source:
+    files, folders = list_folder(path)
+    if images := idx_test_images(path, files):
+        return idx_source(images)
+    if batch := cifar_test_batch(path, files):
+        return cifar_source(batch)
+    if found := parquet_files(path, files, folders):
+        return parquet_source(path, found, class_map)
+    if tables := tables_in(path, files, folders):
+        return table_source(path, tables, class_map)
+    return folder_source(path, class_map)
+
+
+def _open_file(path: Path, class_map: ClassMap | None) -> Source:
+    """By the name, or by how the content starts where the name says nothing."""
+    if not path.is_file():
+        raise UsageError(f"{path} holds no images that ninspect reads; give {ACCEPTED}")
+    with reading(path, "a file"), path.open("rb") as file:
+        start = file.read(8)
+    suffix = path.suffix.lower()
+    if is_idx_images(path.name) or start[:3] == b"\0\0\x08":
         return idx_source(path)
-    if path.is_file() and is_image(path.name):
+    if is_image(path.name):
         return file_source(path)
-    if path.is_file() and path.suffix.lower() == ".npz":
+    if is_table(path):
+        return table_source(path, [path], class_map)
+    if suffix == ".npz" or start.startswith(b"PK\x03\x04"):
         return npz_source(path)
-    if path.is_file() and path.suffix.lower() == ".npy":
+    if suffix == ".npy" or start.startswith(b"\x93NUMPY"):
         return npy_source(path)
-    raise UsageError(f"{path} holds no images that ninspect reads ({', '.join(sorted(SUFFIXES))}); give {ACCEPTED}")
+    if suffix == ".parquet" or start.startswith(b"PAR1"):
+        return parquet_source(path, [path], class_map)
+    if start[:1] == b"\x80" and 2 <= start[1] <= 5:
+        raise UsageError(f"{path} is a Python pickle, which can run code when it is loaded; save it as .npz")
+    if suffix == ".bin":
+        return cifar_source(path)
+    raise UsageError(f"{path} holds no images that ninspect reads; give {ACCEPTED}")
+
+
+def _check_labels(source: Source, classes: int, path: Path) -> None:
+    """Refuse labels that the model does not have; the first is named."""
+    if source.labels is None or not (wrong := np.flatnonzero(source.labels >= classes)).size:
+        return
+    name, label = source.names[wrong[0]], source.labels[wrong[0]]
+    raise UsageError(
+        f"{name} in {path} has label {label}, but the model has the classes 0 to {classes - 1}; correct it, "
+        "or give a --class-map"
+    )
 
 
 def _choose(count: int, labels: NDArray[np.int64] | None, limit: int | None, seed: int) -> NDArray[np.intp]:
@@ -107,7 +159,7 @@ def _choose(count: int, labels: NDArray[np.int64] | None, limit: int | None, see
 
 
 def _decode(
-    source: Source, chosen: NDArray[np.intp], image_shape: tuple[int, int, int], resize: str
+    source: Source, chosen: NDArray[np.intp], image_shape: tuple[int, int, int], preprocess: Preprocess
 ) -> tuple[NDArray[np.uint8], list[int], list[str]]:
     """The chosen images, `[M, H, W, C]`; the M indices that could be read; and a `name: reason` for the others."""
     from PIL.Image import DecompressionBombWarning
@@ -120,7 +172,7 @@ def _decode(
         warnings.simplefilter("error", DecompressionBombWarning)
         for index in chosen.tolist():
             try:
-                pixels[len(kept)] = fit(source.read(index), source.names[index], image_shape, resize)
+                pixels[len(kept)] = fit(source.read(index), source.names[index], image_shape, preprocess)
             except NinspectError:
                 raise
             # Pillow's decoders raise almost anything on a broken file: OSError, SyntaxError, struct.error, ...

@@ -1,25 +1,29 @@
-"""From pixels to the model's input tensor: the user's settings, and the linear map that they describe."""
+"""The settings that say how pixels become the model's input."""
 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
-from numpy.typing import DTypeLike, NDArray
-from pydantic import AfterValidator, AllowInfNan, BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+from pydantic import AfterValidator, AllowInfNan, BaseModel, ConfigDict, Field, ValidationError
 
 from ninspect.errors import UsageError
-from ninspect.model.layout import ImageLayout, count_channels
 from ninspect.samples.dataset import reason
 
 Layout = Literal["NCHW", "NHWC", "flat"]
 Color = Literal["rgb", "bgr", "gray"]
 Resize = Literal["bilinear", "bicubic", "nearest", "lanczos", "none"]
 
-CHANNELS = {"rgb": 3, "bgr": 3, "gray": 1}
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# What takes pixels in 0–255 to the range that a model expects; channels in RGB order. Of equally good ones the first.
+PRESETS: dict[str, dict[str, float | tuple[float, ...]]] = {
+    "unit": {"scale": 1 / 255, "mean": 0.0, "std": 1.0},
+    "imagenet": {"scale": 1 / 255, "mean": IMAGENET_MEAN, "std": IMAGENET_STD},
+    "minus1_1": {"scale": 1 / 127.5, "mean": 1.0, "std": 1.0},
+    "uint8": {"scale": 1.0, "mean": 0.0, "std": 1.0},
+}
 
 
 def _nonzero(value: float) -> float:
@@ -30,6 +34,8 @@ def _nonzero(value: float) -> float:
 
 Finite = Annotated[float, AllowInfNan(False)]
 NonZero = Annotated[Finite, AfterValidator(_nonzero)]
+# No classifier of photographs comes near this; a larger one would only fill the memory.
+Side = Annotated[int, Field(gt=0, le=8192)]
 
 
 class Preprocess(BaseModel):
@@ -37,6 +43,8 @@ class Preprocess(BaseModel):
 
     A list for `mean` or `std` holds one number per channel, in the order that the model expects (B, G, R for `bgr`).
     With layout `flat` the H·W·C values are in row-major order, channels last, reshaped to the model's input shape.
+    Images are resized to the size that the model wants; with `resize_to` to another one first, the shorter side or
+    height and width, and then the middle is cut out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,8 +59,11 @@ class Preprocess(BaseModel):
     )
     layout: Layout | None = Field(None, description="NCHW, NHWC or flat")
     color: Color | None = Field(None, description="rgb, bgr or gray")
-    size: tuple[PositiveInt, PositiveInt] | None = Field(None, description="a [height, width] in pixels")
+    size: tuple[Side, Side] | None = Field(None, description="a [height, width] in pixels, each at most 8192")
     resize: Resize = Field("bilinear", description="bilinear, bicubic, nearest, lanczos or none")
+    resize_to: Side | tuple[Side, Side] | None = Field(
+        None, description="the shorter side, or a [height, width], in pixels, each at most 8192"
+    )
 
     @classmethod
     def from_toml(cls, path: Path) -> Preprocess:
@@ -67,7 +78,7 @@ class Preprocess(BaseModel):
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
             raise UsageError(f"{path} is not valid TOML ({reason(error)}); correct it") from error
-        return cls._checked(values, where=str(path))
+        return cls.checked(values, where=str(path))
 
     def override(self, **flags: object) -> Preprocess:
         """These settings with every flag that is not None in place of its field.
@@ -76,10 +87,27 @@ class Preprocess(BaseModel):
             UsageError: a flag is unknown, or its value is out of range.
         """
         given = {name: value for name, value in flags.items() if value is not None}
-        return self._checked(self.model_dump() | given, where="the preprocessing options")
+        return self.checked(self.model_dump(exclude_unset=True) | given, where="the preprocessing options")
+
+    @property
+    def ranged(self) -> bool:
+        """Whether any of scale, mean and std was set; otherwise the range of values that the model expects is open."""
+        return not self.model_fields_set.isdisjoint(PRESETS["unit"])
+
+    def preset(self, name: str) -> Preprocess:
+        """These settings with scale, mean and std of a preset, in the order of the channels that `color` says."""
+        values = PRESETS[name]
+        if self.color == "bgr":
+            values = {key: value[::-1] if isinstance(value, tuple) else value for key, value in values.items()}
+        return self.override(**values)
 
     @classmethod
-    def _checked(cls, values: dict[str, object], where: str) -> Preprocess:
+    def checked(cls, values: Mapping[str, object], where: str) -> Preprocess:
+        """Settings from values that someone wrote; `where` begins the message if they are wrong.
+
+        Raises:
+            UsageError: a key is unknown, or a value is out of range.
+        """
         try:
             return cls.model_validate(values)
         except ValidationError as error:
@@ -87,103 +115,3 @@ class Preprocess(BaseModel):
         if name not in cls.model_fields:
             raise UsageError(f"{where}: unknown key '{name}'; the keys are {', '.join(cls.model_fields)}")
         raise UsageError(f"{where}: {name} = {values[name]!r} is not {cls.model_fields[name].description}; correct it")
-
-
-@dataclass(frozen=True, eq=False)
-class InputMap:
-    """The affine map from pixels to the model's input tensor, `x = L(P(pixels) · gain + offset)`, and its adjoint.
-
-    P puts the colours in the model's order and L is the layout; both only move values.
-
-    Attributes:
-        layout: where height, width and channels are in the model's input.
-        flip: the model wants BGR. Pixels are RGB everywhere in ninspect.
-        gain: `[C]` float32, 255 · scale / std.
-        offset: `[C]` float32, −mean / std.
-        dtype: the float type of the model's input.
-    """
-
-    layout: ImageLayout
-    flip: bool
-    gain: NDArray[np.float32]
-    offset: NDArray[np.float32]
-    dtype: np.dtype[np.generic]
-
-    @classmethod
-    def of(cls, preprocess: Preprocess, layout: ImageLayout, dtype: DTypeLike = np.float32) -> InputMap:
-        """The map for one model.
-
-        Args:
-            preprocess: the user's settings.
-            layout: the model's input, found with the same settings.
-            dtype: the float type of the model's input.
-
-        Raises:
-            UsageError: the settings do not fit the number of channels.
-        """
-        channels = layout.image_shape[2]
-        color = preprocess.color or ("gray" if channels == 1 else "rgb")
-        if CHANNELS[color] != channels:
-            raise UsageError(
-                f"color is {color}, but the model's input has {count_channels(channels)}; set another color"
-            )
-        mean = _per_channel("mean", preprocess.mean, channels)
-        std = _per_channel("std", preprocess.std, channels)
-        return cls(
-            layout=layout,
-            flip=color == "bgr",
-            gain=(255 * preprocess.scale / std).astype(np.float32),
-            offset=(-mean / std).astype(np.float32),
-            dtype=np.dtype(dtype),
-        )
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """H, W, C of one image."""
-        return self.layout.image_shape
-
-    def to_model(self, pixels: NDArray[np.float32]) -> NDArray[np.floating]:
-        """The model's input for images: (pixels · 255 · scale − mean) / std.
-
-        Args:
-            pixels: `[N, H, W, C]` float32 in [0, 1], RGB or grey.
-
-        Returns:
-            `[N, *input_shape]`, contiguous, of the model's type.
-        """
-        x = self._model_order(pixels) * self.gain + self.offset
-        if self.layout.name == "NCHW":
-            x = np.moveaxis(x, -1, -3)
-        x = x.reshape(len(pixels), *self.layout.input_shape)
-        return np.ascontiguousarray(x, dtype=self.dtype)
-
-    def to_pixels(self, cotangent: NDArray[np.floating]) -> NDArray[np.float32]:
-        """The gradient with respect to pixels: Pᵀ(Lᵀ(x̄) · gain). This is the adjoint of `to_model`, not its inverse.
-
-        Args:
-            cotangent: `[..., N, *input_shape]`, the gradient with respect to the model's input; any leading axes.
-
-        Returns:
-            `[..., N, H, W, C]` float32.
-        """
-        height, width, channels = self.image_shape
-        leading = cotangent.shape[: cotangent.ndim - len(self.layout.input_shape)]
-        if self.layout.name == "NCHW":
-            x = np.moveaxis(cotangent, -3, -1)
-        else:
-            x = cotangent.reshape(*leading, height, width, channels)
-        return self._model_order(x.astype(np.float32, copy=False) * self.gain)
-
-    def _model_order(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """RGB to the model's order; reversing the channels is its own inverse."""
-        return x[..., ::-1] if self.flip else x
-
-
-def _per_channel(name: str, value: float | tuple[float, ...], channels: int) -> NDArray[np.float64]:
-    values = np.atleast_1d(np.asarray(value, dtype=np.float64))
-    if len(values) not in (1, channels):
-        raise UsageError(
-            f"{name} has {len(values)} numbers, but the model's input has {count_channels(channels)}; "
-            "give one per channel"
-        )
-    return np.broadcast_to(values, channels)

@@ -4,6 +4,7 @@ import stat
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from ninspect.report import Result
@@ -69,9 +70,15 @@ def test_class_names_come_from_a_file_that_is_given_or_lies_beside_the_model(
     tmp_path: Path, command_line: CommandLine
 ) -> None:
     model, images = linear_scan_files(tmp_path, even_weights())
-    scan = ["scan", model, "-s", images, "--format", "json"]
+    scan = ["scan", model, "-s", images, "--format", "json", "--preset", "unit"]
     names = [f"sign {i}" for i in range(10)]
     assert json.loads(command_line(*scan)[1])["class_names"] == []
+    proto = onnx.load(model)
+    onnx.helper.set_model_props(proto, {"names": str({i: f"metadata {i}" for i in range(10)})})
+    save(proto, model)
+    assert json.loads(command_line(*scan)[1])["class_names"] == [f"metadata {i}" for i in range(10)]
+    (tmp_path / "config.json").write_text(json.dumps({"id2label": {i: f"config {i}" for i in range(10)}}))
+    assert json.loads(command_line(*scan)[1])["class_names"] == [f"config {i}" for i in range(10)]
     (tmp_path / "classes.txt").write_text("\n".join(names), encoding="utf-8")
     assert json.loads(command_line(*scan)[1])["class_names"] == names
     (tmp_path / "other.txt").write_text("one\ntwo\n", encoding="utf-8")
@@ -159,5 +166,6 @@ def test_the_right_settings_make_the_accuracy_right(tmp_path: Path, command_line
         "color": "gray",
         "size": [12, 12],
         "resize": "none",
+        "resize_to": None,
         "source": "",
     }

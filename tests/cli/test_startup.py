@@ -81,3 +81,4 @@ def test_the_choices_on_the_command_line_are_those_of_the_library() -> None:
     assert choices(options.LayoutOption) == get_args(preprocess.Layout)
     assert choices(options.Color) == get_args(preprocess.Color)
     assert choices(options.ResizeOption) == get_args(preprocess.Resize)
+    assert choices(options.Preset) == tuple(preprocess.PRESETS)

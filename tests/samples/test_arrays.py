@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ninspect.errors import UsageError
-from ninspect.samples import load_samples
+from ninspect.samples import Preprocess, load_samples
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 6, 4, 3), dtype=np.uint8)
 GREY = RGB[..., 0]
@@ -57,11 +57,11 @@ def test_the_labels_of_an_npz_file_are_found(tmp_path: Path, name: str, labels: 
     [
         (np.arange(4), r"the labels in .*images.npz have shape \(4,\) for 5 images; give one class number per image"),
         (np.full((5, 4), 0.25), r"have shape \(5, 4\) for 5 images"),
-        (np.array(list("abcde")), "are not class numbers; give whole numbers from 0"),
-        (np.arange(5) - 1, "are not class numbers"),
-        (np.arange(5) + 0.5, "are not class numbers"),
-        (np.array([0, 1, 2, 3, np.nan]), "are not class numbers"),
-        (np.array([0, 1, 2, 3, 2**63], dtype=np.uint64), "are not class numbers"),
+        (np.array(list("abcde")), "not class numbers; give whole numbers from 0"),
+        (np.arange(5) - 1, "label -1 of image 0 in .* is not a class number; give whole numbers from 0"),
+        (np.arange(5) + 0.5, "label 0.5 of image 0 in .* is not a class number; give whole numbers from 0"),
+        (np.array([0, 1, 2, 3, np.nan]), "label nan of image 4 in .* is not a class number"),
+        (np.array([0, 1, 2, 3, 2**63], dtype=np.uint64), "label 9223372036854775808 of image 4 in"),
     ],
 )
 def test_labels_that_are_none_are_refused(tmp_path: Path, labels: NDArray[Any], message: str) -> None:
@@ -105,7 +105,7 @@ def test_arrays_are_resized_like_images(tmp_path: Path) -> None:
     expected = [Image.fromarray(image).resize((8, 9), Image.Resampling.BILINEAR) for image in RGB]
     np.testing.assert_array_equal(load_samples(path, image_shape=(9, 8, 3)).pixels, [np.asarray(i) for i in expected])
     with pytest.raises(UsageError, match=r"images.npy\[0\] is 6×4, the model wants 9×8"):
-        load_samples(path, image_shape=(9, 8, 3), resize="none")
+        load_samples(path, image_shape=(9, 8, 3), preprocess=Preprocess(resize="none"))
 
 
 def test_channels_of_arrays_are_not_converted(tmp_path: Path) -> None:
@@ -124,7 +124,12 @@ def test_channels_of_arrays_are_not_converted(tmp_path: Path) -> None:
         (RGB[:0], r"is empty, \(0, 6, 4, 3\)"),
         (RGB / 127.5 - 1, "ranges from -1 to 1; give pixels in 0–255 or in"),
         (RGB.astype(np.int32) * 257, "ranges from 0 to 65535"),
-        (np.where(RGB > 127, np.nan, 0.5), "ranges from nan to nan"),
+        (
+            np.where(np.arange(5).reshape(5, 1, 1, 1) * RGB > 255, np.nan, 0.5),
+            "image 2 in .* has pixels that are NaN or inf",
+        ),
+        (np.where(RGB > 127, np.inf, 0.5), "image 0 in .* has pixels that are NaN or infinite; remove it or correct"),
+        (RGB / 255 * 1.5, "ranges from 0 to 1.5; give pixels in 0–255 or in"),
         (RGB > 127, "holds bool; save it as uint8"),
         (RGB.astype(np.complex64), "holds complex64; save it as uint8"),
     ],
@@ -170,4 +175,23 @@ def test_an_archive_that_lies_about_its_sizes_is_refused_before_memory_is_taken(
         np.lib.format.write_array_header_1_0(member, header)
         member.write(b"\0" * 72)
     with pytest.raises(UsageError, match=r"x.npy in .* has 200 bytes for an array of shape \(1099511627776, 6, 4, 3\)"):
+        load_samples(path, image_shape=(6, 4, 3))
+
+
+def test_an_archive_that_unpacks_to_far_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ninspect.samples.arrays.HARMLESS", 1000)
+    assert len(load_samples(npz(tmp_path, x=RGB), image_shape=(6, 4, 3))) == 5
+    path = npz(tmp_path, x=np.zeros((1000, 6, 4, 3), np.uint8))
+    with pytest.raises(
+        UsageError, match=r"x.npy in .* is [0-9]+ bytes that become 72128, as in a zip bomb; save it with"
+    ):
+        load_samples(path, image_shape=(6, 4, 3))
+
+
+def test_a_file_that_is_larger_than_anyone_needs_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "images.npy"
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": (2**30, 6, 4, 3)})
+        file.truncate(file.tell() + 2**30 * 72)  # sparse: no bytes are written
+    with pytest.raises(UsageError, match="has 77309411328 bytes; give an array of at most 8 GiB"):
         load_samples(path, image_shape=(6, 4, 3))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ninspect.errors import InconclusiveError, UsageError
-from ninspect.samples import load_samples
+from ninspect.samples import Preprocess, load_samples
 
 RGB = (6, 4, 3)
 GREY = (6, 4, 1)
@@ -77,21 +77,21 @@ def test_exif_orientation_is_applied(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # The camera was turned: rotate by 90° clockwise to show the image.
     Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
-    samples = load_samples(tmp_path, image_shape=RGB, resize="none")
+    samples = load_samples(tmp_path, image_shape=RGB, preprocess=Preprocess(resize="none"))
     np.testing.assert_array_equal(samples.pixels[0], np.rot90(pixels, -1))
 
 
 def test_images_are_resized_with_the_named_filter(tmp_path: Path) -> None:
     image = Image.fromarray(draw(tmp_path / "a.png"))
     for name in ("bilinear", "bicubic", "nearest", "lanczos"):
-        samples = load_samples(tmp_path, image_shape=(3, 5, 3), resize=name)
+        samples = load_samples(tmp_path, image_shape=(3, 5, 3), preprocess=Preprocess(resize=name))
         np.testing.assert_array_equal(samples.pixels[0], image.resize((5, 3), Image.Resampling[name.upper()]))
 
 
 def test_images_of_another_size_are_refused_when_resize_is_none(tmp_path: Path) -> None:
     draw(tmp_path / "a.png")
     with pytest.raises(UsageError, match=r"a.png is 6×4, the model wants 3×5: choose a resize filter"):
-        load_samples(tmp_path, image_shape=(3, 5, 3), resize="none")
+        load_samples(tmp_path, image_shape=(3, 5, 3), preprocess=Preprocess(resize="none"))
 
 
 def test_class_folders_are_labels_in_the_order_of_their_names(tmp_path: Path) -> None:
@@ -125,7 +125,9 @@ def test_a_folder_with_images_and_sub_folders_is_refused(tmp_path: Path) -> None
 
 
 def test_folders_without_images_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"no images in .*; give a folder of PNG, JPEG, .* or an .npz"):
+    with pytest.raises(
+        UsageError, match=r"no images in .*; give a folder of PNG, JPEG, .* sub-folder of them per class"
+    ):
         load_samples(tmp_path, image_shape=RGB)
     draw(tmp_path / "train" / "cat" / "a.png")  # One level too deep for class folders.
     with pytest.raises(UsageError, match="no images in"):
@@ -196,3 +198,25 @@ def test_float_images_have_no_known_range(tmp_path: Path) -> None:
     Image.fromarray(np.full((6, 4), 70_000, dtype=np.int32)).save(tmp_path / "a.tif")
     with pytest.raises(UsageError, match="32-bit pixels have no known range"):
         load_samples(tmp_path, image_shape=GREY)
+
+
+def test_a_folder_of_links_that_go_round_ends(tmp_path: Path) -> None:
+    draw(tmp_path / "cat" / "a.png")
+    (tmp_path / "cat" / "loop").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "cat" / "self.png").symlink_to("self.png")
+    (tmp_path / "dog").symlink_to("dog")
+    for index in range(9):
+        draw(tmp_path / "cat" / f"{index}.png")
+    if Path("/dev/zero").exists():
+        (tmp_path / "cat" / "zero.png").symlink_to("/dev/zero")
+    samples = load_samples(tmp_path, image_shape=RGB)
+    assert len(samples) == 10
+    assert all(reason.endswith(("not a file", "Too many levels of symbolic links")) for reason in samples.skipped)
+
+
+def test_more_files_than_anyone_has_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ninspect.samples.dataset.MAX_IMAGES", 3)
+    for index in range(4):
+        draw(tmp_path / "cat" / f"{index}.png")
+    with pytest.raises(UsageError, match="cat holds more than 3 files; give a part of them"):
+        load_samples(tmp_path, image_shape=RGB)
