@@ -7,7 +7,7 @@ import html
 import io
 import json
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -22,8 +22,13 @@ SCHEMA: Literal["ninspect/result/1"] = "ninspect/result/1"
 Verdict = Literal["clean", "suspected", "inconclusive"]
 Confidence = Literal["high", "low"]
 
+
+def _recorded(value: Any) -> Any:
+    return recorded(value) if isinstance(value, str) else value
+
+
 # What names from a file may be part of.
-Words = Annotated[str, BeforeValidator(recorded)]
+Words = Annotated[str, BeforeValidator(_recorded)]
 
 # A result may come from anywhere when it is shown again: what goes for a picture must at least begin as a PNG does.
 Picture = Annotated[

@@ -189,7 +189,7 @@ def test_the_help_of_every_command_has_an_example(command: str, command_line: Co
 def test_the_help_says_what_exit_codes_mean(command_line: CommandLine) -> None:
     code, out, _ = command_line("--help")
     assert code == 0
-    assert "Exit codes: 0 clean, 1 suspected, 2 usage, 3 inconclusive, 4 internal error." in " ".join(out.split())
+    assert "Exit codes: 0 clean, 1 suspected, 2 usage, 3 inconclusive, 4 internal error" in " ".join(out.split())
 
 
 def test_the_version(command_line: CommandLine) -> None:

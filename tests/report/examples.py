@@ -116,7 +116,8 @@ def example(**changes: Any) -> Result:
         "seed": 0,
         "seconds": 2.25,
     }
-    return Result(**(fields | changes))
+    made = Result(**(fields | changes))
+    return Result.model_validate(made.model_dump(by_alias=True))  # checks also what was copied with changes
 
 
 def stopped(reason: str) -> Result:

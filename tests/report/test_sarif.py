@@ -80,7 +80,7 @@ def test_fingerprints_are_those_of_the_file_and_the_class_and_of_nothing_else() 
     [
         ("models/signs.onnx", "models/signs.onnx"),
         ("/a b/100%#?.onnx", "file:///a%20b/100%25%23%3F.onnx"),
-        ("標識\udcff.onnx", "%E6%A8%99%E8%AD%98%FF.onnx"),
+        ("標識\udcff.onnx", "%E6%A8%99%E8%AD%98%5Cudcff.onnx"),
     ],
 )
 def test_paths_are_uris(path: str, uri: str) -> None:
