@@ -327,8 +327,9 @@ default method are joined was chosen with these models in view, so expect less o
 - *AUC*: probability that a backdoored model has a smaller p-value than a clean one.
 - *TPR at 0.01*: share of `suspected`, the default decision, evidence included. *At 0.05*: share of p-values up to 0.05.
   *Index > 2*: the published rule, which knows nothing of the number of classes.
+- *neuroninspect*: the published features; p-values and evidence are ninspect's, as for every method.
 - *Top-1 target*: share in which the class that stands out most is the true target.
-- *s / model*: median time of a whole scan, on a machine that had other work to do.
+- *s / model*: median time of a whole scan, with `--jobs 2` on one core each, on a machine that had other work to do.
 
 By data set; the methods {", ".join(SLOW)} were measured on {SLOW_ON} only, because they take hours elsewhere:
 
