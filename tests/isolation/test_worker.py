@@ -24,6 +24,14 @@ SIGNS = Path(__file__).parents[2] / "models" / "signs"
 LONG = ["scan", SIGNS / "badnet_torch.onnx", "-s", SIGNS / "samples", "--method", "neural_cleanse", "--format", "json"]
 
 
+@pytest.fixture(autouse=True)
+def _ctrl_c_is_heeded() -> Iterator[None]:
+    """Whatever started the tests may have SIGINT ignored, as a shell has for what it runs in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def worker_of(parent: int) -> int | None:
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
     return int(children[0]) if children else None

@@ -53,12 +53,12 @@ def test_images_of_any_size_are_refused_when_they_are_too_large(tmp_path: Path) 
         ),
         tmp_path / "model.onnx",
     )
-    run = ninspect("scan", "model.onnx", "--size", "1000000x1000000", cwd=tmp_path)
+    run = ninspect("scan", "model.onnx", "--size", "2000x2000", "--max-memory", "300M", cwd=tmp_path)
     assert (run.returncode, run.stderr) == (3, "")
     assert "The scan would take about" in run.stdout
     np.save(tmp_path / "image.npy", np.zeros((1, 8, 8, 3), np.uint8))
     explain = ["explain", "model.onnx", "--image", "image.npy", "--class", "1", "-o", "new.png"]
-    run = ninspect(*explain, "--size", "1000000x1000000", cwd=tmp_path)
+    run = ninspect(*explain, "--size", "2000x2000", "--max-memory", "300M", cwd=tmp_path)
     assert (run.returncode, run.stdout) == (3, "")
     assert "the scan would take about" in run.stderr
 
