@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -38,6 +39,7 @@ from ninspect.runtime import Device, Network, TruthTest, check_gradient, check_m
 from ninspect.samples import InputMap, Preprocess, Samples, load_samples, names_in_metadata, with_metadata
 from ninspect.verdict import candidates, decide
 
+_LOG = logging.getLogger(__name__)
 FEWEST_IMAGES = 10
 ADVISED_IMAGES = 50
 STRAIGHT_THROUGH = (
@@ -325,6 +327,7 @@ def _judge(record: _Record, progress: Progress, so_far: Callable[[Result], None]
     for test in record.truth:
         if not test.passed:
             record.problems.append(_truth_problem(test))
+    _LOG.info("self-test: %s", ", ".join(f"{test.name} {test.error:.1e}" for test in record.truth))
     if record.problems:
         return
     if pixels is not None:
@@ -332,15 +335,24 @@ def _judge(record: _Record, progress: Progress, so_far: Callable[[Result], None]
     if network.gradient_kind == "straight-through":
         record.problems.append(STRAIGHT_THROUGH)
     so_far(record.result())
-    record.detections = holm([detector.detect(case) for detector in options.detectors])
+    record.detections = holm([_detect(detector, case) for detector in options.detectors])
     so_far(record.result())
     suspects = candidates(record.detections, options.alpha)
     if suspects:
+        _LOG.info("searching triggers for: %s", ", ".join(map(str, suspects)))
         record.triggers = find_triggers(case, suspects)
     if pictured := outstanding(record.detections, suspects):
         record.attention = look(case, pictured)
     if len(record.explained) < network.classes:
         record.problems.append(f"only {len(record.explained)} of {network.classes} classes were examined")
+
+
+def _detect(detector: Detector, case: Case) -> Detection:
+    _LOG.info("%s: begins", detector.name)
+    found = detector.detect(case)
+    outcome = found.skipped or found.problem or f"smallest p {found.p_value:.2g}"
+    _LOG.info("%s: %s, %.1f s", detector.name, outcome, found.seconds)
+    return found
 
 
 def _truth_problem(test: TruthTest) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +36,13 @@ def scan(
     weights: Sequence[float] | None,
     threshold: float,
     chained: bool,
+    verbose: bool,
     **options: Any,
 ) -> Facts:
     """Judge a model; answers with a `Result`.
 
-    The listener gets progress and the result so far; `options` are further fields of `ScanOptions`.
+    The listener gets progress, the result so far, and if `verbose` what the logger `ninspect` is told; `options` are
+    further fields of `ScanOptions`.
     """
     settings, source = preprocessing(model, **preprocess)
     asked = audit.ScanOptions(
@@ -49,14 +53,41 @@ def scan(
         detectors=detectors(methods, weights, threshold, chained),
         **options,
     )
-    result = audit.scan(
-        Path(model),
-        None if samples is None else Path(samples),
-        asked,
-        lambda done, total: listener.tell("progress", [done, total]),
-        lambda partial: listener.tell("partial", partial.model_dump(by_alias=True)),
-    )
+    with _logging_to(listener) if verbose else nullcontext():
+        result = audit.scan(
+            Path(model),
+            None if samples is None else Path(samples),
+            asked,
+            lambda done, total: listener.tell("progress", [done, total]),
+            lambda partial: listener.tell("partial", partial.model_dump(by_alias=True)),
+        )
     return result.model_dump(by_alias=True)
+
+
+class _Teller(logging.Handler):
+    """Tells a listener what is logged."""
+
+    def __init__(self, listener: Listener) -> None:
+        super().__init__()
+        self._listener = listener
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell one line."""
+        self._listener.tell("log", self.format(record))
+
+
+@contextmanager
+def _logging_to(listener: Listener) -> Iterator[None]:
+    logger, teller, disabled = logging.getLogger("ninspect"), _Teller(listener), logging.root.manager.disable
+    logging.disable(logging.NOTSET)
+    logger.setLevel(logging.INFO)
+    logger.addHandler(teller)
+    try:
+        yield
+    finally:
+        logger.removeHandler(teller)
+        logger.setLevel(logging.NOTSET)
+        logging.disable(disabled)
 
 
 def explain(

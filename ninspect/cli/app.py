@@ -150,6 +150,7 @@ def scan(
     exit_zero: opt.ExitZero = False,
     baseline: opt.Baseline = None,
     quiet: opt.Quiet = False,
+    verbose: opt.Verbose = False,
 ) -> None:
     """Judge a model, best with clean images: is a class the target of a backdoor?
 
@@ -183,11 +184,12 @@ def scan(
         "alpha": alpha,
         "device": device,
         "memory": opt.memory(max_memory),
+        "verbose": verbose,
     }
     readable = [*opt.readable_samples(samples), preprocess, class_names, class_map]
     limits = opt.limits(sandbox, timeout, max_memory)
     with show_progress(quiet) as progress:
-        result, code = perform_scan(arguments, readable, limits, progress)
+        result, code = perform_scan(arguments, readable, limits, progress, notice)
     result = result.model_copy(update={"command": ["ninspect", *map(recorded, sys.argv[1:])]})
     write(result, outputs, pictures)
     code, reason = gate(result, code, "never" if exit_zero else fail_on, baseline)

@@ -145,6 +145,9 @@ Baseline = Annotated[
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.", rich_help_panel=_PIPELINE)]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Say on stderr what is being done.", rich_help_panel=_PIPELINE)
+]
 ObjectiveOption = Annotated[
     Literal["logit", "margin", "logprob", "cross_entropy"], typer.Option(help="What of the class is differentiated.")
 ]

@@ -81,6 +81,7 @@ def perform_scan(
     readable: Sequence[Path | None],
     limits: Limits | None,
     progress: Callable[[int, int], None],
+    log: Callable[[str], None],
 ) -> tuple[Result, int]:
     """Judge a model; whatever stops the scan, there is a result, inconclusive and with the reason.
 
@@ -93,6 +94,8 @@ def perform_scan(
     def tell(kind: str, value: Any) -> None:
         if kind == "progress":
             progress(*value)
+        elif kind == "log":
+            log(value)
         elif kind == "partial" or kind not in news:  # only the first word on the lock is from before the file was read
             import ninspect.report  # noqa: F401  takes its time while the worker works
 

@@ -19,7 +19,7 @@ class Listener:
 
     Attributes:
         tell: called with the kind of the news and its value. `missing`: why layers of the lock are missing, by layer;
-            `progress`: [done, total]; `partial`: a result as far as it is known.
+            `progress`: [done, total]; `partial`: a result as far as it is known; `log`: a line.
         write: called with the next piece of the file that the job makes.
     """
 

@@ -90,3 +90,14 @@ def test_settings_that_mean_nothing_are_refused(suspect: CommandLine, tmp_path: 
     (tmp_path / "mine.toml").write_text(content)
     code, _, err = suspect("--config", "mine.toml", *SCAN)
     assert (code, said in err) == (2, True), err
+
+
+@pytest.mark.parametrize("sandbox", ["auto", "off"])
+def test_what_is_being_done_is_told_on_stderr(suspect: CommandLine, sandbox: str) -> None:
+    code, out, err = suspect(*SCAN, "--verbose", "--sandbox", sandbox)
+    assert (code, "ninspect:" in out) == (1, False)
+    said = [line.removeprefix("ninspect: ") for line in err.splitlines()]
+    assert said[0].startswith("self-test: scores 0.0e+00, gradient ")
+    assert said[1] == "neuroninspect: begins"
+    assert said[2].startswith("neuroninspect: smallest p ")
+    assert said[3] == "searching triggers for: 7"
