@@ -322,7 +322,8 @@ def _judge(record: _Record, progress: Progress, so_far: Callable[[Result], None]
     network, options = record.network, record.options
     pixels = None if record.samples is None else record.samples.unit_pixels
     case = Case(network, pixels, record.explained, options.seed, progress)
-    tested = case.noise(_TEST_IMAGES) if pixels is None else pixels
+    # Whole numbers of 255, because some files take nothing else.
+    tested = np.rint(case.noise(_TEST_IMAGES) * 255) / np.float32(255) if pixels is None else pixels
     record.truth += [check_scores(network, tested), check_gradient(network, tested, options.seed)]
     for test in record.truth:
         if not test.passed:
