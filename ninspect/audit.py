@@ -27,9 +27,8 @@ from ninspect.detect import (
     outstanding,
 )
 from ninspect.errors import InconclusiveError, UsageError
-from ninspect.features import heatmaps
 from ninspect.findings import Finding, FindingError
-from ninspect.gradient import Objective, hidden_decisions, refuse_operators
+from ninspect.gradient import hidden_decisions, refuse_operators
 from ninspect.isolation import spare_memory
 from ninspect.model import Classifier, ModelFile, read_model, understand
 from ninspect.presets import infer_preset
@@ -100,10 +99,10 @@ def open_network(model: Path, options: ScanOptions) -> Network:
         UsageError: the file does not exist, or an option does not fit it.
         ModelError: it is not a classifier that can be analysed.
     """
-    return _open(model, options)[0]
+    return open_as_told(model, options)[0]
 
 
-def _open(model: Path, options: ScanOptions) -> tuple[Network, ScanOptions]:
+def open_as_told(model: Path, options: ScanOptions) -> tuple[Network, ScanOptions]:
     """The network, and the options with what the file says."""
     file = read_model(model)
     refuse_operators(file.proto)
@@ -171,7 +170,7 @@ def scan(
         record.findings += hidden_decisions(classifier)
         record.options = options = _settled(classifier, options)
         record.network = network = _connect(classifier, options)
-        record.explained = _chosen_classes(options.classes, network.classes)
+        record.explained = chosen_classes(options.classes, network.classes)
         if options.class_names and len(options.class_names) != network.classes:
             given = f"{len(options.class_names)} class names were given for {network.classes} classes"
             record.warnings.append(f"{given}, so classes are shown by number")
@@ -214,43 +213,12 @@ def _complete(record: _Record) -> None:
     record.options = replace(options, preprocess=settings, preprocess_source=source)
 
 
-@dataclass(frozen=True)
-class Explanation:
-    """One class explained at one image.
-
-    Attributes:
-        image: `[H, W, C]` float32 in [0, 1].
-        heatmap: `[H, W]` float32 in [0, 1].
-        value: of the objective.
-        predicted: the class that the model answers.
-        preprocess_source: where the preprocessing comes from.
-    """
-
-    image: NDArray[np.float32]
-    heatmap: NDArray[np.float32]
-    value: float
-    predicted: int
-    preprocess_source: str
-
-
-def explain_image(model: Path, image: Path, label: int, options: ScanOptions, objective: Objective) -> Explanation:
-    """Explain one class at one image.
+def chosen_classes(classes: Sequence[int] | None, count: int) -> NDArray[np.int64]:
+    """The classes that were asked for, sorted, `[S]`; all where none were.
 
     Raises:
-        UsageError: a path does not exist, the class is out of range, or an option does not fit.
-        ModelError: the model cannot be analysed.
+        UsageError: the model has no such class.
     """
-    network, options = _open(model, replace(options, images=1))
-    classes = _chosen_classes([label], network.classes)
-    samples = load_samples(image, image_shape=network.input_map.image_shape, preprocess=options.preprocess, limit=1)
-    pixels = samples.unit_pixels
-    (part,) = network.gradients(pixels, classes, objective)
-    predicted = int(network.logits(pixels)[0].argmax())
-    source = options.preprocess_source if options.preprocess.ranged else DEFAULT
-    return Explanation(pixels[0], heatmaps(part.pixels)[0, 0], float(part.objective[0, 0]), predicted, source)
-
-
-def _chosen_classes(classes: Sequence[int] | None, count: int) -> NDArray[np.int64]:
     if classes is None:
         return np.arange(count)
     outside = [c for c in classes if not 0 <= c < count]
@@ -323,7 +291,8 @@ def _judge(record: _Record, progress: Progress, so_far: Callable[[Result], None]
     pixels = None if record.samples is None else record.samples.unit_pixels
     case = Case(network, pixels, record.explained, options.seed, progress)
     # Whole numbers of 255, because some files take nothing else.
-    tested = np.rint(case.noise(_TEST_IMAGES) * 255) / np.float32(255) if pixels is None else pixels
+    noise = np.rint(case.noise(_TEST_IMAGES) * 255).astype(np.float32) / np.float32(255)
+    tested = noise if pixels is None else pixels
     record.truth += [check_scores(network, tested), check_gradient(network, tested, options.seed)]
     for test in record.truth:
         if not test.passed:

@@ -13,6 +13,7 @@ from ninspect import audit
 from ninspect.detect import MMBD, Activated, AllToAll, Detector, FreeEagle, NeuralCleanse, NeuronInspect, Weights
 from ninspect.errors import UsageError
 from ninspect.explain import save_overlay
+from ninspect.explanation import explain_image
 from ninspect.gradient import Objective, gradient_kind
 from ninspect.installation import installation
 from ninspect.isolation import Listener
@@ -103,7 +104,7 @@ def explain(
     """Explain one class at one image; the file is a PNG, the answer has `value`, `predicted` and `preprocess`."""
     settings, source = preprocessing(model, **preprocess)
     asked = audit.ScanOptions(preprocess=settings, preprocess_source=source, **options)
-    explanation = audit.explain_image(Path(model), Path(image), label, asked, objective)
+    explanation = explain_image(Path(model), Path(image), label, asked, objective)
     picture = io.BytesIO()
     save_overlay(picture, explanation.image, explanation.heatmap)
     listener.write(picture.getvalue())

@@ -6,9 +6,10 @@ import onnx_ir as ir
 import pytest
 
 from ninspect import audit
-from ninspect.audit import ScanOptions, explain_image, scan
+from ninspect.audit import ScanOptions, scan
 from ninspect.detect import Activated, Detector, NeuronInspect
 from ninspect.errors import UsageError
+from ninspect.explanation import explain_image
 from ninspect.gradient.registry import RULES
 from ninspect.model import Classifier, ModelFile, understand
 from ninspect.report import Result
