@@ -34,7 +34,7 @@ from ninspect.model import Classifier, ModelFile, read_model, understand
 from ninspect.presets import infer_preset
 from ninspect.report import describe
 from ninspect.report.result import SCHEMA, Result
-from ninspect.runtime import Device, Network, TruthTest, check_gradient, check_memory, check_scores
+from ninspect.runtime import Device, Network, Pixels, TruthTest, check_gradient, check_memory, check_scores
 from ninspect.samples import InputMap, Preprocess, Samples, load_samples, names_in_metadata, with_metadata
 from ninspect.verdict import candidates, decide
 
@@ -290,9 +290,7 @@ def _judge(record: _Record, progress: Progress, so_far: Callable[[Result], None]
     network, options = record.network, record.options
     pixels = None if record.samples is None else record.samples.unit_pixels
     case = Case(network, pixels, record.explained, options.seed, progress)
-    # Whole numbers of 255, because some files take nothing else.
-    noise = np.rint(case.noise(_TEST_IMAGES) * 255).astype(np.float32) / np.float32(255)
-    tested = noise if pixels is None else pixels
+    tested = _whole_numbers(case.noise(_TEST_IMAGES)) if pixels is None else pixels
     record.truth += [check_scores(network, tested), check_gradient(network, tested, options.seed)]
     for test in record.truth:
         if not test.passed:
@@ -315,6 +313,11 @@ def _judge(record: _Record, progress: Progress, so_far: Callable[[Result], None]
         record.attention = look(case, pictured)
     if len(record.explained) < network.classes:
         record.problems.append(f"only {len(record.explained)} of {network.classes} classes were examined")
+
+
+def _whole_numbers(pixels: Pixels) -> Pixels:
+    """The nearest images that can be written as bytes: some files take nothing else."""
+    return np.rint(pixels * 255).astype(np.float32) / np.float32(255)
 
 
 def _detect(detector: Detector, case: Case) -> Detection:

@@ -9,6 +9,7 @@ from ninspect.detect import Detection, Trigger, listed
 from ninspect.findings import Finding
 from ninspect.outliers import FEWEST_CLASSES
 from ninspect.report import Confidence, Verdict
+from ninspect.report.wording import probability
 from ninspect.runtime import TruthTest
 
 _MOST = 3  # classes to seek evidence for
@@ -111,7 +112,7 @@ def _decide(
     if problems:
         return Judgement("inconclusive", "; ".join(problems), [], None, p, skipped)
     others = max(detection.measured for detection in tested) - 1
-    return Judgement("clean", f"no class stands out from the other {others} ({_probability(p)})", [], None, p, skipped)
+    return Judgement("clean", f"no class stands out from the other {others} ({probability(p)})", [], None, p, skipped)
 
 
 def _tested(detections: Sequence[Detection]) -> list[Detection]:
@@ -124,8 +125,8 @@ def _suspicion(detection: Detection | None, targets: list[int], triggers: Sequen
     if detection is None:  # too few classes for statistics: the evidence speaks alone
         return f"{listed(targets)} {verb} like {kind} of a backdoor{_shown(triggers)}"
     if detection.finding is not None and not triggers:
-        return f"{detection.finding} ({_probability(detection.p_value)})"
-    compared = f"compared with all {detection.measured} classes ({_probability(detection.p_value)})"
+        return f"{detection.finding} ({probability(detection.p_value)})"
+    compared = f"compared with all {detection.measured} classes ({probability(detection.p_value)})"
     return f"{listed(targets)} {verb} like {kind} of a backdoor, {compared}{_shown(triggers)}"
 
 
@@ -139,8 +140,3 @@ def _shown(triggers: Sequence[Trigger]) -> str:
             f"where other classes need {best.control_size:.0f}"
         )
     return "; but no small trigger was found for it, as a backdoor would have" if triggers else ""
-
-
-def _probability(p: float | None) -> str:
-    assert p is not None
-    return f"p = {p:.2g}" if p >= 0.001 else "p < 0.001"

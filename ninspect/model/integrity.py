@@ -11,7 +11,7 @@ from onnx import AttributeProto
 
 from ninspect.errors import ModelError
 from ninspect.findings import Finding, FindingError
-from ninspect.model.tensors import check_data, graphs_in, tensors_in
+from ninspect.model.tensors import Graph, check_data, graphs_from, graphs_in, graphs_of, tensors_in
 from ninspect.model.wire import MOST
 
 # Operators that run what comes with the model: Python, or a native library.
@@ -42,7 +42,6 @@ _VALUES = {
     AttributeProto.SPARSE_TENSORS: "sparse_tensors",
     AttributeProto.TYPE_PROTOS: "type_protos",
 }
-_Graph = onnx.GraphProto | onnx.FunctionProto
 _Function = tuple[str, str, str]
 
 
@@ -98,7 +97,7 @@ def _check_attributes(node: onnx.NodeProto) -> None:
             raise FindingError("IN002", what, node.name)
 
 
-def _defined(graph: _Graph) -> Iterator[str]:
+def _defined(graph: Graph) -> Iterator[str]:
     """The names that a graph gives to values; an initializer may stand for the default of an input."""
     inputs = _inputs(graph)
     yield from inputs
@@ -109,7 +108,7 @@ def _defined(graph: _Graph) -> Iterator[str]:
     yield from (name for node in graph.node for name in node.output if name)
 
 
-def _inputs(graph: _Graph) -> list[str]:
+def _inputs(graph: Graph) -> list[str]:
     return list(graph.input) if isinstance(graph, onnx.FunctionProto) else [value.name for value in graph.input]
 
 
@@ -156,23 +155,18 @@ def _key(function: onnx.FunctionProto) -> _Function:
     return function.domain, function.name, function.overload
 
 
-def _calls(graph: _Graph, functions: dict[_Function, onnx.FunctionProto]) -> Iterator[_Function | None]:
+def _calls(graph: Graph, functions: dict[_Function, onnx.FunctionProto]) -> Iterator[_Function | None]:
     """For every node of a graph, and of the graphs within it, the function that it calls; None for operators."""
-    waiting = list(graph.node)
-    while waiting:
-        node = waiting.pop()
+    for node in (node for inner in graphs_from([graph]) for node in inner.node):
         key = (node.domain, node.op_type, node.overload)
         yield key if key in functions else None
-        for attribute in node.attribute:
-            for inner in (attribute.g, *attribute.graphs):
-                waiting.extend(inner.node)
 
 
 def _size(body: Sequence[_Function | None], sizes: dict[_Function, int]) -> int:
     return sum(1 if call is None else sizes[call] for call in body)
 
 
-def _check_order(graph: _Graph, outer: frozenset[str]) -> None:
+def _check_order(graph: Graph, outer: frozenset[str]) -> None:
     """Whether every value that is read is defined, here or around, and none depends on itself."""
     makers = {name: index for index, node in enumerate(graph.node) for name in node.output if name}
     stored = (
@@ -183,12 +177,7 @@ def _check_order(graph: _Graph, outer: frozenset[str]) -> None:
     visible = outer | set(makers) | set(_inputs(graph)) | {tensor.name for tensor in stored}
     needs: dict[int, list[int]] = {}
     for index, node in enumerate(graph.node):
-        inner = [
-            body
-            for attribute in node.attribute
-            for body in (attribute.g, *attribute.graphs)
-            if body.node or body.output
-        ]
+        inner = list(graphs_of(node))
         read = [name for name in node.input if name] + [name for body in inner for name in _read_from_outside(body)]
         for name in read:
             if name not in visible:
@@ -212,9 +201,8 @@ def _read_from_outside(graph: onnx.GraphProto) -> Iterator[str]:
     own = {*_inputs(graph), *(tensor.name for tensor in graph.initializer)}
     own |= {name for node in graph.node for name in node.output}
     for node in graph.node:
-        bodies = (body for attribute in node.attribute for body in (attribute.g, *attribute.graphs))
         yield from (name for name in node.input if name and name not in own)
-        yield from (name for body in bodies for name in _read_from_outside(body) if name not in own)
+        yield from (name for body in graphs_of(node) for name in _read_from_outside(body) if name not in own)
     yield from (value.name for value in graph.output if value.name not in own)
 
 

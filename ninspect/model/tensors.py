@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import onnx
 import onnx_ir as ir
 
 from ninspect.findings import FindingError
 
+Graph = onnx.GraphProto | onnx.FunctionProto
+
 _DATA = ("float_data", "int32_data", "string_data", "int64_data", "double_data", "uint64_data")
 
 
-def graphs_in(proto: onnx.ModelProto) -> Iterator[onnx.GraphProto | onnx.FunctionProto]:
+def graphs_in(proto: onnx.ModelProto) -> Iterator[Graph]:
     """The graph, the functions, and the graphs within their nodes."""
-    waiting = [proto.graph, *proto.functions]
+    return graphs_from([proto.graph, *proto.functions])
+
+
+def graphs_from(roots: Iterable[Graph]) -> Iterator[Graph]:
+    """Graphs, and the graphs within their nodes."""
+    waiting = list(roots)
     while waiting:
         graph = waiting.pop()
         yield graph
         for node in graph.node:
-            for attribute in node.attribute:
-                waiting.extend(attribute.graphs)
-                if attribute.HasField("g"):
-                    waiting.append(attribute.g)
+            waiting.extend(graphs_of(node))
+
+
+def graphs_of(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
+    """The graphs that a node has as attributes."""
+    for attribute in node.attribute:
+        yield from attribute.graphs
+        if attribute.HasField("g"):
+            yield attribute.g
 
 
 def tensors_in(proto: onnx.ModelProto) -> Iterator[onnx.TensorProto]:

@@ -6,7 +6,18 @@ import re
 from collections.abc import Iterator
 
 from ninspect.report.result import DetectorInfo, Result
-from ninspect.report.wording import checks, class_name, evidence, facts, number, ranked, reading, sentence
+from ninspect.report.wording import (
+    checks,
+    class_name,
+    detectors_shown,
+    evidence,
+    facts,
+    judgement,
+    number,
+    ranked,
+    reading,
+    sentence,
+)
 from ninspect.text import printable
 
 _MOST_ROWS = 5
@@ -19,14 +30,12 @@ def markdown_report(result: Result) -> str:
 
 
 def _lines(result: Result) -> Iterator[str]:
-    confidence = f" Confidence: {result.confidence}." if result.confidence else ""
     yield f"### {_SIGNS[result.verdict]} ninspect: {result.verdict}"
     yield ""
-    yield f"Model {_text(result.model.path)}: {_text(sentence(result.reason))}{confidence}"
+    yield f"Model {_text(result.model.path)}: {_text(judgement(result))}"
     yield ""
-    for detector in result.detectors:
-        if detector.skipped is None and (detector is result.detectors[0] or detector.targets):
-            yield from _table(result, detector)
+    for detector in detectors_shown(result):
+        yield from _table(result, detector)
     for trigger in result.triggers:
         yield from (_text(evidence(trigger)), "")
     for warning in result.warnings:

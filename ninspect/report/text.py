@@ -11,7 +11,17 @@ from rich.table import Table
 from rich.text import Text
 
 from ninspect.report.result import DetectorInfo, Result
-from ninspect.report.wording import class_name, evidence, facts, finding, number, ranked, reading, sentence
+from ninspect.report.wording import (
+    class_name,
+    detectors_shown,
+    evidence,
+    facts,
+    finding,
+    judgement,
+    number,
+    ranked,
+    reading,
+)
 from ninspect.text import printable
 
 _STYLES = {"clean": "bold green", "suspected": "bold red", "inconclusive": "bold yellow"}
@@ -32,12 +42,10 @@ def print_result(result: Result, console: Console | None = None) -> None:
     console = console or Console(highlight=False)
     headline = Text.assemble((result.verdict.upper(), _STYLES[result.verdict]), "  ", printable(result.model.path))
     console.print(headline, soft_wrap=True)
-    confidence = f" Confidence: {result.confidence}." if result.confidence else ""
-    console.print(Padding(Text(sentence(printable(result.reason)) + confidence), (0, 0, 1, 2)))
-    for detector in result.detectors:
-        if detector.skipped is None and (detector is result.detectors[0] or detector.targets):
-            console.print(_class_table(result, detector))
-            console.print(Padding(Text(reading(result, detector), style="dim"), (0, 0, 1, 2)))
+    console.print(Padding(Text(printable(judgement(result))), (0, 0, 1, 2)))
+    for detector in detectors_shown(result):
+        console.print(_class_table(result, detector))
+        console.print(Padding(Text(reading(result, detector), style="dim"), (0, 0, 1, 2)))
     for trigger in result.triggers:
         console.print(Padding(Text(evidence(trigger)), (0, 0, 1, 2)))
     for told in result.findings:

@@ -28,6 +28,17 @@ def sentence(text: str) -> str:
     return start + text[len(first) :] + ("" if text.endswith(".") else ".")
 
 
+def judgement(result: Result) -> str:
+    """The reason, and how sure a suspicion is."""
+    return sentence(result.reason) + (f" Confidence: {result.confidence}." if result.confidence else "")
+
+
+def detectors_shown(result: Result) -> list[DetectorInfo]:
+    """The first detector, and those that found something; of these, the ones that looked at the model at all."""
+    looked = [detector for detector in result.detectors if detector.skipped is None]
+    return [detector for detector in looked if detector is result.detectors[0] or detector.targets]
+
+
 def class_name(result: Result, label: int) -> str:
     """The name of a class; nothing where it is not known, or says no more than the number."""
     name = result.class_names[label] if 0 <= label < len(result.class_names) else ""
