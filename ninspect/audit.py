@@ -35,7 +35,15 @@ from ninspect.presets import infer_preset
 from ninspect.report import describe
 from ninspect.report.result import SCHEMA, Result
 from ninspect.runtime import Device, Network, Pixels, TruthTest, check_gradient, check_memory, check_scores
-from ninspect.samples import InputMap, Preprocess, Samples, load_samples, names_in_metadata, with_metadata
+from ninspect.samples import (
+    InputMap,
+    Preprocess,
+    Samples,
+    load_samples,
+    names_in_metadata,
+    repeated_patch,
+    with_metadata,
+)
 from ninspect.verdict import candidates, decide
 
 _LOG = logging.getLogger(__name__)
@@ -352,6 +360,11 @@ def _check_images(record: _Record, logits: NDArray[np.float32]) -> None:
         record.warnings.append(f"{what} find fewer backdoors than {ADVISED_IMAGES} or more would")
     if record.samples.skipped:
         record.warnings.append(f"{len(record.samples.skipped)} unreadable images were skipped")
+    if patch := repeated_patch(record.samples.pixels):
+        record.warnings.append(
+            f"{patch.count} images are alike in a patch of {patch.height}×{patch.width} pixels at row {patch.row}, "
+            f"column {patch.column}: if that is a trigger, the images are not clean, and a backdoor can be missed"
+        )
     if not np.isfinite(logits).all():
         raise InconclusiveError("the model answers with NaN or infinite values; check the preprocessing")
     if labels is not None:

@@ -151,6 +151,19 @@ def test_copies_of_an_image_do_not_count(tmp_path: Path) -> None:
     assert "9 different images (90 with copies) are too few; give at least 10, better 50" in result.reason
 
 
+def test_images_that_carry_a_patch_deserve_a_warning(tmp_path: Path) -> None:
+    weights = even_weights()
+    model, _ = linear_scan_files(tmp_path, weights)
+    pixels = random_pixels(50, (weights.shape[2], weights.shape[3], weights.shape[1]))
+    pixels[:8, 2:5, 3:6] = 1
+    images = save_images(tmp_path / "stamped.npz", pixels, linear_answers(weights, pixels))
+    result = scan(model, images, replace(PUBLISHED, preprocess=Preprocess(scale=1 / 255)))
+    assert result.warnings == [
+        "8 images are alike in a patch of 3×3 pixels at row 2, column 3: if that is a trigger, "
+        "the images are not clean, and a backdoor can be missed"
+    ]
+
+
 def test_few_images_deserve_a_warning(tmp_path: Path) -> None:
     result = scan_linear(tmp_path, even_weights(), count=20)
     assert result.verdict == "clean"

@@ -6,6 +6,7 @@ from ninspect.samples.labels import read_class_map
 from ninspect.samples.load import load_samples
 from ninspect.samples.names import class_names, names_in_metadata
 from ninspect.samples.preprocess import Preprocess
+from ninspect.samples.repeated import repeated_patch
 from ninspect.samples.specification import read_preprocess, specified, with_metadata
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "names_in_metadata",
     "read_class_map",
     "read_preprocess",
+    "repeated_patch",
     "specified",
     "with_metadata",
 ]
