@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SMALLEST_SIDE = 224
+_EXACT_SIDE = 64  # pictures with a longer side have at most 256 colours, which makes them a third as large
 # Black, red, yellow, white, as in a furnace: brightness alone tells the order, so it survives grey printing.
 _COLOURS = np.array([[0, 0, 0], [200, 30, 0], [255, 200, 0], [255, 255, 255]], np.float32)
 
@@ -44,7 +45,7 @@ def overlay(image: NDArray[np.float32], heatmap: NDArray[np.float32]) -> NDArray
 
 
 def png(image: NDArray[np.float32], largest_side: int) -> bytes:
-    """A PNG of an image, shrunk where a side is longer than `largest_side`.
+    """A PNG of an image, shrunk where a side is longer than `largest_side`; up to 64 pixels a side it is exact.
 
     Args:
         image: `[H, W]` or `[H, W, C]` in [0, 1], C is 1 or 3.
@@ -54,6 +55,8 @@ def png(image: NDArray[np.float32], largest_side: int) -> bytes:
 
     picture = Image.fromarray(_bytes(image[..., 0] if image.shape[2:] == (1,) else image))
     picture.thumbnail((largest_side, largest_side), Image.Resampling.BOX)
+    if picture.mode == "RGB" and max(picture.size) > _EXACT_SIDE:
+        picture = picture.quantize(256)
     stream = io.BytesIO()
     picture.save(stream, format="PNG", optimize=True)
     return stream.getvalue()

@@ -52,6 +52,16 @@ def test_a_small_picture_is_the_image_itself() -> None:
         assert np.array_equal(np.asarray(shown), np.rint(image * 255))
 
 
+def test_larger_pictures_take_little_space_and_show_the_same() -> None:
+    grid = np.linspace(0, 1, 112, dtype=np.float32)
+    image = np.stack(np.broadcast_arrays(grid, grid[:, None], grid[::-1]), axis=-1)
+    image[50:58, 50:58] = 1, 0, 1
+    with Image.open(io.BytesIO(png(image, 112))) as shown:
+        assert np.abs(np.asarray(shown.convert("RGB")) - image * 255).mean() < 8
+        assert shown.convert("RGB").getpixel((53, 53)) == (255, 0, 255)
+    assert len(png(random_pixels(1, (224, 224, 3))[0], 112)) < 14_000
+
+
 def test_the_pictures_can_be_written_as_files(tmp_path: Path) -> None:
     save_pictures(example(), tmp_path / "pictures")
     assert names_in(tmp_path / "pictures") == sorted(picture_files(example()))
