@@ -11,7 +11,7 @@ from tests.support import ninspect
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "models" / "README.md"]
-COMMAND = re.compile(r"(?:^ {4}|^\$ |`)(ninspect [a-z][^`#\n]*)", re.MULTILINE)
+COMMAND = re.compile(r"(?:^ {4}|^\$ |`|^Example: )(ninspect [a-z][^`#\n]*)", re.MULTILINE)
 
 
 def commands(page: Path) -> list[str]:
@@ -30,6 +30,39 @@ def test_every_command_and_option_in_the_documents_exists() -> None:
                 assert f"`{option}" in sections[name] or f" {option}" in sections[name], f"{page.name}: {command}"
             seen += 1
     assert seen > 10
+
+
+def complete_commands() -> list[str]:
+    """All that can be typed, once: neither the usage lines of the reference nor bare names of commands."""
+    found = dict.fromkeys(re.sub(r"[\[\]]", "", command) for page in PAGES for command in commands(page))
+    alone = {"selftest", "doctor", "operators", "rules"}
+    return [c for c in found if "OPTIONS" not in c and (len(c.split()) > 2 or c.split()[1] in alone)]
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with everything that the documents' commands name."""
+    folder, signs = tmp_path_factory.mktemp("desk"), ROOT / "models" / "signs"
+    shutil.copytree(signs, folder / "models" / "signs")
+    for name in ("MODEL", "MODEL.onnx", "model.onnx"):
+        shutil.copy(signs / "clean_torch.onnx", folder / name)
+    for name in ("IMAGES", "images"):
+        shutil.copytree(signs / "samples", folder / name)
+    for name in ("PICTURE.png", "stop.png"):
+        shutil.copy(next((signs / "samples").glob("*/*.png")), folder / name)
+    for name in ("RESULT.json", "result.json"):
+        ninspect("scan", "model.onnx", "--classes", "0,1", "--format", "json", "-o", name, cwd=folder)
+    return folder
+
+
+@pytest.mark.parametrize("command", complete_commands())
+def test_every_command_in_the_documents_runs(desk: Path, command: str) -> None:
+    stand_ins = {"FORMAT": "html", "K": "5"}
+    words = [stand_ins.get(word, word) for word in shlex.split(command)[1:]]
+    done = ninspect(*words, cwd=desk)
+    assert done.returncode in (0, 1, 3), done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout or "-o" in words or "html:report.html" in words
 
 
 @pytest.mark.parametrize(

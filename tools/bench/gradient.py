@@ -36,7 +36,7 @@ from ninspect.model import load_classifier
 
 IMAGES = 8
 _TOLERANCE = 1e-4
-_PATIENCE = 90  # seconds for one Jacobian
+_PATIENCE = 300  # seconds for one Jacobian
 _PAUSE = 0.3  # seconds; thread pools go on spinning for a while after their last work
 _WORKER = Path(__file__).with_name("worker.py")
 _VERSIONS = ("onnxruntime", "torch", "jax", "onnx2torch", "onnx-ad")
