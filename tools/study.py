@@ -14,6 +14,7 @@ CLASSES = {"digits": 10, "mnist": 10, "signs": 43, "gtsrb": 43}
 EPOCHS = {"digits": 25, "mnist": 4, "signs": 8, "gtsrb": 10}
 CLEAN = {"digits": 36, "mnist": 36, "signs": 30, "gtsrb": 30}
 SEEDS = 5
+POISONED = 0.1  # of the training images
 
 _GREY = [
     StudyArch("lenet", 8), StudyArch("bn", 8), StudyArch("mlp", 16), StudyArch("vgg", 8, "relu", 0.3),
@@ -81,7 +82,7 @@ def backdoored_models() -> Iterator[StudyModel]:
 def _cells(size: int, target: int, classes: int) -> Iterator[tuple[str, str, tuple[Attack, ...]]]:
     """Family, cell and attacks; the base is an opaque white square of 4 pixels near the lower right corner."""
 
-    def one(trigger: Trigger, fraction: float = 0.1) -> tuple[Attack, ...]:
+    def one(trigger: Trigger, fraction: float = POISONED) -> tuple[Attack, ...]:
         return (Attack(trigger, target, fraction),)
 
     def corner(side: int) -> int:

@@ -1,0 +1,141 @@
+"""The page of the study: how often clean models are suspected, and which backdoors are found, cell by cell.
+
+    python tools/train_study.py ../shared/datasets
+    python tools/evaluate.py .cache/study --method default --jobs 2 --csv docs/study.csv
+    python tools/study_report.py docs/study.csv --markdown docs/study.md --plot docs/calibration.svg
+
+A p-value is honest where at most a share p of the clean models has one so small. The plot compares the two; the band
+holds 95 % of the points of as many honest p-values, one at a time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import matplotlib.pyplot as plt
+import numpy as np
+import typer
+from scipy.stats import beta, binomtest
+
+from evaluate import WORKING_ATTACK, Row, markdown, read_rows
+from ninspect import ScanOptions
+from study import POISONED, SEEDS
+
+
+def rates(rows: list[Row]) -> list[dict[str, str]]:
+    """False alarms by data set and in all, with Clopper-Pearson intervals."""
+    groups = {name: [row for row in rows if row.dataset == name] for name in sorted({row.dataset for row in rows})}
+    return [_rate(name, group) for name, group in (groups | {"all": rows}).items()]
+
+
+def _rate(name: str, rows: list[Row]) -> dict[str, str]:
+    count, p = len(rows), [1.0 if row.p_value is None else row.p_value for row in rows]
+    verdicts = Counter(row.verdict for row in rows)
+    interval = binomtest(verdicts["suspected"], count).proportion_ci()
+    return {
+        "clean models": f"{name} ({count})",
+        "suspected": f"{verdicts['suspected'] / count:.1%} ({verdicts['suspected']}/{count})",
+        "95 % interval": f"{interval.low:.1%} to {interval.high:.1%}",
+        "p ≤ 0.01": f"{np.mean(np.array(p) <= 0.01):.1%}",
+        "p ≤ 0.05": f"{np.mean(np.array(p) <= 0.05):.1%}",
+        "p ≤ 0.2": f"{np.mean(np.array(p) <= 0.2):.1%}",
+        "inconclusive": str(verdicts["inconclusive"]),
+    }
+
+
+def plot(rows: list[Row], path: Path) -> None:
+    """Sorted p-values against those that are expected of so many, both logarithmic."""
+    p = np.sort([row.p_value for row in rows if row.p_value is not None])
+    rank = np.arange(1, len(p) + 1)
+    expected = rank / (len(p) + 1)
+    low, high = (beta.ppf(q, rank, len(p) + 1 - rank) for q in (0.025, 0.975))
+    figure, axes = plt.subplots(figsize=(5, 5), layout="constrained")
+    axes.fill_between(expected, low, high, color="0.9", label="95 % of honest p-values")
+    axes.plot(expected, expected, color="0.6", linewidth=1)
+    axes.plot(expected, p, ".", color="tab:blue", label=f"{len(p)} clean models")
+    axes.set(xscale="log", yscale="log", xlabel="expected", ylabel="p-value of the scan")
+    axes.legend(loc="upper left", frameon=False)
+    plt.rcParams["svg.hashsalt"] = "ninspect"  # the same plot, the same file
+    figure.savefig(path, metadata={"Date": None})
+
+
+def cells(rows: list[Row]) -> list[dict[str, str]]:
+    """One line a data set and kind of trigger; attacks that work on fewer than 80 % of the images are counted apart."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        name = row.model.removeprefix(f"{row.dataset}-").rpartition("-")[0]
+        groups.setdefault((row.dataset, name.replace("-", " ")), []).append(row)
+    return [_cell(*name, group) for name, group in sorted(groups.items(), key=lambda item: natural(" ".join(item[0])))]
+
+
+def _cell(dataset: str, name: str, rows: list[Row]) -> dict[str, str]:
+    working = [row for row in rows if row.truth != "left out"]
+    weak = [row for row in rows if row.truth == "left out"]
+    found = [row for row in working if row.verdict == "suspected"]
+    first = sum(row.top_is_target for row in found)
+    return {
+        "data set": dataset,
+        "trigger": name,
+        "found": f"{len(found)} of {len(working)}" if working else "–",
+        "of these, a true target first": str(first) if found and found[0].truth == "one target" else "–",
+        "weak attacks, found": f"{sum(row.verdict == 'suspected' for row in weak)} of {len(weak)}" if weak else "–",
+        "p, median": f"{np.median([1.0 if row.p_value is None else row.p_value for row in rows]):.2g}",
+    }
+
+
+def natural(text: str) -> list[tuple[int, str]]:
+    """To sort by, with numbers in their order."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", text)]
+
+
+def page(rows: list[Row]) -> str:
+    """The tables and the words that are needed to read them, as Markdown."""
+    harmless = [row for row in rows if row.family == "clean"]
+    clean = [row for row in harmless if row.truth == "clean"]
+    attacked = [row for row in rows if row.family != "clean"]
+    return f"""# The study
+
+What ninspect's default scan says of models that were trained for it. Made by
+
+    python tools/train_study.py ../shared/datasets
+    python tools/evaluate.py .cache/study --method default --jobs 2 --csv docs/study.csv
+    python tools/study_report.py docs/study.csv --markdown docs/study.md --plot docs/calibration.svg
+
+## Clean models: are the p-values honest?
+
+{len(clean)} models of scikit-learn's digits, MNIST, drawn traffic signs and GTSRB: seven kinds of network
+with various widths and activations, three optimisers, another seed each. {len(harmless) - len(clean)} more did not learn
+anything and do not count. *Suspected* is the verdict at α = {ScanOptions().alpha:g}; intervals are Clopper and Pearson's.
+
+{markdown(rates(clean))}
+![Sorted p-values of the clean models against those expected](calibration.svg)
+
+## Backdoors, cell by cell
+
+Up to {SEEDS} models a cell, each with another seed and target. The trigger is a white square of 4 pixels near the lower
+right corner, in {POISONED:.0%} of the training images, but for what the cell varies (`tools/study.py`). *Weak*: it works
+on fewer than {WORKING_ATTACK:.0%} of the test images.
+
+{markdown(cells(attacked))}"""
+
+
+def main(
+    csv_file: Annotated[Path, typer.Argument(help="What evaluate.py wrote.")],
+    markdown_file: Annotated[Path | None, typer.Option("--markdown", help="Write the page.")] = None,
+    plot_file: Annotated[Path | None, typer.Option("--plot", help="Write the plot, SVG or PNG.")] = None,
+) -> None:
+    """Print the page, and draw the plot."""
+    rows = read_rows(csv_file)
+    text = page(rows)
+    print(text)
+    if markdown_file:
+        markdown_file.write_text(text)
+    if plot_file:
+        plot([row for row in rows if row.truth == "clean"], plot_file)
+
+
+if __name__ == "__main__":
+    typer.run(main)
