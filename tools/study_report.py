@@ -107,8 +107,9 @@ What ninspect's default scan says of models that were trained for it. Made by
 ## Clean models: are the p-values honest?
 
 {len(clean)} models of scikit-learn's digits, MNIST, drawn traffic signs and GTSRB: seven kinds of network
-with various widths and activations, three optimisers, another seed each. {len(harmless) - len(clean)} more did not learn
-anything and do not count. *Suspected* is the verdict at α = {ScanOptions().alpha:g}; intervals are Clopper and Pearson's.
+with various widths and activations, three optimisers, another seed each. {len(harmless) - len(clean)} more did
+not learn anything and do not count. *Suspected* is the verdict at α = {ScanOptions().alpha:g}; intervals are
+Clopper and Pearson's.
 
 {markdown(rates(clean))}
 ![Sorted p-values of the clean models against those expected](calibration.svg)
@@ -116,8 +117,8 @@ anything and do not count. *Suspected* is the verdict at α = {ScanOptions().alp
 ## Backdoors, cell by cell
 
 Up to {SEEDS} models a cell, each with another seed and target. The trigger is a white square of 4 pixels near the lower
-right corner, in {POISONED:.0%} of the training images, but for what the cell varies (`tools/study.py`). *Weak*: it works
-on fewer than {WORKING_ATTACK:.0%} of the test images.
+right corner, in {POISONED:.0%} of the training images, but for what the cell varies (`tools/study.py`). *Weak*: it
+works on fewer than {WORKING_ATTACK:.0%} of the test images.
 
 {markdown(cells(attacked))}"""
 
