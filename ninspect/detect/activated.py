@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,8 +36,10 @@ class Activated:
         peak     = largest 3×3 box of the mean explanation, share of its total
 
     Each becomes a robust z over the classes, and of its four values the median counts;
-    index = max(mean(margin, relative), mean(spot, peak)), which is two looks at the data. Without clean images there
+    index = max(min(margin, relative), mean(spot, peak)), which is two looks at the data. Without clean images there
     are two kinds of ascent, and no relative margin (docs/method.md).
+
+    A class with more than the median margin on its own images is easy by nature, which a backdoor does not make it.
 
     Attributes:
         starts: number of images to start from; fewer where there are more than 100 classes.
@@ -64,9 +66,11 @@ class Activated:
     def detect(self, case: Case) -> Detection:
         """Move images and noise toward every class, explain the class there, and compare the classes."""
         began = time.perf_counter()
-        own = None if case.pixels is None else own_margins(case.logits)[case.classes]
-        columns = compare(self.views(case), own)
-        return judge(self.name, case.classes, columns, joined(columns), time.perf_counter() - began, looks=2)
+        own = None if case.pixels is None else own_margins(case.logits)
+        columns = compare(self.views(case), None if own is None else own[case.classes])
+        found = judge(self.name, case.classes, columns, joined(columns), time.perf_counter() - began, looks=2)
+        easy = np.ones(len(case.classes), np.bool_) if own is None else (own > np.median(own))[case.classes]
+        return replace(found, easy=easy)
 
     def views(self, case: Case) -> list[View]:
         """What each kind of ascent finds."""
@@ -132,8 +136,8 @@ def compare(views: Sequence[View], own: NDArray[np.float64] | None) -> dict[str,
 
 def joined(columns: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
     """The larger of two looks, how far a class can be reached and how small a spot it then looks at; `[S]`."""
-    reached = np.mean([columns[name] for name in ("margin", "relative") if name in columns], axis=0)
-    return np.maximum(reached, (columns["spot"] + columns["peak"]) / 2)
+    reached = np.minimum(columns["margin"], columns.get("relative", columns["margin"]))
+    return np.asarray(np.maximum(reached, (columns["spot"] + columns["peak"]) / 2))
 
 
 def own_margins(logits: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -18,6 +18,8 @@ from ninspect.runtime import Network, Pixels
 Progress = Callable[[int, int], None]
 
 ROBUST_Z = "robust z"
+# What a class like no other reaches in clean models: at most 7.4, in 130 of them (docs/study.md), rounded up.
+NATURAL_INDEX = 8.0
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ class Detection:
         skipped: why the detector did not look at this model at all, or None; unlike a problem, that alone does not keep
             a model from being called clean.
         finding: what a suspicion by this detector means, where it is more than a class that stands out.
+        easy: `[S]`, classes that could stand out because they are easy by nature; None: the method does not tell.
     """
 
     name: str
@@ -108,6 +111,7 @@ class Detection:
     weight: float = 1
     skipped: str | None = None
     finding: str | None = None
+    easy: NDArray[np.bool_] | None = None
 
     @property
     def p_value(self) -> float | None:
@@ -118,6 +122,11 @@ class Detection:
     def targets(self, alpha: float) -> list[int]:
         """Classes as suspicious as which a clean model has one with probability `alpha` at most, worst first."""
         return self._worst_first(self.p_values <= alpha)
+
+    def may_be_natural(self, label: int) -> bool:
+        """Whether a class stands out no more than classes that are easy by nature do in clean models."""
+        at = self.classes == label
+        return self.easy is not None and bool(np.all(self.easy[at] & ~(self.index[at] > NATURAL_INDEX)))
 
     @property
     def flagged(self) -> list[int]:

@@ -40,10 +40,10 @@ def test_noise_alone_finds_the_target_too(network: Network) -> None:
     assert set(found.scores) == {"margin", "spot", "peak"}
 
 
-def test_the_index_is_the_larger_of_two_means_and_counts_as_two_looks(network: Network) -> None:
+def test_the_index_is_the_larger_of_two_looks(network: Network) -> None:
     found = detect(network)
     s = found.scores
-    assert np.allclose(found.index, np.maximum(s["margin"] + s["relative"], s["spot"] + s["peak"]) / 2)
+    assert np.allclose(found.index, np.maximum(np.minimum(s["margin"], s["relative"]), (s["spot"] + s["peak"]) / 2))
     assert np.allclose(found.p_values, np.minimum(1, 2 * p_values(found.index, 10)))
 
 
