@@ -18,7 +18,7 @@ from ninspect.runtime import Network, Pixels
 Progress = Callable[[int, int], None]
 
 ROBUST_Z = "robust z"
-# What a class like no other reaches in clean models: at most 7.4, in 130 of them (docs/study.md), rounded up.
+# A class like no other reaches at most 7.4 in the clean networks of the study (docs/study.md).
 NATURAL_INDEX = 8.0
 
 
