@@ -112,6 +112,10 @@ not learn anything and do not count. *Suspected* is the verdict at α = {ScanOpt
 Clopper and Pearson's.
 
 {markdown(rates(clean))}
+The p-values are too small: the Gaussian null does not know classes that are like no other, such as GTSRB's priority
+road. The verdict does, and asks for a trigger there (docs/method.md), or is inconclusive. That rule was made with
+these models in view, so expect more false alarms on others than here.
+
 ![Sorted p-values of the clean models against those expected](calibration.svg)
 
 ## Backdoors, cell by cell
