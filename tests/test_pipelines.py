@@ -53,7 +53,8 @@ def test_the_github_action_reports_and_then_fails(tmp_path: Path, model: str, co
         GITHUB_STEP_SUMMARY=str(tmp_path / "summary.md"),
         **inputs,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    assert all(" gradients" in line for line in done.stderr.splitlines()), "only progress, on a slow machine"
     assert (tmp_path / "output").read_text() == f"exit-code={code}\n"
     results = json.loads((tmp_path / "out.sarif").read_text())["runs"][0]["results"]
     assert bool(results) == bool(code)
