@@ -51,10 +51,10 @@ def test_the_github_action_reports_and_then_fails(tmp_path: Path, model: str, co
         tmp_path,
         GITHUB_OUTPUT=str(tmp_path / "output"),
         GITHUB_STEP_SUMMARY=str(tmp_path / "summary.md"),
+        NINSPECT_SCAN_QUIET="1",  # a slow machine would show progress
         **inputs,
     )
-    assert done.returncode == 0
-    assert all(" gradients" in line for line in done.stderr.splitlines()), "only progress, on a slow machine"
+    assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "output").read_text() == f"exit-code={code}\n"
     results = json.loads((tmp_path / "out.sarif").read_text())["runs"][0]["results"]
     assert bool(results) == bool(code)

@@ -91,27 +91,18 @@ def _patch(
     pixels: NDArray[np.uint8], group: NDArray[np.bool_], row: int, column: int, stride: int
 ) -> RepeatedPatch | None:
     """The patch around a window that a group of images shares, if it ends sharply."""
+    from scipy.ndimage import binary_dilation, binary_propagation
+
     typical = np.median(pixels[group], axis=0)
     like = (np.abs(pixels - typical) <= _NEAR).all(axis=3)
     inside, outside = like[group].mean(axis=0), like[~group].mean(axis=0)
-    patch = _grown((inside >= 0.95) & (outside <= 0.3), row + 1, column + 1)
-    ring = _dilated(patch) & ~patch
+    shared = (inside >= 0.95) & (outside <= 0.3)
+    centre, around = np.zeros_like(shared), np.ones((3, 3), np.bool_)  # the eight neighbours are neighbours
+    centre[row + 1, column + 1] = shared[row + 1, column + 1]
+    patch = binary_propagation(centre, around, mask=shared)
+    ring = binary_dilation(patch, around) & ~patch
     if not patch.any() or patch.mean() > _LARGEST_AREA or np.any((inside - outside)[ring] > 0.4):
         return None
     rows, columns = np.flatnonzero(patch.any(axis=1)) * stride, np.flatnonzero(patch.any(axis=0)) * stride
     top, left = int(rows[0]), int(columns[0])
     return RepeatedPatch(int(group.sum()), top, left, int(rows[-1]) + stride - top, int(columns[-1]) + stride - left)
-
-
-def _grown(allowed: NDArray[np.bool_], row: int, column: int) -> NDArray[np.bool_]:
-    """The part of `allowed` that is connected with one pixel."""
-    part = np.zeros_like(allowed)
-    part[row, column] = allowed[row, column]
-    while (wider := _dilated(part) & allowed).sum() > part.sum():
-        part = wider
-    return part
-
-
-def _dilated(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """With the eight neighbours of every pixel."""
-    return np.asarray(_windows(np.pad(mask, 1)[None])[0].any(axis=(2, 3)), np.bool_)
