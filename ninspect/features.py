@@ -57,6 +57,12 @@ def smooth(maps: Array) -> NDArray[np.float64]:
     return np.asarray(np.abs(neighbours - 4 * maps[..., 1:-1, 1:-1]).sum(axis=(-2, -1), dtype=np.float64))
 
 
+def of_strongest(maps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Each map of `[S, H, W]`, not negative, as shares of its largest value; zeros stay zeros."""
+    strongest = maps.max(axis=(1, 2), keepdims=True)
+    return np.asarray(np.divide(maps, strongest, out=np.zeros_like(maps), where=strongest > 0))
+
+
 def peak(maps: Array) -> NDArray[np.float64]:
     """Largest sum over a box of 3×3 pixels, as a share of the whole map.
 

@@ -12,10 +12,7 @@ from ninspect.report import Confidence, Verdict
 from ninspect.report.wording import probability
 from ninspect.runtime import TruthTest
 
-_MOST = 3  # classes to seek evidence for
-
-# A class that stands out less than alpha demands is suspected all the same where a convincing trigger was found for it.
-SUPPORTED = 10
+_MOST = 3  # classes to seek evidence for, and at most a third of all
 
 
 @dataclass(frozen=True)
@@ -40,17 +37,20 @@ class Judgement:
 
 
 def candidates(detections: Sequence[Detection], alpha: float) -> list[int]:
-    """Classes that evidence should be sought for, most suspect first: the suspects, or the one that comes nearest.
+    """Classes that evidence is sought for, most suspect first: the suspects, and the next that stand out most.
 
-    All of them where they are too few for outliers. Empty where no class comes near, or where the detector that found
-    most has evidence of its own.
+    Comparing explanations ranks a target far more reliably than it tells it from what stands out in clean models; the
+    trigger tells them apart. All classes where they are too few for outliers. None where the suspicion has evidence of
+    its own.
     """
     tested = _tested(detections)
     if detections and not tested and len(detections[0].classes) < FEWEST_CLASSES:
         return [int(label) for label in detections[0].classes]
     if not tested or (tested[0].finding is not None and tested[0].targets(alpha)):
         return []
-    return tested[0].targets(alpha)[:_MOST] or tested[0].targets(min(1, SUPPORTED * alpha))[:1]
+    suspects = [label for detection in tested if detection.finding is None for label in detection.targets(alpha)]
+    ranked = next((d.ranked for d in detections if d.p_value is not None and d.finding is None), [])
+    return list(dict.fromkeys([*suspects, *ranked]))[: max(1, min(_MOST, len(ranked) // 3))]
 
 
 def decide(
@@ -109,7 +109,7 @@ def _decide(
     targets = list(dict.fromkeys([*(target for target, natural in outliers if not natural), *convincing]))
     if targets:
         strong = bool(tested) and (bool(convincing) or tested[0].finding is not None)
-        reason = _suspicion(tested[0] if tested else None, targets, triggers)
+        reason = _suspicion(tested[0] if tested else None, targets, triggers, alpha)
         return Judgement("suspected", reason, targets, "high" if strong else "low", p, [*problems, *skipped])
     if outliers:
         problems = [_doubt(list(dict.fromkeys(target for target, _ in outliers)), p), *problems]
@@ -132,17 +132,23 @@ def _doubt(labels: list[int], p: float | None) -> str:
     )
 
 
-def _suspicion(detection: Detection | None, targets: list[int], triggers: Sequence[Trigger]) -> str:
+def _suspicion(detection: Detection | None, targets: list[int], triggers: Sequence[Trigger], alpha: float) -> str:
     verb, kind = ("looks", "the target") if len(targets) == 1 else ("look", "targets")
+    claim = f"{listed(targets)} {verb} like {kind} of a backdoor"
+    found = _found(triggers)
     if detection is None:  # too few classes for statistics: the evidence speaks alone
-        return f"{listed(targets)} {verb} like {kind} of a backdoor{_shown(triggers)}"
+        return f"{claim}{found}"
+    p = probability(detection.p_value)
     if detection.finding is not None and not triggers:
-        return f"{detection.finding} ({probability(detection.p_value)})"
-    compared = f"compared with all {detection.measured} classes ({probability(detection.p_value)})"
-    return f"{listed(targets)} {verb} like {kind} of a backdoor, {compared}{_shown(triggers)}"
+        return f"{detection.finding} ({p})"
+    compared = f"compared with all {detection.measured} classes"
+    if not detection.targets(alpha):
+        it = "it stands" if len(targets) == 1 else "they stand"
+        return f"{claim}{found}; {compared} {it} out too little to say so ({p})"
+    return f"{claim}, {compared} ({p}){found}"
 
 
-def _shown(triggers: Sequence[Trigger]) -> str:
+def _found(triggers: Sequence[Trigger]) -> str:
     """What the evidence says, as the rest of a sentence."""
     convincing = [trigger for trigger in triggers if trigger.convincing]
     if convincing:

@@ -100,18 +100,33 @@ def test_beyond_what_nature_reaches_no_class_is_excused() -> None:
     assert decide([PASSED], [found], [], [], 0.01).targets == [9]
 
 
-def test_evidence_is_sought_for_what_comes_near_and_lifts_it_over_the_line() -> None:
+def test_evidence_is_sought_for_what_stands_out_most_and_lifts_it_over_the_line() -> None:
     near = detection(5.5)
     assert near.p_value is not None
     assert 0.01 < near.p_value < 0.1
-    assert candidates([near], 0.01) == [9]
+    assert candidates([near], 0.01) == [9, 8, 2]
     assert decide([PASSED], [near], [trigger(9, 30)], [], 0.01).verdict == "clean"
-    judgement = decide([PASSED], [near], [trigger(9, 8)], [], 0.01)
-    assert (judgement.verdict, judgement.targets, judgement.confidence) == ("suspected", [9], "high")
+    judgement = decide([PASSED], [near], [trigger(9, 30), trigger(8, 8)], [], 0.01)
+    assert (judgement.verdict, judgement.targets, judgement.confidence) == ("suspected", [8], "high")
+    assert judgement.reason == (
+        "class 8 looks like the target of a backdoor; a trigger of 8 pixels sends 97% of other images there, "
+        "where other classes need 60; compared with all 10 classes it stands out too little to say so (p = 0.047)"
+    )
 
 
-def test_no_evidence_is_sought_for_classes_that_are_alike_or_that_a_detector_has_shown_itself() -> None:
-    assert candidates([detection(10.1)], 0.01) == []
+def test_suspects_of_every_detector_come_first() -> None:
+    other = replace(detection(10.1), name="other", p_values=np.where(np.arange(10) == 4, 0.005, 1.0))
+    assert candidates([detection(5.5), other], 0.01) == [4, 9, 8]
+    assert candidates([SKIPPED, detection(5.5)], 0.01) == [9, 8, 2]
+
+
+def test_at_most_a_third_of_the_classes_are_compared_with_the_others() -> None:
+    six = np.array([10.0, 11, 9, 10.5, 9.5, 10.2])
+    found = judge("test", np.arange(6), {"score": six}, anomaly_index(six), 0.5)
+    assert candidates([found], 0.01) == [2, 4]
+
+
+def test_no_evidence_is_sought_for_what_a_detector_has_shown_itself() -> None:
     assert candidates([SKIPPED], 0.01) == []
     shown = replace(detection(-20), finding="one perturbation permutes the classes")
     assert candidates([shown], 0.01) == []

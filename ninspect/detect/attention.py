@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ninspect.detect.activated import Activated
 from ninspect.detect.interface import Case, Detection
 from ninspect.explain import ascend
-from ninspect.features import heatmaps
+from ninspect.features import heatmaps, of_strongest
 from ninspect.runtime import Pixels
 
 _MOST = 10
@@ -47,12 +47,10 @@ def look(case: Case, labels: Sequence[int]) -> Attention:
     starts = case.noise(settings.starts) if case.pixels is None else case.clean(settings.starts)
     parts = ascend(case.network, starts, classes, settings.steps, settings.length, lambda gradients: None)
     means = np.concatenate([heatmaps(np.maximum(part.gradient, 0)).mean(axis=1) for part in parts])
-    strongest = means.max(axis=(1, 2), keepdims=True)
-    scaled = np.divide(means, strongest, out=np.zeros_like(means), where=strongest > 0)
     answers = case.network.logits(starts).argmax(axis=1)
     # One of another class, where there is one: what draws a suspect there is not what the picture shows.
     chosen = int(np.isin(answers, classes).argmin())
-    return Attention(classes, scaled, starts[chosen], int(answers[chosen]), len(starts))
+    return Attention(classes, of_strongest(means), starts[chosen], int(answers[chosen]), len(starts))
 
 
 def outstanding(detections: Sequence[Detection], suspects: Sequence[int]) -> list[int]:

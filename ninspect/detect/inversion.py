@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.detect.adam import Adam
+from ninspect.features import of_strongest
 from ninspect.runtime import Network, Pixels
 
 Array = NDArray[np.float32]
 
-_MEMORY = 64 * 1024**2  # for the stamped images of the triggers that advance together
+MEMORY = 64 * 1024**2  # for the stamped images of the triggers that advance together
 _FIRST_COST = 1e-3
 _PATIENCE = 5  # steps in a row before the cost moves
 _STALE = 25  # steps without a smaller mask before a trigger is done
@@ -48,8 +49,8 @@ class Inversion:
     success: float = 0.99
 
 
-# With a guess from a few steps of shared ascent, and all images in every step (up to 64), masks are as small, as near
-# the true trigger and as good on other images as after 1000 steps from a random start, for a fourth of the gradients.
+# From the faintest pattern, and with all images in every step (up to 64), masks are as small, as near the true trigger
+# and as good on other images as after 1000 steps from a random start, for a fourth of the gradients.
 WARM_START = Inversion(steps=40, batch=64, rate=0.3)
 
 
@@ -95,7 +96,7 @@ def invert(
     """
     goals = _each(goals, len(images))
     rows = min(settings.batch, len(images))
-    together = max(1, _MEMORY // (settings.starts * rows * images[0].nbytes))
+    together = max(1, MEMORY // (settings.starts * rows * images[0].nbytes))
     found = []
     for first in range(0, len(goals), together):
         some = slice(first, first + together)
@@ -219,9 +220,9 @@ class _Search:
         stamped = stamp(images, mask, pattern).reshape(-1, *images.shape[1:])
         classes = goals[going // self._settings.starts].ravel()
         loss, gradient = network.gradients_at(stamped, classes, "cross_entropy")
-        reached = _reached(network, stamped, classes, loss).reshape(len(going), -1).mean(axis=1)
+        there = reached(network, stamped, classes, loss).reshape(len(going), -1).mean(axis=1)
         to_mask, to_pattern = trigger_gradient(images, mask, pattern, gradient.reshape(len(going), *images.shape))
-        good = reached >= self._settings.success
+        good = there >= self._settings.success
         self._keep(mask, pattern, good)
         to_mask += self._cost[going, None, None].astype(np.float32)
         self._mask.move(going, 2 * mask * (1 - mask) * to_mask)
@@ -280,16 +281,16 @@ def trigger_gradient(images: Pixels, mask: Array, pattern: Array, gradient: Arra
     return to_mask, mask[..., None] * mean
 
 
-def _reached(network: Network, pixels: Pixels, classes: NDArray[np.int64], loss: Array) -> NDArray[np.bool_]:
-    """Whether the model answers each image's class.
+def reached(network: Network, pixels: Pixels, classes: NDArray[np.int64], loss: Array) -> NDArray[np.bool_]:
+    """Whether the model answers each image's class, `[N]`, given the cross-entropy.
 
     With a probability e^−loss above 1/2 it does, below 1/K it does not; only the others need another look.
     """
-    reached = np.asarray(loss < np.log(2))
-    unclear = np.flatnonzero(~reached & (loss <= np.log(network.classes) + 1e-3))
+    there = np.asarray(loss < np.log(2))
+    unclear = np.flatnonzero(~there & (loss <= np.log(network.classes) + 1e-3))
     if len(unclear):
-        reached[unclear] = network.logits(pixels[unclear]).argmax(axis=1) == classes[unclear]
-    return reached
+        there[unclear] = network.logits(pixels[unclear]).argmax(axis=1) == classes[unclear]
+    return there
 
 
 def _from_tanh(values: Array) -> Array:
@@ -303,7 +304,5 @@ def _to_tanh(values: Array) -> Array:
 def _from_perturbation(perturbation: Pixels) -> tuple[Array, Array]:
     """A mask where an additive perturbation `[S, H, W, C]` is strong, and a pattern of its signs."""
     size = np.abs(perturbation).max(axis=-1)
-    strongest = size.max(axis=(1, 2), keepdims=True)
-    mask = np.divide(size, strongest, out=np.zeros_like(size), where=strongest > 0)
     share = np.divide(perturbation, size[..., None], out=np.zeros_like(perturbation), where=size[..., None] > 0)
-    return mask, (1 + share) / 2
+    return of_strongest(size), (1 + share) / 2

@@ -97,7 +97,7 @@ def _visible(value: Any) -> Any:
 
 
 def _shown(result: Result) -> list[_Shown]:
-    """The suspects, and classes that came near enough to search a trigger for; those with pictures."""
+    """The suspects, and classes that a trigger was searched for; those with pictures."""
     heatmaps = {} if result.attention is None else {entry.label: entry for entry in result.attention.heatmaps}
     triggers = {trigger.label: trigger for trigger in result.triggers}
     labels = [label for label in dict.fromkeys([*result.targets, *triggers]) if label in heatmaps or label in triggers]

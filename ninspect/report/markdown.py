@@ -17,6 +17,7 @@ from ninspect.report.wording import (
     ranked,
     reading,
     sentence,
+    triggers_shown,
 )
 from ninspect.text import printable
 
@@ -36,7 +37,7 @@ def _lines(result: Result) -> Iterator[str]:
     yield ""
     for detector in detectors_shown(result):
         yield from _table(result, detector)
-    for trigger in result.triggers:
+    for trigger in triggers_shown(result):
         yield from (_text(evidence(trigger)), "")
     for warning in result.warnings:
         yield from (f"⚠️ {_text(sentence(warning))}", "")

@@ -140,15 +140,15 @@ class FindingInfo(_Part):
 
 
 class TriggerInfo(_Part):
-    """Evidence: the smallest trigger that was found for a class, next to those of classes that are not suspected."""
+    """Evidence: the smallest trigger that was found for a class, next to those of other classes."""
 
     label: int = Field(description="the class")
     size: float = Field(description="covered pixels, the sum of the mask")
     success: float | None = Field(description="share of held-out images of other classes that it sends to the class")
     held_out: int = Field(description="how many images were held out")
-    control_size: float | None = Field(description="median size for classes that are not suspected")
+    control_size: float | None = Field(description="median size for other classes")
     control_success: float | None = Field(description="median success for these")
-    convincing: bool = Field(description="works on held-out images, and is a quarter of the control size or less")
+    convincing: bool = Field(description="works on held-out images, and is 0.3 of the control size or less")
     mask: Picture = Field(description="white where an image is covered")
     pattern: Picture = Field(description="what covers it, on grey")
     examples: list[ExampleInfo]
@@ -196,7 +196,7 @@ class Result(_Part):
     truth_tests: list[TruthInfo]
     detectors: list[DetectorInfo]
     findings: list[FindingInfo] = Field(default_factory=list, description="rules that the file itself breaks")
-    triggers: list[TriggerInfo] = Field(description="evidence for the classes that stand out most, if any does")
+    triggers: list[TriggerInfo] = Field(description="evidence for the classes that stand out most")
     attention: AttentionInfo | None
     warnings: list[Words]
     provider: str | None = Field(description="ONNX Runtime's execution provider")

@@ -21,6 +21,7 @@ from ninspect.report.wording import (
     number,
     ranked,
     reading,
+    triggers_shown,
 )
 from ninspect.text import printable
 
@@ -46,7 +47,7 @@ def print_result(result: Result, console: Console | None = None) -> None:
     for detector in detectors_shown(result):
         console.print(_class_table(result, detector))
         console.print(Padding(Text(reading(result, detector), style="dim"), (0, 0, 1, 2)))
-    for trigger in result.triggers:
+    for trigger in triggers_shown(result):
         console.print(Padding(Text(evidence(trigger)), (0, 0, 1, 2)))
     for told in result.findings:
         text = Text(printable(finding(told, result.reason)), style=_SEVERITIES[told.severity])

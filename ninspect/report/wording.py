@@ -96,12 +96,18 @@ def evidence(trigger: TriggerInfo) -> str:
     )
     if trigger.control_size is None:
         return found + "for no other class one was found to compare with."
-    compared = f"classes that are not suspected need {trigger.control_size:.1f} pixels (median)"
+    compared = f"other classes need {trigger.control_size:.1f} pixels (median)"
     return (
         found
         + compared
         + (". A backdoor explains that." if trigger.convincing else ". That is no proof of a backdoor.")
     )
+
+
+def triggers_shown(result: Result) -> list[TriggerInfo]:
+    """Those of the classes that are suspected, or stand out enough to be."""
+    outliers = {label for detector in result.detectors for label in detector.targets}
+    return [trigger for trigger in result.triggers if trigger.label in {*result.targets, *outliers}]
 
 
 def finding(found: FindingInfo, reason: str) -> str:
@@ -138,6 +144,10 @@ def facts(result: Result) -> list[tuple[str, str]]:
         for detector in result.detectors[1:]
         if detector.p_value is not None and not detector.targets
     ]
+    shown = triggers_shown(result)
+    unconvincing = [str(trigger.label) for trigger in result.triggers if trigger not in shown]
+    if unconvincing:
+        lines.append(("also", f"no small trigger found for class {', '.join(unconvincing)}, which stand out next"))
     if result.truth_tests:
         errors = ", ".join(f"{test.name} {_scientific(test.error)}" for test in result.truth_tests)
         lines.append(("self-test", f"relative errors: {errors}"))
@@ -238,7 +248,7 @@ def _detector(detector: DetectorInfo) -> Check:
 
 def _trigger(result: Result) -> Check:
     if not result.triggers:
-        return Check("evidence", "skipped", "no trigger was searched, because no class comes near or the scan stopped")
+        return Check("evidence", "skipped", "no trigger was searched: the scan stopped, or found other evidence")
     found = [str(trigger.label) for trigger in result.triggers if trigger.convincing]
     searched = ", ".join(str(trigger.label) for trigger in result.triggers)
     if found:

@@ -69,7 +69,7 @@ def test_a_class_is_searched_alike_alone_and_in_company(network: Network, monkey
     assert together.masks[1] == pytest.approx(alone.masks[0], abs=1e-3)
     other = invert(network, IMAGES, np.array([7]), QUICK, seed=4)
     assert not np.allclose(other.masks, alone.masks, atol=1e-3)
-    monkeypatch.setattr("ninspect.detect.inversion._MEMORY", 1)
+    monkeypatch.setattr("ninspect.detect.inversion.MEMORY", 1)
     assert invert(network, IMAGES, np.array([2, 7]), QUICK, seed=3).masks == pytest.approx(together.masks, abs=1e-3)
 
 

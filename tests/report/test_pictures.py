@@ -31,7 +31,8 @@ def test_a_scan_shows_the_trigger_what_it_does_and_where_classes_look(tmp_path: 
             assert (shown.format, shown.size) == ("PNG", (12, 12))
     assert result.attention is not None
     assert result.attention.heatmaps[0].label == 7
-    (trigger,) = result.triggers
+    trigger, *others = result.triggers
+    assert (trigger.label, len(others)) == (7, 2)
     assert all(example.answer_before != 7 for example in trigger.examples)
     assert any(example.answer_after == 7 for example in trigger.examples)
 
