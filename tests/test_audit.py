@@ -164,6 +164,14 @@ def test_images_that_carry_a_patch_deserve_a_warning(tmp_path: Path) -> None:
     ]
 
 
+def test_evidence_can_be_left_out_with_a_warning(tmp_path: Path) -> None:
+    model, images = linear_scan_files(tmp_path, even_weights())
+    assert len(scan(model, images, PUBLISHED).triggers) == 3
+    result = scan(model, images, replace(PUBLISHED, evidence=False))
+    assert (result.verdict, result.triggers) == ("clean", [])
+    assert audit.NO_EVIDENCE in result.warnings
+
+
 def test_few_images_deserve_a_warning(tmp_path: Path) -> None:
     result = scan_linear(tmp_path, even_weights(), count=20)
     assert result.verdict == "clean"

@@ -138,6 +138,12 @@ def scan(
         float,
         typer.Option(min=0.0001, max=0.5, help="Largest probability of suspecting a clean model."),
     ] = 0.01,
+    evidence: Annotated[
+        bool,
+        typer.Option(
+            help="Search triggers for the classes that stand out most. Without, a scan is faster and finds less."
+        ),
+    ] = True,
     seed: Annotated[int, typer.Option(min=0, help="Of every random choice.")] = 0,
     device: opt.DeviceOption = "auto",
     sandbox: opt.SandboxOption = "auto",
@@ -182,6 +188,7 @@ def scan(
         "images": images,
         "seed": seed,
         "alpha": alpha,
+        "evidence": evidence,
         "device": device,
         "memory": opt.memory(max_memory),
         "verbose": verbose,
