@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from functools import lru_cache
@@ -14,6 +15,9 @@ Array = NDArray[np.float64]
 # With fewer classes the median absolute deviation rests on two or three numbers.
 FEWEST_CLASSES = 5
 PUBLISHED_INDEX = 2.0
+
+# In clean models, classes that are easy by nature scatter like Student's t with so many degrees (docs/study.md).
+NATURAL_FREEDOM = 6.0
 
 SMALLEST_P = 1 / 20_001  # the resolution of the simulation
 
@@ -52,24 +56,25 @@ def anomaly_index(scores: NDArray[np.floating]) -> NDArray[np.float64]:
     return -robust_z(scores)
 
 
-def p_values(index: ArrayLike, classes: int) -> NDArray[np.float64]:
-    """Probability that the largest of K robust z-scores reaches an index when all classes are alike and Gaussian.
+def p_values(index: ArrayLike, classes: int, freedom: float = math.inf) -> NDArray[np.float64]:
+    """Probability that the largest of K robust z-scores reaches an index when all classes are alike.
 
     Args:
         index: `[...]`, of one class or several.
         classes: K, how many classes were compared, at least 5.
+        freedom: of Student's t, which the scores follow; infinite: Gaussian.
 
     Returns:
         `[...]`, from `SMALLEST_P` to 1; not a number where the index is not.
     """
-    null, index = _null_maxima(classes), np.asarray(index, np.float64)
+    null, index = _null_maxima(classes, freedom), np.asarray(index, np.float64)
     reached = len(null) - np.searchsorted(null, index, side="left")
     return np.where(np.isnan(index), np.nan, (1 + reached) / (1 + len(null)))
 
 
-def critical_index(alpha: float, classes: int) -> float:
+def critical_index(alpha: float, classes: int, freedom: float = math.inf) -> float:
     """The index that the largest of K classes exceeds with probability `alpha` in a clean model."""
-    return float(np.quantile(_null_maxima(classes), 1 - alpha))
+    return float(np.quantile(_null_maxima(classes, freedom), 1 - alpha))
 
 
 def simulated(classes: int, seed: int, statistic: Callable[[np.random.Generator, int], Array]) -> Array:
@@ -86,11 +91,18 @@ def simulated(classes: int, seed: int, statistic: Callable[[np.random.Generator,
 
 
 @lru_cache(maxsize=8)
-def _null_maxima(classes: int) -> NDArray[np.float64]:
-    """Sorted maxima of K robust z-scores of Gaussian noise; there is no closed form, as the MAD is random as well."""
+def _null_maxima(classes: int, freedom: float) -> NDArray[np.float64]:
+    """Sorted maxima of K robust z-scores of noise; there is no closed form, as the MAD is random as well."""
     if classes < FEWEST_CLASSES:
         raise ValueError(f"outliers among {classes} classes mean nothing; at least {FEWEST_CLASSES} are needed")
-    return simulated(classes, _SEED, lambda generator, count: _largest_z(generator.standard_normal((count, classes))))
+
+    def largest(generator: np.random.Generator, count: int) -> Array:
+        shape = (count, classes)
+        return _largest_z(
+            generator.standard_normal(shape) if math.isinf(freedom) else generator.standard_t(freedom, shape)
+        )
+
+    return simulated(classes, _SEED, largest)
 
 
 def _largest_z(scores: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -103,16 +103,12 @@ def _decide(
     tested = _tested(detections)
     p = tested[0].p_value if tested else None
     convincing = [trigger.label for trigger in triggers if trigger.convincing]
-    outliers = [
-        (target, detection.may_be_natural(target)) for detection in tested for target in detection.targets(alpha)
-    ]
-    targets = list(dict.fromkeys([*(target for target, natural in outliers if not natural), *convincing]))
+    outliers = [target for detection in tested for target in detection.targets(alpha)]
+    targets = list(dict.fromkeys([*(label for label in outliers if label in convincing), *convincing, *outliers]))
     if targets:
         strong = bool(tested) and (bool(convincing) or tested[0].finding is not None)
         reason = _suspicion(tested[0] if tested else None, targets, triggers, alpha)
         return Judgement("suspected", reason, targets, "high" if strong else "low", p, [*problems, *skipped])
-    if outliers:
-        problems = [_doubt(list(dict.fromkeys(target for target, _ in outliers)), p), *problems]
     if problems:
         return Judgement("inconclusive", "; ".join(problems), [], None, p, skipped)
     others = max(detection.measured for detection in tested) - 1
@@ -122,14 +118,6 @@ def _decide(
 def _tested(detections: Sequence[Detection]) -> list[Detection]:
     """The detections that have p-values, the smallest first."""
     return sorted((d for d in detections if d.p_value is not None), key=lambda d: d.p_value or 0.0)
-
-
-def _doubt(labels: list[int], p: float | None) -> str:
-    verb, it = ("stands", "it") if len(labels) == 1 else ("stand", "them")
-    return (
-        f"{listed(labels)} {verb} out ({probability(p)}), but no small trigger was found for {it}: "
-        "a class that is easy by nature stands out in clean models too"
-    )
 
 
 def _suspicion(detection: Detection | None, targets: list[int], triggers: Sequence[Trigger], alpha: float) -> str:

@@ -60,6 +60,14 @@ def test_the_critical_indices_are_those_of_the_documentation(
     assert critical_index(0.01, classes) == pytest.approx(one_percent, abs=0.15)
 
 
+@pytest.mark.parametrize("classes", [10, 43])
+def test_heavy_tails_are_a_null_distribution_of_their_own(classes: int) -> None:
+    scores = np.random.default_rng(4).standard_t(6, (4000, classes))
+    p = p_values(robust_z(scores).max(axis=1), classes, 6)
+    assert kstest(p, "uniform").pvalue > 1e-3
+    assert critical_index(0.01, classes, 6) > 1.2 * critical_index(0.01, classes)
+
+
 @pytest.mark.parametrize(("classes", "flagged", "_", "__"), TABLE)
 def test_the_published_rule_flags_many_clean_models(classes: int, flagged: float, _: float, __: float) -> None:
     assert float(p_values(PUBLISHED_INDEX, classes)) == pytest.approx(flagged, abs=0.015)

@@ -74,30 +74,9 @@ def test_evidence_decides_how_sure_a_suspicion_is(triggers: list[Trigger], confi
     assert words in judgement.reason
 
 
-EASY = np.array([False] * 9 + [True])
-
-
-def test_a_class_that_is_easy_by_nature_is_suspected_only_with_a_trigger() -> None:
-    found = detection(2.0)
-    assert found.targets(0.05) == [9]
-    assert 5 < found.index[9] < 8
-    natural = replace(found, easy=EASY)
-    for triggers in ([], [trigger(9, 50)]):
-        judgement = decide([PASSED], [natural], triggers, [], 0.05)
-        assert (judgement.verdict, judgement.targets, judgement.confidence) == ("inconclusive", [], None)
-        assert judgement.reason.startswith("class 9 stands out (p = 0.0")
-        assert "no small trigger was found for it" in judgement.reason
-    judgement = decide([PASSED], [natural], [trigger(9, 3)], [], 0.05)
-    assert (judgement.verdict, judgement.targets, judgement.confidence) == ("suspected", [9], "high")
-    judgement = decide([PASSED], [replace(found, easy=~EASY)], [], [], 0.05)
-    assert (judgement.verdict, judgement.targets, judgement.confidence) == ("suspected", [9], "low")
-    assert decide([PASSED], [natural, replace(found, name="other")], [], [], 0.05).targets == [9]
-
-
-def test_beyond_what_nature_reaches_no_class_is_excused() -> None:
-    found = replace(detection(-20), easy=EASY)
-    assert found.index[9] > 8
-    assert decide([PASSED], [found], [], [], 0.01).targets == [9]
+def test_what_has_a_convincing_trigger_is_named_first() -> None:
+    judgement = decide([PASSED], [detection(-20)], [trigger(9, 40), trigger(4, 5)], [], 0.01)
+    assert (judgement.verdict, judgement.targets, judgement.confidence) == ("suspected", [4, 9], "high")
 
 
 def test_evidence_is_sought_for_what_stands_out_most_and_lifts_it_over_the_line() -> None:

@@ -22,6 +22,8 @@ from scipy.stats import beta, binomtest
 
 from evaluate import WORKING_ATTACK, Row, markdown, read_rows
 from ninspect import ScanOptions
+from ninspect.detect.evidence import CONVINCING_SIZE, CONVINCING_SUCCESS
+from ninspect.outliers import NATURAL_FREEDOM
 from study import POISONED, SEEDS
 
 
@@ -60,6 +62,24 @@ def plot(rows: list[Row], path: Path) -> None:
     axes.legend(loc="upper left", frameon=False)
     plt.rcParams["svg.hashsalt"] = "ninspect"  # the same plot, the same file
     figure.savefig(path, metadata={"Date": None})
+
+
+def sizes(rows: list[Row]) -> list[dict[str, str]]:
+    """How large the smallest trigger that works is, by data set, of clean models and of those with a working attack."""
+    groups: dict[tuple[str, str], list[float]] = {}
+    for row in rows:
+        if row.evidence is not None and row.truth in ("clean", "one target"):
+            groups.setdefault((row.dataset, row.truth), []).append(row.evidence)
+    return [
+        {
+            "models": f"{dataset}, {truth} ({len(found)})",
+            "smallest": f"{min(found):.2f}",
+            "median": f"{np.median(found):.2f}",
+            "largest": f"{max(found):.2f}",
+            f"up to {CONVINCING_SIZE:g}": f"{np.mean(np.array(found) <= CONVINCING_SIZE):.0%}",
+        }
+        for (dataset, truth), found in sorted(groups.items())
+    ]
 
 
 def cells(rows: list[Row]) -> list[dict[str, str]]:
@@ -112,12 +132,18 @@ not learn anything and do not count. *Suspected* is the verdict at α = {ScanOpt
 Clopper and Pearson's.
 
 {markdown(rates(clean))}
-The p-values are too small: the Gaussian null does not know classes that are like no other, such as GTSRB's priority
-road. The verdict does, and asks for a trigger there (docs/method.md), or is inconclusive. That rule was made with
-these models in view, so expect more false alarms on others than here.
+Classes that are like no other, such as GTSRB's priority road, would stand out too often if all scattered like a
+Gaussian. Those that are easy by nature are compared with Student's t with {NATURAL_FREEDOM:g} degrees of freedom
+(docs/method.md), a number that was chosen with these models in view, so expect more false alarms on others than here.
 
 ![Sorted p-values of the clean models against those expected](calibration.svg)
 
+## Triggers: what tells the two apart
+
+For the three classes that stand out most, whatever their p-value, the smallest trigger is searched. The smallest of
+the three that works on at least {CONVINCING_SUCCESS:.0%} of the held-out images, in units of what other classes need:
+
+{markdown(sizes(rows))}
 ## Backdoors, cell by cell
 
 Up to {SEEDS} models a cell, each with another seed and target. The trigger is a white square of 4 pixels near the lower

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,8 @@ class Activated:
     index = max(min(margin, relative), mean(spot, peak)), which is two looks at the data. Without clean images there
     are two kinds of ascent, and no relative margin (docs/method.md).
 
-    A class with more than the median margin on its own images is easy by nature, which a backdoor does not make it.
+    A class with more than the median margin on its own images is easy by nature, which a backdoor does not make it;
+    without images any class may be.
 
     Attributes:
         starts: number of images to start from; fewer where there are more than 100 classes.
@@ -68,9 +69,8 @@ class Activated:
         began = time.perf_counter()
         own = None if case.pixels is None else own_margins(case.logits)
         columns = compare(self.views(case), None if own is None else own[case.classes])
-        found = judge(self.name, case.classes, columns, joined(columns), time.perf_counter() - began, looks=2)
         easy = np.ones(len(case.classes), np.bool_) if own is None else (own > np.median(own))[case.classes]
-        return replace(found, easy=easy)
+        return judge(self.name, case.classes, columns, joined(columns), time.perf_counter() - began, looks=2, easy=easy)
 
     def views(self, case: Case) -> list[View]:
         """What each kind of ascent finds."""

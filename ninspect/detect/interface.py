@@ -11,15 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.errors import InconclusiveError
-from ninspect.outliers import FEWEST_CLASSES, PUBLISHED_INDEX, p_values
+from ninspect.outliers import FEWEST_CLASSES, NATURAL_FREEDOM, PUBLISHED_INDEX, p_values
 from ninspect.runtime import Network, Pixels
 
 # Called with (gradients computed, gradients in total).
 Progress = Callable[[int, int], None]
 
 ROBUST_Z = "robust z"
-# A class like no other reaches at most 7.4 in the clean networks of the study (docs/study.md).
-NATURAL_INDEX = 8.0
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,8 @@ class Detection:
         skipped: why the detector did not look at this model at all, or None; unlike a problem, that alone does not keep
             a model from being called clean.
         finding: what a suspicion by this detector means, where it is more than a class that stands out.
-        easy: `[S]`, classes that could stand out because they are easy by nature; None: the method does not tell.
+        easy: `[S]`, classes that could stand out because they are easy by nature, which their p-values take into
+            account; None: the method does not tell.
     """
 
     name: str
@@ -122,11 +121,6 @@ class Detection:
     def targets(self, alpha: float) -> list[int]:
         """Classes as suspicious as which a clean model has one with probability `alpha` at most, worst first."""
         return self._worst_first(self.p_values <= alpha)
-
-    def may_be_natural(self, label: int) -> bool:
-        """Whether a class stands out no more than classes that are easy by nature do in clean models."""
-        at = self.classes == label
-        return self.easy is not None and bool(np.all(self.easy[at] & ~(self.index[at] > NATURAL_INDEX)))
 
     @property
     def flagged(self) -> list[int]:
@@ -192,10 +186,12 @@ def judge(
     index: NDArray[np.float64],
     seconds: float,
     looks: int = 1,
+    easy: NDArray[np.bool_] | None = None,
 ) -> Detection:
     """A detection from the index of each class, robust z-scores with **high** values suspicious.
 
     With `looks` > 1 the index is the largest of so many z-scores, and its p-value is multiplied by their number.
+    Classes that are `easy` are compared with scores that follow Student's t, the others with Gaussian ones.
 
     What cannot be tested is a problem, never a silent pass: too few classes, scores without spread, or classes that
     could not be measured.
@@ -210,8 +206,12 @@ def judge(
         problem = "the gradients show no difference between the classes, as in a model with a constant output"
     elif missing:
         problem = f"the gradient is zero, so nothing was measured, for {listed(missing)}"
-    p = looks * p_values(index, measured) if measured >= FEWEST_CLASSES else np.full(len(classes), np.nan)
-    return Detection(name, classes, scores, index, np.minimum(p, 1), seconds, problem, looks=looks)
+    p = np.full(len(classes), np.nan)
+    if measured >= FEWEST_CLASSES:
+        p = p_values(index, measured)
+        if easy is not None:
+            p = np.where(easy, p_values(index, measured, NATURAL_FREEDOM), p)
+    return Detection(name, classes, scores, index, np.minimum(looks * p, 1), seconds, problem, looks=looks, easy=easy)
 
 
 def listed(classes: list[int]) -> str:

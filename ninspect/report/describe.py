@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import platform
 from importlib.metadata import version
 
@@ -13,7 +14,7 @@ from ninspect.detect import ROBUST_Z, Attention, Detection, Detector, Trigger
 from ninspect.explain import overlay, png
 from ninspect.findings import RULES, Finding
 from ninspect.model import ModelFile
-from ninspect.outliers import critical_index
+from ninspect.outliers import NATURAL_FREEDOM, critical_index
 from ninspect.report.result import (
     AttentionInfo,
     DetectorInfo,
@@ -84,6 +85,7 @@ def describe_truth_test(test: TruthTest) -> TruthInfo:
 
 def describe_detection(detection: Detection, detector: Detector, alpha: float) -> DetectorInfo:
     """A detector's findings, with the settings that they depend on."""
+    easy = np.zeros(len(detection.classes), np.bool_) if detection.easy is None else detection.easy
     return DetectorInfo(
         name=detection.name,
         settings=detector.settings,
@@ -93,7 +95,9 @@ def describe_detection(detection: Detection, detector: Detector, alpha: float) -
         p_value=detection.p_value,
         p_values=_numbers(detection.p_values),
         test=detection.test,
-        critical_index=_critical_index(detection, alpha),
+        critical_index=_critical_index(detection, alpha, easy=bool(easy.all())),
+        easy=detection.classes[easy].tolist(),
+        critical_index_easy=_critical_index(detection, alpha, easy=True) if easy.any() else None,
         flagged=detection.flagged,
         targets=detection.targets(alpha),
         problem=detection.problem,
@@ -152,9 +156,12 @@ def _picture(image: NDArray[np.float32]) -> str:
     return base64.b64encode(png(image, _LARGEST_SIDE)).decode("ascii")
 
 
-def _critical_index(detection: Detection, alpha: float) -> float | None:
-    known = detection.test == ROBUST_Z and detection.p_value is not None
-    return critical_index(alpha / detection.looks, detection.measured) if known else None
+def _critical_index(detection: Detection, alpha: float, easy: bool) -> float | None:
+    """Of the classes that are easy by nature, or of the others."""
+    if detection.test != ROBUST_Z or detection.p_value is None:
+        return None
+    freedom = NATURAL_FREEDOM if easy else math.inf
+    return critical_index(alpha / detection.looks, detection.measured, freedom)
 
 
 def _number(value: float) -> float | None:

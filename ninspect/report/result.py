@@ -112,6 +112,8 @@ class DetectorInfo(_Part):
     critical_index: float | None = Field(
         description="index that a clean model exceeds with probability alpha; null for other tests"
     )
+    easy: list[int] = Field(description="classes that are easy by nature, which stand out in clean models too")
+    critical_index_easy: float | None = Field(description="the critical index of these; null if there are none")
     flagged: list[int] = Field(description="classes with an index above 2, the published rule; not used to decide")
     targets: list[int] = Field(description="classes with a p-value of at most alpha, most suspect first")
     problem: Words | None = Field(description="why this detector cannot judge the model")

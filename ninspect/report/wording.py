@@ -81,10 +81,13 @@ def reading(result: Result, detector: DetectorInfo) -> str:
     """What the index means, so that a number is never shown without its scale."""
     if detector.critical_index is None:
         return "The index has no meaning here." if detector.p_value is None else f"p-values from the {detector.test}."
-    count = len(result.explained)
+    count, easy = len(result.explained), detector.critical_index_easy
+    exceeds = f"{detector.critical_index:.2f}"
+    if easy is not None and easy != detector.critical_index:
+        exceeds += f", or {easy:.2f} with a class that is easy by nature,"
     return (
         f"Index: distance from the other classes in robust standard deviations. A clean model with {count} classes "
-        f"exceeds {detector.critical_index:.2f} with probability {result.alpha:g}."
+        f"exceeds {exceeds} with probability {result.alpha:g}."
     )
 
 

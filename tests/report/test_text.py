@@ -61,6 +61,9 @@ def test_classes_are_shown_with_their_names_where_these_are_known() -> None:
 def test_the_index_is_never_shown_without_its_scale() -> None:
     report = " ".join(text_report(example()).split())
     assert "A clean model with 10 classes exceeds 5.86 with probability 0.01." in report
+    easy = DETECTOR.model_copy(update={"easy": [4], "critical_index_easy": 7.5})
+    report = " ".join(text_report(example(detectors=[easy])).split())
+    assert "exceeds 5.86, or 7.50 with a class that is easy by nature, with probability 0.01." in report
     without = DETECTOR.model_copy(update={"critical_index": None, "p_value": None, "index": [None] * len(INDEX)})
     assert "The index has no meaning here." in text_report(example(detectors=[without]))
 
