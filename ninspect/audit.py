@@ -54,8 +54,8 @@ STRAIGHT_THROUGH = (
     "a backdoor; scan the model from before quantisation if there is one"
 )
 NO_IMAGES = (
-    "no images were given, so classes were judged from noise alone: that finds fewer backdoors, none of the all-to-all "
-    "kind, and nothing tells whether the preprocessing is right"
+    "no images were given, so classes were judged from noise alone, without evidence: that finds fewer backdoors, none "
+    "of the all-to-all kind, and nothing tells whether the preprocessing is right"
 )
 DEFAULT = "preset unit, the default, since nothing says otherwise"
 ASSUMED = (
@@ -316,10 +316,11 @@ def _judge(record: _Record, progress: Progress, so_far: Callable[[Result], None]
     so_far(record.result())
     record.detections = holm([_detect(detector, case) for detector in options.detectors])
     so_far(record.result())
-    suspects = candidates(record.detections, options.alpha)
+    # Of noise, which some class is like, little is needed to go there: a trigger found on it is no evidence.
+    suspects = candidates(record.detections, options.alpha) if options.evidence and pixels is not None else []
     if not options.evidence:
         record.warnings.append(NO_EVIDENCE)
-    elif suspects:
+    if suspects:
         _LOG.info("searching triggers for: %s", ", ".join(map(str, suspects)))
         record.triggers = find_triggers(case, suspects)
     if pictured := outstanding(record.detections, suspects):

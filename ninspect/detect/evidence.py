@@ -82,10 +82,13 @@ def find_triggers(case: Case, suspects: Sequence[int]) -> list[Trigger]:
     models half of the classes have small ones.
 
     Args:
-        case: its images are split in two, to search and to measure; without images, noise takes their place.
+        case: its images are split in two, to search and to measure.
         suspects: classes.
+
+    Raises:
+        InconclusiveError: there are no images.
     """
-    pixels = case.noise(_IMAGES) if case.pixels is None else case.clean(_IMAGES)
+    pixels = case.clean(_IMAGES)
     order = np.random.default_rng(case.seed).permutation(len(pixels))
     seen, held_out = pixels[order[::2]], pixels[order[1::2]]
     others = np.setdiff1d(np.arange(case.network.classes), suspects)

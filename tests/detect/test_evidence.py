@@ -9,7 +9,7 @@ from tests.support import Array, dormant_model, even_weights, open_network, rand
 TARGET = 7
 
 
-def case(network: Network, pixels: Array | None) -> Case:
+def case(network: Network, pixels: Array) -> Case:
     return Case(network, pixels, np.arange(10), 0, lambda done, total: None)
 
 
@@ -44,7 +44,8 @@ def test_the_examples_show_what_the_model_answers_without_and_with_the_trigger(t
 
 
 def test_a_class_like_the_others_has_no_convincing_trigger(tmp_path: Path) -> None:
-    (trigger,) = find_triggers(case(open_network(dormant_model(even_weights(), target=TARGET), tmp_path), None), [2])
+    network = open_network(dormant_model(even_weights(), target=TARGET), tmp_path)
+    (trigger,) = find_triggers(case(network, random_pixels(64, (12, 12, 1))), [2])
     assert not trigger.convincing
 
 
