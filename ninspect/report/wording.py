@@ -150,7 +150,7 @@ def facts(result: Result) -> list[tuple[str, str]]:
     shown = triggers_shown(result)
     unconvincing = [str(trigger.label) for trigger in result.triggers if trigger not in shown]
     if unconvincing:
-        lines.append(("also", f"no small trigger found for class {', '.join(unconvincing)}, which stand out next"))
+        lines.append(("also", f"no small trigger found for class {', '.join(unconvincing)}"))
     if result.truth_tests:
         errors = ", ".join(f"{test.name} {_scientific(test.error)}" for test in result.truth_tests)
         lines.append(("self-test", f"relative errors: {errors}"))
