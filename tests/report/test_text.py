@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from ninspect.report import Result, print_result, text_report
-from tests.report.examples import DETECTOR, INDEX, MODEL, SAMPLES, TRUTH, example, stopped
+from tests.report.examples import DETECTOR, INDEX, MODEL, SAMPLES, TRIGGER, TRUTH, example, stopped
 
 
 def table_rows(report: str) -> list[list[str]]:
@@ -134,3 +134,11 @@ def test_a_terminal_gets_colour() -> None:
     terminal = io.StringIO()
     print_result(example(), Console(file=terminal, force_terminal=True, color_system="standard", width=110))
     assert "\x1b[1;31mSUSPECTED" in terminal.getvalue()
+
+
+def test_triggers_of_classes_that_do_not_stand_out_take_one_line() -> None:
+    large = TRIGGER.model_copy(update={"label": 2, "size": 60.0, "convincing": False})
+    report = " ".join(text_report(example(triggers=[TRIGGER, large])).split())
+    assert "Evidence for class 7: the smallest trigger found covers 8.5 pixels and sends 97% of 32 other" in report
+    assert "Evidence for class 2" not in report
+    assert "no small trigger found for class 2" in report
