@@ -147,8 +147,9 @@ the three that works on at least {CONVINCING_SUCCESS:.0%} of the held-out images
 ## Backdoors, cell by cell
 
 Up to {SEEDS} models a cell, each with another seed and target. The trigger is a white square of 4 pixels near the lower
-right corner, in {POISONED:.0%} of the training images, but for what the cell varies (`tools/study.py`). *Weak*: it
-works on fewer than {WORKING_ATTACK:.0%} of the test images.
+right corner, in {POISONED:.0%} of the training images, but for what the cell varies (`tools/study.py`). The networks
+are LeNets on MNIST, and on GTSRB a cell has five architectures. *Weak*: it works on fewer than {WORKING_ATTACK:.0%} of
+the test images.
 
 {markdown(cells(attacked))}"""
 
