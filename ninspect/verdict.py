@@ -104,7 +104,7 @@ def _decide(
     p = tested[0].p_value if tested else None
     convincing = [trigger.label for trigger in triggers if trigger.convincing]
     outliers = [target for detection in tested for target in detection.targets(alpha)]
-    targets = list(dict.fromkeys([*(label for label in outliers if label in convincing), *convincing, *outliers]))
+    targets = sorted(dict.fromkeys([*outliers, *convincing]), key=lambda label: label not in convincing)
     if targets:
         strong = bool(tested) and (bool(convincing) or tested[0].finding is not None)
         reason = _suspicion(tested[0] if tested else None, targets, triggers, alpha)

@@ -186,7 +186,7 @@ def _row(name: str, method: str, card: dict[str, Any], result: Result, seconds: 
         family=family(card),
         target=targets(card),
         verdict=result.verdict,
-        top=result.targets[0] if result.targets else None if best is None else -best[1],
+        top=next(iter(result.targets), None if best is None else -best[1]),
         index=None if best is None else round(best[0], 3),
         p_value=result.p_value,
         flagged=len(result.detectors[0].flagged) if result.detectors else 0,
@@ -269,7 +269,7 @@ def dataset_table(rows: list[Row]) -> list[dict[str, str]]:
 def _seconds(rows: list[Row]) -> dict[str, str]:
     looking = [row.detection for row in rows if row.detection is not None]
     return {
-        "s / model": f"{np.median([row.seconds for row in rows]):.1f}" if rows else "–",
+        "s / model": f"{np.median([row.seconds for row in rows]):.1f}",
         "detectors alone, mean": f"{np.mean(looking):.1f}" if looking else "–",
     }
 

@@ -115,7 +115,7 @@ def find_triggers(case: Case, suspects: Sequence[int]) -> list[Trigger]:
                 float(shares[i]),
                 len(held_out),
                 float(np.median(sizes)) if len(sizes) else float("nan"),
-                float(np.median(shares[peers])) if peers.any() else float("nan"),
+                float(np.median(shares[peers])),
                 held_out[shown],
                 np.stack([before[shown], case.network.logits(stamped).argmax(axis=1)]),
             )

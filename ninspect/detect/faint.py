@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.detect.inversion import MEMORY, reached
+from ninspect.detect.interface import MEMORY
+from ninspect.detect.inversion import reached
 from ninspect.runtime import Network, Pixels
 from ninspect.runtime.direction import step_length, unit
 

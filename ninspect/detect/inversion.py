@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.detect.adam import Adam
+from ninspect.detect.interface import MEMORY
 from ninspect.features import of_strongest
 from ninspect.runtime import Network, Pixels
 
 Array = NDArray[np.float32]
 
-MEMORY = 64 * 1024**2  # for the stamped images of the triggers that advance together
 _FIRST_COST = 1e-3
 _PATIENCE = 5  # steps in a row before the cost moves
 _STALE = 25  # steps without a smaller mask before a trigger is done

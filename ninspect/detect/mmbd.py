@@ -10,11 +10,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.detect.interface import Case, Detection
+from ninspect.detect.interface import MEMORY, Case, Detection
 from ninspect.outliers import FEWEST_CLASSES, robust_z, simulated
 from ninspect.runtime import Network, Pixels
 
-_MEMORY = 64 * 1024**2  # for the images of the classes that climb together
 _SEED = 2205_06900
 _MOST_TARGETS = 16
 _NULL_SHAPE = 30.0  # of simulated margins; their p-values hardly depend on it
@@ -54,7 +53,7 @@ class MMBD:
         """Find every class's largest margin and compare the classes."""
         began = time.perf_counter()
         starts, classes = case.noise(self.starts), case.classes
-        together = max(1, _MEMORY // starts.nbytes)
+        together = max(1, MEMORY // starts.nbytes)
         margin = np.empty(len(classes))
         total = len(classes) * len(starts) * self.steps
         progress = case.counter(total)

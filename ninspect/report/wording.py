@@ -108,9 +108,8 @@ def evidence(trigger: TriggerInfo) -> str:
 
 
 def triggers_shown(result: Result) -> list[TriggerInfo]:
-    """Those of the classes that are suspected, or stand out enough to be."""
-    outliers = {label for detector in result.detectors for label in detector.targets}
-    return [trigger for trigger in result.triggers if trigger.label in {*result.targets, *outliers}]
+    """Those of the classes that are suspected."""
+    return [trigger for trigger in result.triggers if trigger.label in result.targets]
 
 
 def finding(found: FindingInfo, reason: str) -> str:
@@ -147,8 +146,7 @@ def facts(result: Result) -> list[tuple[str, str]]:
         for detector in result.detectors[1:]
         if detector.p_value is not None and not detector.targets
     ]
-    shown = triggers_shown(result)
-    unconvincing = [str(trigger.label) for trigger in result.triggers if trigger not in shown]
+    unconvincing = [str(trigger.label) for trigger in result.triggers if trigger.label not in result.targets]
     if unconvincing:
         lines.append(("also", f"no small trigger found for class {', '.join(unconvincing)}"))
     if result.truth_tests:
