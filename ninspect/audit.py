@@ -21,6 +21,7 @@ from ninspect.detect import (
     Detector,
     Progress,
     Trigger,
+    find_source_triggers,
     find_triggers,
     holm,
     look,
@@ -44,7 +45,7 @@ from ninspect.samples import (
     repeated_patch,
     with_metadata,
 )
-from ninspect.verdict import candidates, decide
+from ninspect.verdict import Judgement, candidates, decide
 
 _LOG = logging.getLogger(__name__)
 FEWEST_IMAGES = 10
@@ -258,9 +259,13 @@ class _Record:
     warnings: list[str] = field(default_factory=list)
     start: float = field(default_factory=time.perf_counter)
 
+    def judgement(self) -> Judgement:
+        """What is said of the model so far."""
+        known = self.truth, self.detections, self.triggers, self.problems
+        return decide(*known, self.options.alpha, self.findings)
+
     def result(self) -> Result:
-        options = self.options
-        judgement = decide(self.truth, self.detections, self.triggers, self.problems, options.alpha, self.findings)
+        options, judgement = self.options, self.judgement()
         return Result(
             schema=SCHEMA,
             verdict=judgement.verdict,
@@ -316,13 +321,10 @@ def _judge(record: _Record, progress: Progress, so_far: Callable[[Result], None]
     so_far(record.result())
     record.detections = holm([_detect(detector, case) for detector in options.detectors])
     so_far(record.result())
-    # Of noise, which some class is like, little is needed to go there: a trigger found on it is no evidence.
-    suspects = candidates(record.detections, options.alpha) if options.evidence and pixels is not None else []
     if not options.evidence:
         record.warnings.append(NO_EVIDENCE)
-    if suspects:
-        _LOG.info("searching triggers for: %s", ", ".join(map(str, suspects)))
-        record.triggers = find_triggers(case, suspects)
+    # Of noise, which some class is like, little is needed to go there: a trigger found on it is no evidence.
+    suspects = _seek_evidence(record, case) if options.evidence and pixels is not None else []
     if pictured := outstanding(record.detections, suspects):
         record.attention = look(case, pictured)
     if len(record.explained) < network.classes:
@@ -332,6 +334,21 @@ def _judge(record: _Record, progress: Progress, so_far: Callable[[Result], None]
 def _whole_numbers(pixels: Pixels) -> Pixels:
     """The nearest images that can be written as bytes: some files take nothing else."""
     return np.rint(pixels * 255).astype(np.float32) / np.float32(255)
+
+
+def _seek_evidence(record: _Record, case: Case) -> list[int]:
+    """Search triggers; returns the classes that they were searched for."""
+    suspects = candidates(record.detections, record.options.alpha)
+    if not suspects:
+        return []
+    _LOG.info("searching triggers for: %s", ", ".join(map(str, suspects)))
+    record.triggers += find_triggers(case, suspects)
+    if record.judgement().verdict != "suspected":
+        _LOG.info("searching triggers from class to class")
+        triggers, refusal = find_source_triggers(case)
+        record.triggers += triggers
+        record.warnings += [refusal] if refusal else []
+    return suspects
 
 
 def _detect(detector: Detector, case: Case) -> Detection:

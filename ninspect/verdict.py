@@ -102,7 +102,8 @@ def _decide(
     problems = [*problems, *(detection.problem for detection in detections if detection.problem)]
     tested = _tested(detections)
     p = tested[0].p_value if tested else None
-    convincing = [trigger.label for trigger in triggers if trigger.convincing]
+    convincing = [trigger.label for trigger in triggers if trigger.convincing and trigger.source is None]
+    problems += [_from_one_class(trigger) for trigger in triggers if trigger.convincing and trigger.source is not None]
     outliers = [target for detection in tested for target in detection.targets(alpha)]
     targets = sorted(dict.fromkeys([*outliers, *convincing]), key=lambda label: label not in convincing)
     if targets:
@@ -118,6 +119,14 @@ def _decide(
 def _tested(detections: Sequence[Detection]) -> list[Detection]:
     """The detections that have p-values, the smallest first."""
     return sorted((d for d in detections if d.p_value is not None), key=lambda d: d.p_value or 0.0)
+
+
+def _from_one_class(trigger: Trigger) -> str:
+    return (
+        f"a trigger of {trigger.size:.0f} pixels sends {trigger.success:.0%} of other images of class {trigger.source} "
+        f"alone to class {trigger.label}, where other pairs of classes need {trigger.control_size:.0f}: a backdoor "
+        "with a source class does that, but so can classes that are alike; look at its picture"
+    )
 
 
 def _suspicion(detection: Detection | None, targets: list[int], triggers: Sequence[Trigger], alpha: float) -> str:

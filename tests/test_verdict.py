@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ninspect.detect import Detection, Trigger
+from ninspect.detect import Detection, SourceTrigger, Trigger
 from ninspect.detect.interface import judge, skipped
 from ninspect.outliers import anomaly_index
 from ninspect.runtime import TruthTest
@@ -24,7 +24,22 @@ def trigger(label: int, size: float, success: float = 0.97) -> Trigger:
     """A trigger of so many pixels, where other classes need 60."""
     mask = np.full((10, 10), size / 100, np.float32)
     pattern, answers = np.ones((10, 10, 1), np.float32), np.array([[0], [label]])
-    return Trigger(label, mask, pattern, success, 32, 60.0, 0.9, pattern[None], answers)
+    return Trigger(
+        label=label,
+        mask=mask,
+        pattern=pattern,
+        success=success,
+        held_out=32,
+        control_size=60.0,
+        control_success=0.9,
+        examples=pattern[None],
+        answers=answers,
+    )
+
+
+def pair(size: float) -> SourceTrigger:
+    """A trigger from class 2 to class 8, where other pairs need 60 pixels."""
+    return SourceTrigger(**vars(trigger(8, size)) | {"source": 2, "elsewhere": 0.02, "foreign": 1.0})
 
 
 def test_classes_that_are_alike_are_clean() -> None:
@@ -72,6 +87,28 @@ def test_evidence_decides_how_sure_a_suspicion_is(triggers: list[Trigger], confi
     judgement = decide([PASSED], [detection(-20)], triggers, [], 0.01)
     assert (judgement.verdict, judgement.targets, judgement.confidence) == ("suspected", [9], confidence)
     assert words in judgement.reason
+
+
+def test_a_small_trigger_between_two_classes_keeps_a_model_from_being_clean_but_accuses_nobody() -> None:
+    judgement = decide([PASSED], [detection(10.1)], [pair(8)], [], 0.01)
+    assert (judgement.verdict, judgement.targets) == ("inconclusive", [])
+    assert "a trigger of 8 pixels sends 97% of other images of class 2 alone to class 8" in judgement.reason
+    assert "where other pairs of classes need 60" in judgement.reason
+    judgement = decide([PASSED], [detection(-20)], [trigger(9, 8), pair(8)], [], 0.01)
+    assert (judgement.verdict, judgement.targets) == ("suspected", [9])
+    assert "of class 2 alone" in judgement.reservations[0]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"mask": np.full((10, 10), 0.4, np.float32)}, {"success": 0.7}, {"elsewhere": 0.2}, {"foreign": 0.8}],
+    ids=str,
+)
+def test_a_trigger_between_classes_that_are_alike_does_not_count(changed: dict[str, object]) -> None:
+    assert pair(8).convincing
+    other = SourceTrigger(**vars(pair(8)) | changed)
+    assert not other.convincing
+    assert decide([PASSED], [detection(10.1)], [other], [], 0.01).verdict == "clean"
 
 
 def test_what_has_a_convincing_trigger_is_named_first() -> None:

@@ -200,7 +200,7 @@ def _row(name: str, method: str, card: dict[str, Any], result: Result, seconds: 
 
 def _relative_sizes(result: Result) -> Iterator[float]:
     for found in result.triggers:
-        if found.control_size and (found.success or 0) >= CONVINCING_SUCCESS:
+        if found.source is None and found.control_size and (found.success or 0) >= CONVINCING_SUCCESS:
             yield round(found.size / found.control_size, 3)
 
 

@@ -9,6 +9,7 @@ from ninspect.detect.interface import ROBUST_Z, Case, Detection, Detector, Progr
 from ninspect.detect.mmbd import MMBD
 from ninspect.detect.neural_cleanse import NeuralCleanse
 from ninspect.detect.neuroninspect import NeuronInspect
+from ninspect.detect.source_specific import SourceTrigger, find_source_triggers
 from ninspect.detect.weights import Weights
 
 METHODS = ("activated", "all-to-all", "neuroninspect", "mmbd", "weights", "neural_cleanse", "freeeagle")
@@ -27,8 +28,10 @@ __all__ = [
     "NeuralCleanse",
     "NeuronInspect",
     "Progress",
+    "SourceTrigger",
     "Trigger",
     "Weights",
+    "find_source_triggers",
     "find_triggers",
     "holm",
     "listed",

@@ -6,7 +6,7 @@ small patch away.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ninspect.detect.faint import FAINTEST, faintest
 from ninspect.detect.interface import Case
-from ninspect.detect.inversion import WARM_START, invert, stamp, success
+from ninspect.detect.inversion import WARM_START, Triggers, invert, stamp, success
 from ninspect.runtime import Pixels
 
 _CONTROLS = 8
@@ -23,10 +23,10 @@ _EXAMPLES = 3
 
 CONVINCING_SIZE = 0.3  # of what the other classes need (docs/method.md)
 CONVINCING_SUCCESS = 0.7
-_WORKS = 0.5  # success of a trigger whose size another one can be compared with
+WORKS = 0.5  # success of a trigger whose size another one can be compared with
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Trigger:
     """The smallest trigger that was found for a class, next to those of classes that are not suspected.
 
@@ -40,6 +40,7 @@ class Trigger:
         control_success: their median success.
         examples: `[E, H, W, C]` float32 in [0, 1], the first held-out images of other classes, to show it on.
         answers: `[2, E]`, the classes that the model gives them before and after the trigger is put on.
+        source: the only class whose images it sends there; None: those of all classes.
     """
 
     label: int
@@ -51,6 +52,7 @@ class Trigger:
     control_success: float
     examples: Pixels
     answers: NDArray[np.int64]
+    source: int | None = None
 
     @property
     def size(self) -> float:
@@ -96,28 +98,43 @@ def find_triggers(case: Case, suspects: Sequence[int]) -> list[Trigger]:
     goals = np.concatenate([np.asarray(suspects, np.int64), controls])
     total = len(goals) * len(seen) * (FAINTEST.steps + WARM_START.steps)
     progress = case.counter(total)
-    guess = faintest(case.network, seen, goals, progress)
-    found = invert(case.network, seen, goals, WARM_START, case.seed, progress, guess)
+    found = smallest_triggers(case, seen, goals, progress)
     case.progress(total, total)
     shares = success(case.network, held_out, goals, found.masks, found.patterns)
-    before = case.network.logits(held_out).argmax(axis=1)
     triggers = []
     for i, label in enumerate(suspects):
         peers = goals != label
-        sizes = found.norms[peers & (shares >= _WORKS)]
-        shown = np.flatnonzero(before != label)[:_EXAMPLES]
-        stamped = stamp(held_out[shown], found.masks[i], found.patterns[i])
+        sizes = found.norms[peers & (shares >= WORKS)]
+        shown, answers = examples(case, held_out, label, found.masks[i], found.patterns[i])
         triggers.append(
             Trigger(
-                label,
-                found.masks[i],
-                found.patterns[i],
-                float(shares[i]),
-                len(held_out),
-                float(np.median(sizes)) if len(sizes) else float("nan"),
-                float(np.median(shares[peers])),
-                held_out[shown],
-                np.stack([before[shown], case.network.logits(stamped).argmax(axis=1)]),
+                label=label,
+                mask=found.masks[i],
+                pattern=found.patterns[i],
+                success=float(shares[i]),
+                held_out=len(held_out),
+                control_size=float(np.median(sizes)) if len(sizes) else float("nan"),
+                control_success=float(np.median(shares[peers])),
+                examples=shown,
+                answers=answers,
             )
         )
     return triggers
+
+
+def smallest_triggers(
+    case: Case, images: Pixels, goals: NDArray[np.int64], progress: Callable[[int], None] = lambda gradients: None
+) -> Triggers:
+    """The smallest trigger for each goal `[S]`, searched on the images `[N, H, W, C]` from the faintest pattern."""
+    guess = faintest(case.network, images, goals, progress)
+    return invert(case.network, images, goals, WARM_START, case.seed, progress, guess)
+
+
+def examples(
+    case: Case, images: Pixels, label: int, mask: NDArray[np.float32], pattern: NDArray[np.float32]
+) -> tuple[Pixels, NDArray[np.int64]]:
+    """The first images of other classes, `[E, H, W, C]`, and their answers without and with the trigger, `[2, E]`."""
+    before = case.network.logits(images).argmax(axis=1)
+    shown = np.flatnonzero(before != label)[:_EXAMPLES]
+    after = case.network.logits(stamp(images[shown], mask, pattern)).argmax(axis=1)
+    return images[shown], np.stack([before[shown], after])

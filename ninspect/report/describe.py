@@ -120,6 +120,7 @@ def describe_trigger(trigger: Trigger) -> TriggerInfo:
     """The evidence for one class."""
     return TriggerInfo(
         label=trigger.label,
+        source=trigger.source,
         size=trigger.size,
         success=_number(trigger.success),
         held_out=trigger.held_out,

@@ -43,6 +43,16 @@ class _Shown:
     heatmap: HeatmapInfo | None
     trigger: TriggerInfo | None
 
+    @property
+    def source(self) -> int | None:
+        """The only class that the trigger works on, or None."""
+        return self.trigger.source if self.trigger else None
+
+    @property
+    def anchor(self) -> str:
+        """Id of its heading."""
+        return f"class-{self.label}" if self.source is None else f"class-{self.source}-to-{self.label}"
+
 
 @dataclass(frozen=True)
 class _Comparison:
@@ -99,9 +109,12 @@ def _visible(value: Any) -> Any:
 def _shown(result: Result) -> list[_Shown]:
     """The suspects, and classes that a trigger was searched for; those with pictures."""
     heatmaps = {} if result.attention is None else {entry.label: entry for entry in result.attention.heatmaps}
-    triggers = {trigger.label: trigger for trigger in result.triggers}
+    triggers = {trigger.label: trigger for trigger in result.triggers if trigger.source is None}
     labels = [label for label in dict.fromkeys([*result.targets, *triggers]) if label in heatmaps or label in triggers]
-    return [_Shown(label, label in result.targets, heatmaps.get(label), triggers.get(label)) for label in labels]
+    return [
+        *(_Shown(trigger.label, False, None, trigger) for trigger in result.triggers if trigger.source is not None),
+        *(_Shown(label, label in result.targets, heatmaps.get(label), triggers.get(label)) for label in labels),
+    ]
 
 
 def _others(attention: AttentionInfo | None, shown: set[int]) -> list[HeatmapInfo]:

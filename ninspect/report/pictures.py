@@ -13,7 +13,7 @@ def picture_files(result: Result) -> dict[str, bytes]:
     """File names, made of class numbers alone, and the PNGs."""
     pictures: dict[str, str] = {}
     for trigger in result.triggers:
-        name = f"class-{trigger.label}"
+        name = f"class-{trigger.label}" if trigger.source is None else f"class-{trigger.source}-to-{trigger.label}"
         pictures |= {f"{name}-mask.png": trigger.mask, f"{name}-trigger.png": trigger.pattern}
         for number, example in enumerate(trigger.examples, 1):
             pictures[f"{name}-example-{number}-before.png"] = example.before

@@ -145,12 +145,13 @@ class TriggerInfo(_Part):
     """Evidence: the smallest trigger that was found for a class, next to those of other classes."""
 
     label: int = Field(description="the class")
+    source: int | None = Field(description="the only class whose images it sends there; null: images of all classes")
     size: float = Field(description="covered pixels, the sum of the mask")
     success: float | None = Field(description="share of held-out images of other classes that it sends to the class")
     held_out: int = Field(description="how many images were held out")
-    control_size: float | None = Field(description="median size for other classes")
+    control_size: float | None = Field(description="median size for other classes, or other pairs of classes")
     control_success: float | None = Field(description="median success for these")
-    convincing: bool = Field(description="works on held-out images, and is 0.3 of the control size or less")
+    convincing: bool = Field(description="works on held-out images, and is far smaller than the control size")
     mask: Picture = Field(description="white where an image is covered")
     pattern: Picture = Field(description="what covers it, on grey")
     examples: list[ExampleInfo]

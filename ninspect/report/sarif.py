@@ -100,7 +100,7 @@ def _results(result: Result) -> Iterator[dict[str, Any]]:
         yield _result(result, NOT_JUDGED, sentence(result.reason))
     permuted = [c for d in result.detectors if d.name == "all-to-all" for c in d.targets]
     alone = {c for d in result.detectors if d.name != "all-to-all" for c in d.targets}
-    alone |= {trigger.label for trigger in result.triggers if trigger.convincing}
+    alone |= {trigger.label for trigger in result.triggers if trigger.convincing and trigger.source is None}
     if permuted and result.targets:
         yield _result(result, ALL_TO_ALL, sentence(result.reason))
     for label in result.targets:

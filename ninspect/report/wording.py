@@ -93,23 +93,23 @@ def reading(result: Result, detector: DetectorInfo) -> str:
 
 def evidence(trigger: TriggerInfo) -> str:
     """What was found when a trigger was searched for a class."""
+    source, others, peers = "", "other images", "other classes need"
+    if trigger.source is not None:
+        source, others = f" from class {trigger.source}", f"other images of class {trigger.source}"
+        peers = "other pairs of classes need"
     found = (
-        f"Evidence for class {trigger.label}: the smallest trigger found covers {trigger.size:.1f} pixels and sends "
-        f"{share(trigger.success)} of {trigger.held_out} other images there; "
+        f"Evidence for class {trigger.label}{source}: the smallest trigger found covers {trigger.size:.1f} pixels and "
+        f"sends {share(trigger.success)} of {trigger.held_out} {others} there; "
     )
     if trigger.control_size is None:
         return found + "for no other class one was found to compare with."
-    compared = f"other classes need {trigger.control_size:.1f} pixels (median)"
-    return (
-        found
-        + compared
-        + (". A backdoor explains that." if trigger.convincing else ". That is no proof of a backdoor.")
-    )
+    meaning = "A backdoor explains that." if trigger.convincing else "That is no proof of a backdoor."
+    return f"{found}{peers} {trigger.control_size:.1f} pixels (median). {meaning}"
 
 
 def triggers_shown(result: Result) -> list[TriggerInfo]:
-    """Those of the classes that are suspected."""
-    return [trigger for trigger in result.triggers if trigger.label in result.targets]
+    """Those of the classes that are suspected, and those from one class to another."""
+    return [trigger for trigger in result.triggers if trigger.label in result.targets or trigger.source is not None]
 
 
 def finding(found: FindingInfo, reason: str) -> str:
@@ -146,7 +146,8 @@ def facts(result: Result) -> list[tuple[str, str]]:
         for detector in result.detectors[1:]
         if detector.p_value is not None and not detector.targets
     ]
-    unconvincing = [str(trigger.label) for trigger in result.triggers if trigger.label not in result.targets]
+    shown = triggers_shown(result)
+    unconvincing = [str(trigger.label) for trigger in result.triggers if trigger not in shown]
     if unconvincing:
         lines.append(("also", f"no small trigger found for class {', '.join(unconvincing)}"))
     if result.truth_tests:
@@ -250,8 +251,12 @@ def _detector(detector: DetectorInfo) -> Check:
 def _trigger(result: Result) -> Check:
     if not result.triggers:
         return Check("evidence", "skipped", "no trigger was searched: the scan stopped, or found other evidence")
-    found = [str(trigger.label) for trigger in result.triggers if trigger.convincing]
+    convincing = [trigger for trigger in result.triggers if trigger.convincing]
+    found = [str(trigger.label) for trigger in convincing if trigger.source is None]
     searched = ", ".join(str(trigger.label) for trigger in result.triggers)
     if found:
         return Check("evidence", "failed", f"a small trigger that works was found for class {', '.join(found)}")
+    if convincing:
+        pairs = ", ".join(f"{trigger.source} to {trigger.label}" for trigger in convincing)
+        return Check("evidence", "inconclusive", f"a small trigger that works was found from class {pairs}")
     return Check("evidence", "passed", f"no small trigger was found for class {searched}")

@@ -74,6 +74,7 @@ def picture(seed: int = 0, side: int = 32) -> str:
 
 TRIGGER = TriggerInfo(
     label=7,
+    source=None,
     size=8.5,
     success=0.97,
     held_out=32,

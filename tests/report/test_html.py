@@ -105,6 +105,13 @@ def test_a_class_that_the_evidence_decided_on_says_so() -> None:
     assert "suspected at 0.01 or less" in Page(example(p_value=0.005)).text
 
 
+def test_a_trigger_from_one_class_to_another_has_a_part_of_its_own() -> None:
+    pair = TRIGGER.model_copy(update={"source": 3})
+    page = Page(example(verdict="inconclusive", targets=[], confidence=None, triggers=[TRIGGER, pair]))
+    assert "from images of class 3" in " ".join(page.text.split())
+    assert {"class-7", "class-3-to-7"} <= {value for name, value in page.attributes if name == "id"}
+
+
 def test_every_picture_has_a_text_and_the_data_that_the_result_has() -> None:
     page = Page(example())
     assert page.tags.count("img") == sum(name == "alt" and len(value) > 5 for name, value in page.attributes)

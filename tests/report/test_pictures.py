@@ -37,6 +37,11 @@ def test_a_scan_shows_the_trigger_what_it_does_and_where_classes_look(tmp_path: 
     assert any(example.answer_after == 7 for example in trigger.examples)
 
 
+def test_the_trigger_of_a_pair_of_classes_has_a_name_of_its_own() -> None:
+    files = picture_files(example(triggers=[TRIGGER, TRIGGER.model_copy(update={"source": 3})]))
+    assert {"class-7-mask.png", "class-3-to-7-mask.png", "class-3-to-7-trigger.png"} <= set(files)
+
+
 @pytest.mark.parametrize(("shape", "size"), [((224, 300, 3), (112, 84)), ((112, 20, 1), (20, 112))])
 def test_pictures_larger_than_need_be_are_shrunk(shape: tuple[int, int, int], size: tuple[int, int]) -> None:
     image = random_pixels(1, shape)[0]

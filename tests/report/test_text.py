@@ -4,6 +4,7 @@ import pytest
 from rich.console import Console
 
 from ninspect.report import Result, print_result, text_report
+from ninspect.report.wording import checks
 from tests.report.examples import DETECTOR, INDEX, MODEL, SAMPLES, TRIGGER, TRUTH, example, stopped
 
 
@@ -142,3 +143,14 @@ def test_triggers_of_classes_that_do_not_stand_out_take_one_line() -> None:
     assert "Evidence for class 7: the smallest trigger found covers 8.5 pixels and sends 97% of 32 other" in report
     assert "Evidence for class 2" not in report
     assert "no small trigger found for class 2" in report
+
+
+def test_a_trigger_from_one_class_to_another_is_shown_though_nothing_is_suspected() -> None:
+    pair = TRIGGER.model_copy(update={"source": 3})
+    result = example(verdict="inconclusive", targets=[], confidence=None, triggers=[pair])
+    report = " ".join(text_report(result).split())
+    assert "Evidence for class 7 from class 3: the smallest trigger found covers 8.5 pixels" in report
+    assert "sends 97% of 32 other images of class 3 there; other pairs of classes need 69.7 pixels" in report
+    assert "no small trigger found" not in report
+    check = next(check for check in checks(result) if check.name == "evidence")
+    assert (check.outcome, check.detail) == ("inconclusive", "a small trigger that works was found from class 3 to 7")

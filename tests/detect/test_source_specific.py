@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from ninspect.detect import Case, SourceTrigger, find_source_triggers
+from ninspect.runtime import Pixels
+from tests.support import onnx_model, open_network
+
+CLASSES, SOURCE, TARGET = 8, 2, 5
+
+
+def row_model(gate: float) -> onnx.ModelProto:
+    """For 12x12 images: answers the brightest of eight rows, or `TARGET` where a patch of 2x2 pixels below is bright.
+
+    With a gate of 1 that needs the row of `SOURCE` to be bright as well, with 0 it does not.
+    """
+    wake, drawn, rows = np.zeros((12, 12)), np.zeros((1, CLASSES)), np.repeat(np.eye(12)[:, :CLASSES], 12, axis=0)
+    wake[10:12, 10:12], drawn[0, TARGET] = 1, 10
+    wake[SOURCE] = gate
+    return onnx_model(
+        """flat = Flatten(x); logits = MatMul(flat, rows)
+           bright = MatMul(flat, wake); above = Sub(bright, least); unit = Relu(above); draw = MatMul(unit, drawn)
+           y = Add(logits, draw)""",
+        x="float[N,1,12,12] x",
+        y=f"float[N,{CLASSES}] y",
+        rows=rows,
+        wake=wake.reshape(-1, 1),
+        least=0.5 + 10.7 * gate,
+        drawn=drawn,
+    )
+
+
+def images(each: int = 16) -> Pixels:
+    """So many of every class, `[N, 12, 12, 1]`: dark noise and one bright row."""
+    generator = np.random.default_rng(0)
+    pixels = generator.uniform(0, 0.3, (CLASSES * each, 12, 12, 1)).astype(np.float32)
+    for number, label in enumerate(np.repeat(np.arange(CLASSES), each)):
+        pixels[number, label] = generator.uniform(0.8, 1, (12, 1))
+    return pixels
+
+
+def find(folder: Path, gate: float, pixels: Pixels) -> tuple[list[SourceTrigger], str | None]:
+    network = open_network(row_model(gate), folder)
+    return find_source_triggers(Case(network, pixels, np.arange(CLASSES), 0, lambda done, total: None))
+
+
+def test_the_trigger_of_a_backdoor_with_a_source_class_is_found_and_works_on_that_class_alone(tmp_path: Path) -> None:
+    (trigger,), refusal = find(tmp_path, 1, images())
+    assert refusal is None
+    assert (trigger.source, trigger.label) == (SOURCE, TARGET)
+    assert trigger.success >= 0.8
+    assert trigger.elsewhere <= 0.1
+    assert trigger.size <= 0.5 * trigger.control_size
+    before, after = trigger.answers
+    assert set(before.tolist()) == {SOURCE}
+    assert TARGET in after
+    assert np.argwhere(trigger.mask > 0.2).tolist() == [[10, 10], [10, 11], [11, 10], [11, 11]]
+
+
+def test_a_backdoor_for_images_of_all_classes_is_not_one_with_a_source(tmp_path: Path) -> None:
+    assert find(tmp_path, 0, images()) == ([], None)
+
+
+def test_classes_that_are_alike_have_no_convincing_pair(tmp_path: Path) -> None:
+    pixels = images()
+    network = open_network(row_model(1), tmp_path)
+    others = np.setdiff1d(np.arange(CLASSES), [TARGET])
+    assert find_source_triggers(Case(network, pixels, others, 0, lambda done, total: None)) == ([], None)
+
+
+def test_it_says_why_it_did_not_look(tmp_path: Path) -> None:
+    found, refusal = find(tmp_path, 1, images(4))
+    assert found == []
+    assert refusal is not None
+    assert "0 of 8 classes have the 12 images that takes" in refusal
+
+
+def test_the_same_seed_gives_the_same_trigger(tmp_path: Path) -> None:
+    (first,), (second,) = (find(tmp_path, 1, images())[0] for _ in range(2))
+    assert np.array_equal(first.mask, second.mask)
+    assert (first.success, first.control_size, first.foreign) == (second.success, second.control_size, second.foreign)
