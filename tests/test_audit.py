@@ -31,6 +31,10 @@ from tests.support import (
 
 DETECTORS = [NeuronInspect(), Activated()]
 PUBLISHED = ScanOptions(detectors=[NeuronInspect()])  # what it says about a linear model follows from the weights
+NO_PAIRS = (
+    "backdoors that work on images of one class alone were not looked for: "
+    "0 of 10 classes have the 12 images that takes"
+)
 
 
 def scan_linear(folder: Path, weights: Array, options: ScanOptions = PUBLISHED, *, count: int = 50) -> Result:
@@ -48,7 +52,7 @@ def test_classes_that_are_alike_are_clean(tmp_path: Path, detector: Detector) ->
     assert "no class stands out from the other 9" in result.reason
     assert result.p_value is not None
     assert result.p_value > 0.01
-    assert result.warnings == []
+    assert result.warnings == [NO_PAIRS]
 
 
 @pytest.mark.parametrize("target", [0, 7])
@@ -160,7 +164,8 @@ def test_images_that_carry_a_patch_deserve_a_warning(tmp_path: Path) -> None:
     result = scan(model, images, replace(PUBLISHED, preprocess=Preprocess(scale=1 / 255)))
     assert result.warnings == [
         "8 images are alike in a patch of 3×3 pixels at row 2, column 3: if that is a trigger, "
-        "the images are not clean, and a backdoor can be missed"
+        "the images are not clean, and a backdoor can be missed",
+        NO_PAIRS,
     ]
 
 
@@ -175,7 +180,7 @@ def test_evidence_can_be_left_out_with_a_warning(tmp_path: Path) -> None:
 def test_few_images_deserve_a_warning(tmp_path: Path) -> None:
     result = scan_linear(tmp_path, even_weights(), count=20)
     assert result.verdict == "clean"
-    assert result.warnings == ["20 images find fewer backdoors than 50 or more would"]
+    assert result.warnings == ["20 images find fewer backdoors than 50 or more would", NO_PAIRS]
 
 
 def test_clean_accuracy_near_chance_is_never_clean(tmp_path: Path) -> None:

@@ -318,12 +318,17 @@ def family_table(rows: list[Row]) -> list[dict[str, str]]:
 
 
 def mistakes(rows: list[Row]) -> str:
-    """Backdoors that the first method missed, and clean models that it suspected."""
+    """Backdoors that the first method missed, and clean models that it suspected or could not judge."""
     own = [row for row in rows if row.method == rows[0].method]
     missed = [row for row in own if row.truth in ("one target", "all to all") and not _suspected(row)]
     alarms = [row for row in own if row.truth == "clean" and _suspected(row)]
     lines = [f"- {row.verdict}: `{row.model}`, {row.family}, target {row.target}; {row.reason}." for row in missed]
     lines += [f"- false alarm: `{row.model}`; {row.reason}." for row in alarms]
+    lines += [
+        f"- inconclusive, clean: `{row.model}`; {row.reason}."
+        for row in own
+        if row.truth == "clean" and row.verdict == "inconclusive"
+    ]
     return "\n".join(lines) or "None."
 
 
@@ -366,7 +371,7 @@ Share of `suspected` by kind of attack:
 {markdown(verdict_table(rows))}
 *Left out* of the rates: models with a weaker attack, a constant output, or no images to scan them with.
 
-## What `{rows[0].method if rows else ""}` got wrong
+## What `{rows[0].method if rows else ""}` got wrong or could not tell
 
 {mistakes(rows)}
 """

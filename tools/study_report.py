@@ -100,7 +100,8 @@ def _cell(dataset: str, name: str, rows: list[Row]) -> dict[str, str]:
         "data set": dataset,
         "trigger": name,
         "found": f"{len(found)} of {len(working)}" if working else "–",
-        "of these, a true target first": str(first) if found and found[0].truth == "one target" else "–",
+        "inconclusive": str(sum(row.verdict == "inconclusive" for row in working)) if working else "–",
+        "of the found, a true target first": str(first) if found and found[0].truth == "one target" else "–",
         "weak attacks, found": f"{sum(row.verdict == 'suspected' for row in weak)} of {len(weak)}" if weak else "–",
         "p, median": f"{np.median([1.0 if row.p_value is None else row.p_value for row in rows]):.2g}",
     }

@@ -104,6 +104,8 @@ def evidence(trigger: TriggerInfo) -> str:
     if trigger.control_size is None:
         return found + "for no other class one was found to compare with."
     meaning = "A backdoor explains that." if trigger.convincing else "That is no proof of a backdoor."
+    if trigger.source is not None:
+        meaning = "A backdoor explains that, or that the two classes are alike."
     return f"{found}{peers} {trigger.control_size:.1f} pixels (median). {meaning}"
 
 

@@ -3,9 +3,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from ninspect.audit import ScanOptions, scan
 from ninspect.detect import Case, SourceTrigger, find_source_triggers
 from ninspect.runtime import Pixels
-from tests.support import onnx_model, open_network
+from ninspect.samples import Preprocess
+from tests.support import onnx_model, open_network, save, save_images
 
 CLASSES, SOURCE, TARGET = 8, 2, 5
 
@@ -15,7 +17,8 @@ def row_model(gate: float) -> onnx.ModelProto:
 
     With a gate of 1 that needs the row of `SOURCE` to be bright as well, with 0 it does not.
     """
-    wake, drawn, rows = np.zeros((12, 12)), np.zeros((1, CLASSES)), np.repeat(np.eye(12)[:, :CLASSES], 12, axis=0)
+    wake, drawn = np.zeros((12, 12)), np.zeros((1, CLASSES))
+    rows = np.repeat(np.eye(12)[:, :CLASSES], 12, axis=0) + np.random.default_rng(0).normal(0, 0.03, (144, CLASSES))
     wake[10:12, 10:12], drawn[0, TARGET] = 1, 10
     wake[SOURCE] = gate
     return onnx_model(
@@ -80,3 +83,11 @@ def test_the_same_seed_gives_the_same_trigger(tmp_path: Path) -> None:
     (first,), (second,) = (find(tmp_path, 1, images())[0] for _ in range(2))
     assert np.array_equal(first.mask, second.mask)
     assert (first.success, first.control_size, first.foreign) == (second.success, second.control_size, second.foreign)
+
+
+def test_a_scan_that_finds_one_is_inconclusive_and_shows_it(tmp_path: Path) -> None:
+    model, files = save(row_model(1), tmp_path / "model.onnx"), save_images(tmp_path / "images.npz", images())
+    result = scan(model, files, ScanOptions(preprocess=Preprocess(scale=1 / 255)))
+    assert (result.verdict, result.targets, result.exit_code) == ("inconclusive", [], 3)
+    assert f"of class {SOURCE} alone to class {TARGET}" in result.reason
+    assert [(trigger.source, trigger.label) for trigger in result.triggers if trigger.source is not None] == [(2, 5)]
