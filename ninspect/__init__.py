@@ -16,11 +16,12 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from ninspect.arrays import gradients
-    from ninspect.audit import ScanOptions, open_network, scan
+    from ninspect.audit import scan
     from ninspect.detect import Activated, NeuronInspect
     from ninspect.errors import InconclusiveError, ModelError, NinspectError, UnsupportedOperatorError, UsageError
     from ninspect.gradient import differentiate
     from ninspect.model import Classifier, load_classifier
+    from ninspect.opening import ScanOptions, open_network
     from ninspect.report import Result
     from ninspect.runtime import Network
     from ninspect.samples import Preprocess, Samples, load_samples
@@ -36,14 +37,14 @@ _HOME = {
     "Preprocess": "samples",
     "Result": "report",
     "Samples": "samples",
-    "ScanOptions": "audit",
+    "ScanOptions": "opening",
     "UnsupportedOperatorError": "errors",
     "UsageError": "errors",
     "differentiate": "gradient",
     "gradients": "arrays",
     "load_classifier": "model",
     "load_samples": "samples",
-    "open_network": "audit",
+    "open_network": "opening",
     "scan": "audit",
 }
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ninspect.audit import ScanOptions, open_network
 from ninspect.errors import UsageError
 from ninspect.gradient import Objective
+from ninspect.opening import ScanOptions, open_network
 from ninspect.runtime import Network
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.audit import DEFAULT, ScanOptions, chosen_classes, open_as_told
 from ninspect.features import heatmaps
 from ninspect.gradient import Objective
+from ninspect.opening import DEFAULT, ScanOptions, chosen_classes, open_as_told
 from ninspect.samples import load_samples
 
 

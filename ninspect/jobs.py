@@ -18,6 +18,7 @@ from ninspect.gradient import Objective, gradient_kind
 from ninspect.installation import installation
 from ninspect.isolation import Listener
 from ninspect.model import Classifier, describe, load_classifier
+from ninspect.opening import ScanOptions
 from ninspect.runtime import gradient_model, save_model
 from ninspect.samples import Preprocess, read_class_map, specified
 from ninspect.samples import class_names as names_of_classes
@@ -46,7 +47,7 @@ def scan(
     further fields of `ScanOptions`.
     """
     settings, source = preprocessing(model, **preprocess)
-    asked = audit.ScanOptions(
+    asked = ScanOptions(
         preprocess=settings,
         preprocess_source=source,
         class_names=names_of_classes(Path(model), Path(class_names) if class_names else None),
@@ -103,7 +104,7 @@ def explain(
 ) -> Facts:
     """Explain one class at one image; the file is a PNG, the answer has `value`, `predicted` and `preprocess`."""
     settings, source = preprocessing(model, **preprocess)
-    asked = audit.ScanOptions(preprocess=settings, preprocess_source=source, **options)
+    asked = ScanOptions(preprocess=settings, preprocess_source=source, **options)
     explanation = explain_image(Path(model), Path(image), label, asked, objective)
     picture = io.BytesIO()
     save_overlay(picture, explanation.image, explanation.heatmap)

@@ -15,7 +15,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from onnx import numpy_helper, parser
 
-from ninspect import audit
+from ninspect import opening
 from ninspect.model.prepare import prepare
 from ninspect.runtime import Network
 from ninspect.samples import Preprocess
@@ -140,7 +140,7 @@ def save(model: onnx.ModelProto, path: Path) -> Path:
 def open_network(model: onnx.ModelProto, folder: Path, **preprocess: Any) -> Network:
     """The model as a scan opens it, with pixels in [0, 1] going in as they are unless told otherwise."""
     path = save(model, folder / "model.onnx")
-    return audit.open_network(path, audit.ScanOptions(preprocess=Preprocess(**preprocess), device="cpu"))
+    return opening.open_network(path, opening.ScanOptions(preprocess=Preprocess(**preprocess), device="cpu"))
 
 
 def names_in(folder: Path) -> list[str]:

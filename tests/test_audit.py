@@ -5,13 +5,14 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from ninspect import audit
-from ninspect.audit import ScanOptions, scan
+from ninspect import audit, opening
+from ninspect.audit import scan
 from ninspect.detect import Activated, Detector, NeuronInspect
 from ninspect.errors import UsageError
 from ninspect.explanation import explain_image
 from ninspect.gradient.registry import RULES
 from ninspect.model import Classifier, ModelFile, understand
+from ninspect.opening import ScanOptions
 from ninspect.report import Result
 from ninspect.samples import Preprocess
 from tests.support import (
@@ -259,7 +260,7 @@ def test_a_conversion_that_changes_the_model_is_inconclusive(tmp_path: Path, mon
         weights.const_value = ir.tensor(np.zeros((144, 10), np.float32))
         return classifier
 
-    monkeypatch.setattr(audit, "understand", otherwise)
+    monkeypatch.setattr(opening, "understand", otherwise)
     result = scan_linear(tmp_path, backdoored_weights(7))
     assert result.verdict == "inconclusive"
     assert result.reason.startswith("the converted model does not answer as the file does in ONNX Runtime")

@@ -23,10 +23,10 @@ from rich.progress import track
 from scipy.stats import mannwhitneyu
 
 from evaluate import card_options, markdown, targets, truth, workers
-from ninspect.audit import open_network
 from ninspect.detect import Case
 from ninspect.detect.activated import Activated, View, compare, joined, own_margins
 from ninspect.errors import InconclusiveError
+from ninspect.opening import open_network
 from ninspect.outliers import critical_index
 from ninspect.samples import load_samples
 

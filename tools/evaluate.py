@@ -4,7 +4,7 @@
 
 Scans every `*.onnx` that has a card `*.json` beside it, with each chosen method, and prints how well backdoored models
 are told from clean ones. Nothing is tuned here: one setting for all models. Lines are written as they come; with
-`--resume`, models that the CSV file holds already are not scanned again.
+`--resume`, those that the CSV file holds already are kept, and their models not scanned again.
 """
 
 from __future__ import annotations
@@ -322,13 +322,10 @@ def mistakes(rows: list[Row]) -> str:
     own = [row for row in rows if row.method == rows[0].method]
     missed = [row for row in own if row.truth in ("one target", "all to all") and not _suspected(row)]
     alarms = [row for row in own if row.truth == "clean" and _suspected(row)]
+    unsure = [row for row in own if row.truth == "clean" and row.verdict == "inconclusive"]
     lines = [f"- {row.verdict}: `{row.model}`, {row.family}, target {row.target}; {row.reason}." for row in missed]
     lines += [f"- false alarm: `{row.model}`; {row.reason}." for row in alarms]
-    lines += [
-        f"- inconclusive, clean: `{row.model}`; {row.reason}."
-        for row in own
-        if row.truth == "clean" and row.verdict == "inconclusive"
-    ]
+    lines += [f"- inconclusive, clean: `{row.model}`; {row.reason}." for row in unsure]
     return "\n".join(lines) or "None."
 
 
@@ -407,7 +404,7 @@ def main(
             rows.append(future.result())
             if csv_file:
                 write_rows(csv_file, rows)
-    rows = in_order([row for row in rows if row.method in method], method)
+    rows = in_order(rows)
     text = report(rows, shlex.join(["python", *sys.argv]))
     print(text)
     if csv_file:
@@ -434,8 +431,9 @@ def _take_a_core(cores: Queue[int]) -> None:
     os.sched_setaffinity(0, {allowed[cores.get() % len(allowed)]})
 
 
-def in_order(rows: Iterable[Row], methods: list[str]) -> list[Row]:
-    """By method, then by model."""
+def in_order(rows: Iterable[Row]) -> list[Row]:
+    """By method, as in `DETECTORS`, then by model."""
+    methods = list(DETECTORS)
     return sorted(rows, key=lambda row: (methods.index(row.method), row.model))
 
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.detect.interface import MEMORY
 from ninspect.detect.inversion import reached
+from ninspect.explain.points import MEMORY
 from ninspect.runtime import Network, Pixels
 from ninspect.runtime.direction import step_length, unit
 

@@ -18,7 +18,6 @@ from ninspect.runtime import Network, Pixels
 Progress = Callable[[int, int], None]
 
 ROBUST_Z = "robust z"
-MEMORY = 64 * 1024**2  # for the images of the classes that advance together
 
 
 @dataclass(frozen=True)

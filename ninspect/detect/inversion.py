@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.detect.adam import Adam
-from ninspect.detect.interface import MEMORY
+from ninspect.explain.points import MEMORY
 from ninspect.features import of_strongest
 from ninspect.runtime import Network, Pixels
 

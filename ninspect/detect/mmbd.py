@@ -10,7 +10,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.detect.interface import MEMORY, Case, Detection
+from ninspect.detect.interface import Case, Detection
+from ninspect.explain.points import MEMORY
 from ninspect.outliers import FEWEST_CLASSES, robust_z, simulated
 from ninspect.runtime import Network, Pixels
 

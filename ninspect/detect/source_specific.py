@@ -110,12 +110,12 @@ class _Search:
         nearness(s, t) = (median_j log d(s, j) + median_i log d(i, t)) / 2 − log d(s, t),   d = ‖δ‖₂ of `faintest`
         """
         case, sources = self.case, list(self.images)
-        total = sum(len(own[::2]) for own in self.images.values()) * (len(case.classes) - 1) * _COARSE.steps
+        total = sum(len(self._seen(source)) for source in sources) * (len(case.classes) - 1) * _COARSE.steps
         progress = case.counter(total)
         distance = np.full((len(sources), len(case.classes)), np.nan)
         for row, source in enumerate(sources):
             others = case.classes != source
-            delta = faintest(case.network, self.images[source][::2], case.classes[others], progress, _COARSE)
+            delta = faintest(case.network, self._seen(source), case.classes[others], progress, _COARSE)
             distance[row, others] = np.log(np.linalg.norm(delta.reshape(len(delta), -1), axis=1) + 1e-9)
         case.progress(total, total)
         usual = np.nanmedian(distance, axis=1, keepdims=True) + np.nanmedian(distance, axis=0, keepdims=True)
@@ -127,28 +127,28 @@ class _Search:
     def trigger(self, pair: Pair) -> SourceTrigger:
         """The smallest trigger from source to target, not compared yet."""
         source, target = pair
-        own, goal = self.images[source], np.array([target])
-        found = smallest_triggers(self.case, own[::2], goal)
+        held_out, goal = self._held_out(source), np.array([target])
+        found = smallest_triggers(self.case, self._seen(source), goal)
         mask, pattern = found.masks[0], found.patterns[0]
         others = self.case.clean()[self.labels != source]
         others = others[:: max(1, len(others) // _OTHERS)]
         elsewhere, shares = (
-            success(self.case.network, images, goal, found.masks, found.patterns) for images in (others, own[1::2])
+            success(self.case.network, images, goal, found.masks, found.patterns) for images in (others, held_out)
         )
-        shown, answers = examples(self.case, own[1::2], target, mask, pattern)
+        shown, answers = examples(self.case, held_out, target, mask, pattern)
         return SourceTrigger(
             label=target,
             source=source,
             mask=mask,
             pattern=pattern,
             success=float(shares[0]),
-            held_out=len(own[1::2]),
+            held_out=len(held_out),
             control_size=float("nan"),
             control_success=float("nan"),
             examples=shown,
             answers=answers,
             elsewhere=float(elsewhere[0]),
-            foreign=_foreign(mask, pattern, own, self.case.clean()[self.labels == target]),
+            foreign=_foreign(mask, pattern, self.images[source], self.case.clean()[self.labels == target]),
         )
 
     def compared(self, trigger: SourceTrigger) -> SourceTrigger:
@@ -172,9 +172,15 @@ class _Search:
 
     def _measured(self, source: int, targets: NDArray[np.int64]) -> NDArray[np.float64]:
         """Sizes of the smallest triggers from a class to others, and their success on its other images, `[2, S]`."""
-        own = self.images[source]
-        found = smallest_triggers(self.case, own[::2], targets)
-        return np.stack([found.norms, success(self.case.network, own[1::2], targets, found.masks, found.patterns)])
+        found = smallest_triggers(self.case, self._seen(source), targets)
+        shares = success(self.case.network, self._held_out(source), targets, found.masks, found.patterns)
+        return np.stack([found.norms, shares])
+
+    def _seen(self, source: int) -> Pixels:
+        return self.images[source][::2]
+
+    def _held_out(self, source: int) -> Pixels:
+        return self.images[source][1::2]
 
 
 def _foreign(mask: NDArray[np.float32], pattern: NDArray[np.float32], source: Pixels, target: Pixels) -> float:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ninspect.runtime import Network, Pixels
 from ninspect.runtime.direction import step_length, unit
 
-_MEMORY = 64 * 1024**2  # for the points of the classes that are moved together
+MEMORY = 64 * 1024**2  # for the images of the classes that advance together
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def ascend(
         shared: move all starts of a class in the same direction.
     """
     epsilon = step_length(length, starts[0].size)
-    together = max(1, _MEMORY // starts.nbytes)
+    together = max(1, MEMORY // starts.nbytes)
     for first in range(0, len(classes), together):
         some = slice(first, min(first + together, len(classes)))
         shape = (some.stop - some.start, *starts.shape)

@@ -3,8 +3,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from ninspect.audit import ScanOptions, scan
+from ninspect.audit import scan
 from ninspect.detect import Case, SourceTrigger, find_source_triggers
+from ninspect.opening import ScanOptions
 from ninspect.runtime import Pixels
 from ninspect.samples import Preprocess
 from tests.support import onnx_model, open_network, save, save_images

@@ -17,8 +17,8 @@ import pytest
 from PIL import Image
 
 from ninspect import audit
-from ninspect.audit import ScanOptions
 from ninspect.model import read_model
+from ninspect.opening import ScanOptions
 from tests.hostile.process import Run, watched
 from tests.support import (
     even_weights,
