@@ -241,9 +241,9 @@ def _seek_evidence(record: _Record, case: Case) -> list[int]:
     record.triggers += find_triggers(case, suspects)
     if record.judgement().verdict != "suspected":
         _LOG.info("searching triggers from class to class")
-        triggers, refusal = find_source_triggers(case)
+        triggers, gap = find_source_triggers(case)
         record.triggers += triggers
-        record.warnings += [refusal] if refusal else []
+        record.warnings += [gap] if gap else []
     return suspects
 
 

@@ -29,6 +29,7 @@ _MOST_PAIRS = 2000
 _CANDIDATES = 8
 _CONTROLS = 6  # other targets of the source, and as many other sources of the target
 _OTHERS = 48  # images of other classes
+_MISSED = "backdoors that work on images of one class alone"
 _COARSE = Approach(steps=16, length=0.5)
 
 Pair = tuple[int, int]  # source and target
@@ -63,7 +64,7 @@ class SourceTrigger(Trigger):
 
 
 def find_source_triggers(case: Case) -> tuple[list[SourceTrigger], str | None]:
-    """The convincing triggers from one class to another, and why none was looked for.
+    """The convincing triggers from one class to another, and where none was looked for, with the reason.
 
     For every pair of classes the faintest pattern is searched that leads from one to the other. The pairs that are
     nearer than their classes are to others get a closer look.
@@ -75,10 +76,18 @@ def find_source_triggers(case: Case) -> tuple[list[SourceTrigger], str | None]:
     images = {label: case.clean()[labels == label][:_MOST_IMAGES] for label in np.unique(labels).tolist()}
     images = {label: own for label, own in images.items() if len(own) >= _FEWEST_IMAGES}
     if reason := _refusal(case, len(images)):
-        return [], f"backdoors that work on images of one class alone were not looked for: {reason}"
+        return [], f"{_MISSED} were not looked for: {reason}"
     search = _Search(case, labels, images)
     aliens = [trigger for pair in search.nearest_pairs() if (trigger := search.trigger(pair)).alien]
-    return [trigger for trigger in map(search.compared, aliens) if trigger.convincing], None
+    return [trigger for trigger in map(search.compared, aliens) if trigger.convincing], _gap(case, len(images))
+
+
+def _gap(case: Case, sources: int) -> str | None:
+    """Of which classes no trigger could be searched."""
+    classes = case.network.classes
+    if sources == classes:
+        return None
+    return f"{_MISSED} were looked for in {sources} of {classes} classes, those with {_FEWEST_IMAGES} images"
 
 
 def _refusal(case: Case, sources: int) -> str | None:

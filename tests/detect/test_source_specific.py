@@ -50,8 +50,8 @@ def find(folder: Path, gate: float, pixels: Pixels) -> tuple[list[SourceTrigger]
 
 
 def test_the_trigger_of_a_backdoor_with_a_source_class_is_found_and_works_on_that_class_alone(tmp_path: Path) -> None:
-    (trigger,), refusal = find(tmp_path, 1, images())
-    assert refusal is None
+    (trigger,), gap = find(tmp_path, 1, images())
+    assert gap is None
     assert (trigger.source, trigger.label) == (SOURCE, TARGET)
     assert trigger.success >= 0.8
     assert trigger.elsewhere <= 0.1
@@ -74,10 +74,18 @@ def test_classes_that_are_alike_have_no_convincing_pair(tmp_path: Path) -> None:
 
 
 def test_it_says_why_it_did_not_look(tmp_path: Path) -> None:
-    found, refusal = find(tmp_path, 1, images(4))
+    found, gap = find(tmp_path, 1, images(4))
     assert found == []
-    assert refusal is not None
-    assert "0 of 8 classes have the 12 images that takes" in refusal
+    assert gap is not None
+    assert "0 of 8 classes have the 12 images that takes" in gap
+
+
+def test_it_says_of_how_many_classes_it_had_images(tmp_path: Path) -> None:
+    pixels = images()
+    found, gap = find(tmp_path, 0, np.delete(pixels, slice(16, 24), axis=0))
+    assert found == []
+    assert gap is not None
+    assert "looked for in 7 of 8 classes" in gap
 
 
 def test_the_same_seed_gives_the_same_trigger(tmp_path: Path) -> None:
