@@ -54,7 +54,7 @@ def test_a_class_without_gradient_stays_where_it_is(tmp_path: Path) -> None:
 
 def test_the_pieces_do_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (whole,) = run(tmp_path, 3, 1.0)
-    monkeypatch.setattr(ninspect.explain.points, "_MEMORY", 2 * STARTS.nbytes + 1)
+    monkeypatch.setattr(ninspect.explain.points, "MEMORY", 2 * STARTS.nbytes + 1)
     pieces = run(tmp_path, 3, 1.0)
     assert [(part.classes.start, part.classes.stop) for part in pieces] == [(0, 2), (2, 3)]
     assert np.allclose(np.concatenate([part.margin for part in pieces]), whole.margin, atol=1e-4)
