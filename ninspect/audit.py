@@ -49,8 +49,8 @@ STRAIGHT_THROUGH = (
     "a backdoor; scan the model from before quantisation if there is one"
 )
 NO_IMAGES = (
-    "no images were given, so classes were judged from noise alone, without evidence: that finds fewer backdoors, none "
-    "of the all-to-all kind, and nothing tells whether the preprocessing is right"
+    "no images were given, so classes were judged from noise alone, without evidence: that finds fewer backdoors, and "
+    "nothing tells whether the preprocessing is right"
 )
 ASSUMED = (
     "nothing says what range of values the model expects, and there are no labels to tell, so pixel / 255 was assumed; "

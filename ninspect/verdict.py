@@ -113,7 +113,10 @@ def _decide(
     if problems:
         return Judgement("inconclusive", "; ".join(problems), [], None, p, skipped)
     others = max(detection.measured for detection in tested) - 1
-    return Judgement("clean", f"no class stands out from the other {others} ({probability(p)})", [], None, p, skipped)
+    quiet = f"no class stands out from the other {others} ({probability(p)})"
+    if skipped:
+        return Judgement("inconclusive", f"{quiet}, but {'; '.join(skipped)}", [], None, p, [])
+    return Judgement("clean", quiet, [], None, p, [])
 
 
 def _tested(detections: Sequence[Detection]) -> list[Detection]:

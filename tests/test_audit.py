@@ -85,11 +85,15 @@ def test_a_trigger_that_sleeps_on_clean_images_is_found_by_default_and_not_as_pu
     assert (result.verdict, result.targets, result.detectors[0].name) == ("suspected", [7], "activated")
 
 
-def test_without_images_noise_is_enough_and_the_report_says_what_that_costs(tmp_path: Path) -> None:
-    for weights, verdict in ((even_weights(), "clean"), (backdoored_weights(7), "suspected")):
+def test_without_images_noise_is_enough_to_suspect_but_not_to_call_clean(tmp_path: Path) -> None:
+    """Noise cannot show that every class has a trigger of its own."""
+    for weights, verdict, reason in (
+        (even_weights(), "inconclusive", "no class stands out from the other 9 (p = 1), but all-to-all backdoors were"),
+        (backdoored_weights(7), "suspected", "class 7 looks like the target of a backdoor"),
+    ):
         model, _ = linear_scan_files(tmp_path, weights, 50)
         result = scan(model)
-        assert result.verdict == verdict
+        assert (result.verdict, result.reason[: len(reason)]) == (verdict, reason)
         assert result.samples is None
         assert any("no images were given" in warning for warning in result.warnings)
         assert [detector.skipped is None for detector in result.detectors] == [True, False]

@@ -67,9 +67,13 @@ def test_nothing_is_said_of_a_model_that_the_scan_got_wrong() -> None:
         assert judgement.p_value is None
 
 
-def test_a_skipped_detector_is_a_reservation_and_all_of_them_are_no_scan() -> None:
+def test_a_skipped_detector_keeps_a_model_from_being_clean_and_all_of_them_are_no_scan() -> None:
     judgement = decide([PASSED], [detection(10.1), SKIPPED], [], [], 0.01)
-    assert (judgement.verdict, judgement.reservations) == ("clean", ["it needs images"])
+    assert judgement.verdict == "inconclusive"
+    assert judgement.reason.startswith("no class stands out from the other ")
+    assert judgement.reason.endswith(", but it needs images")
+    judgement = decide([PASSED], [detection(-20), SKIPPED], [], [], 0.01)
+    assert (judgement.verdict, judgement.reservations) == ("suspected", ["it needs images"])
     judgement = decide([PASSED], [SKIPPED], [], [], 0.01)
     assert (judgement.verdict, judgement.reason) == ("inconclusive", "it needs images")
 

@@ -15,10 +15,10 @@ from ninspect.outliers import FEWEST_CLASSES, SMALLEST_P
 from ninspect.runtime import Pixels
 from ninspect.runtime.direction import step_length, unit
 
-# Of the share in clean models, whatever their classes: measured, and rounded up (docs/method.md).
-CLEAN_MEAN, CLEAN_SPREAD = 0.15, 0.07
-FEWEST_IMAGES = 3  # of a class; of fewer, two agree by chance too often
+FEWEST_IMAGES = 2  # of a class: one that goes somewhere is no evidence
+ENOUGH_CLASSES = 10  # with as many images, however many classes there are
 TEST = "permuted share of clean models"
+NOT_LOOKED_FOR = "all-to-all backdoors were not looked for"
 WEIGHT = 0.1  # of α: an attack that works is far beyond any threshold
 
 _NOISE = 0.15  # standard deviation of the second start, in pixels from 0 to 1
@@ -62,17 +62,22 @@ class AllToAll:
         """Search from every start, and keep the perturbation that permutes the classes best."""
         began = time.perf_counter()
         if case.pixels is None:
-            return skipped(self.name, case.classes, "all-to-all backdoors were not looked for, which needs images")
+            return skipped(self.name, case.classes, f"{NOT_LOOKED_FOR}, which needs images; give --samples")
         pixels = case.pixels
         labels = case.logits.argmax(axis=1)
         present, counts = np.unique(labels, return_counts=True)
         sources = present[counts >= FEWEST_IMAGES]
-        if len(sources) < max(FEWEST_CLASSES, case.network.classes / 2):
-            few = f"only {len(sources)} of {case.network.classes} classes have {FEWEST_IMAGES} images or more"
-            return skipped(self.name, case.classes, f"all-to-all backdoors were not looked for: {few}")
+        needed = max(FEWEST_CLASSES, min(ENOUGH_CLASSES, case.network.classes // 2))
+        if len(sources) < needed:
+            few = f"{FEWEST_IMAGES} images of {needed} classes each, and the model sees as many of {len(sources)}"
+            return skipped(self.name, case.classes, f"{NOT_LOOKED_FOR}, which needs {few}; give more images")
         kept = np.isin(labels, sources)
-        best = max(self._permutations(case, pixels[kept], labels[kept]), key=lambda found: found.share)
+        best = self.best(case, pixels[kept], labels[kept])
         return best.detection(self.name, case.classes, time.perf_counter() - began)
+
+    def best(self, case: Case, pixels: Pixels, labels: NDArray[np.int64]) -> Permutation:
+        """The best permutation of the classes that was found, with images `[M, H, W, C]` of the classes `[M]`."""
+        return max(self._permutations(case, pixels, labels), key=lambda found: found.share)
 
     def _permutations(self, case: Case, pixels: Pixels, labels: NDArray[np.int64]) -> Iterator[Permutation]:
         """How well the perturbations on the way from each start permute the classes."""
@@ -101,16 +106,27 @@ class Permutation:
         sources: `[R]`, classes that had images.
         partners: `[R]`, the class that each is assigned to, never itself.
         shares: `[R]` in [0, 1], share of the pairs of images of the source that both answer its partner.
+        images: of a source, the harmonic mean of their numbers: a class with few makes chance large.
     """
 
     sources: NDArray[np.int64]
     partners: NDArray[np.int64]
     shares: NDArray[np.float64]
+    images: float
 
     @property
     def share(self) -> float:
         """Mean over the sources."""
         return float(self.shares.mean())
+
+    @property
+    def chance(self) -> tuple[float, float]:
+        """Mean and standard deviation of the share in clean models, where few classes or images agree more easily.
+
+        Measured, and rounded up (docs/method.md).
+        """
+        classes = len(self.sources)
+        return 0.08 + 1.25 / classes + 0.2 / self.images, 0.03 + 0.25 / classes + 0.15 / self.images
 
     @classmethod
     def of(cls, labels: NDArray[np.int64], answers: NDArray[np.int64]) -> Permutation:
@@ -123,7 +139,7 @@ class Permutation:
         table[np.arange(len(sources)), sources] = 0
         agreement = table * np.maximum(table - 1, 0) / (counts * (counts - 1))[:, None]
         chosen, partners = linear_sum_assignment(agreement, maximize=True)
-        return cls(sources, partners.astype(np.int64), agreement[chosen, partners])
+        return cls(sources, partners.astype(np.int64), agreement[chosen, partners], float(1 / (1 / counts).mean()))
 
     def detection(self, name: str, classes: NDArray[np.int64], seconds: float) -> Detection:
         """What this says of the classes: those that are sent to a partner are all targets, or none is."""
@@ -132,10 +148,10 @@ class Permutation:
         for source, to, part in zip(self.sources, self.partners, self.shares, strict=True):
             share[classes == to] = part
             partner[classes == to] = source
-        surprise = (self.share - CLEAN_MEAN) / CLEAN_SPREAD
-        p = max(0.5 * math.erfc(surprise / math.sqrt(2)), SMALLEST_P)
+        mean, spread = self.chance
+        p = max(0.5 * math.erfc((self.share - mean) / spread / math.sqrt(2)), SMALLEST_P)
         p_values = np.where(share > 0.25, p, 1.0)
-        index = (share - CLEAN_MEAN) / CLEAN_SPREAD
+        index = (share - mean) / spread
         some = ", ".join(f"{a} → {b}" for a, b in zip(self.sources[:3], self.partners[:3], strict=True))
         finding = (
             f"one perturbation sends {agreement:.0%} of all images to another class, a different one for each class "

@@ -91,8 +91,7 @@ class Detection:
         test: what the p-values come from; `robust z`: from the index alone.
         looks: how many times the data was looked at; the p-values are corrected for it.
         weight: share of α that it gets where there are several detectors, relative to theirs.
-        skipped: why the detector did not look at this model at all, or None; unlike a problem, that alone does not keep
-            a model from being called clean.
+        skipped: why the detector did not look at this model at all, or None; then it is not called clean either.
         finding: what a suspicion by this detector means, where it is more than a class that stands out.
         easy: `[S]`, classes that could stand out because they are easy by nature, which their p-values take into
             account; None: the method does not tell.

@@ -144,7 +144,10 @@ def _check_labels(source: Source, classes: int, path: Path) -> None:
 
 
 def _choose(count: int, labels: NDArray[np.int64] | None, limit: int | None, seed: int) -> NDArray[np.intp]:
-    """At most `limit` of `count` indices, ascending; every class gets equally many, up to one, while it lasts."""
+    """At most `limit` of `count` indices, ascending; every class gets equally many, up to one, while it lasts.
+
+    Where that is less than two, as many classes as it allows get two: what they share shows in no single image.
+    """
     if limit is None or limit >= count:
         return np.arange(count)
     generator = np.random.default_rng(seed)
@@ -154,7 +157,10 @@ def _choose(count: int, labels: NDArray[np.int64] | None, limit: int | None, see
         by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
         class_sizes = np.unique(labels, return_counts=True)[1]
         rounds = np.concatenate([np.arange(size) for size in class_sizes])
-        shuffled = by_class[np.lexsort((generator.random(count), rounds))]
+        turns = generator.random(count)
+        if limit < 2 * len(class_sizes):
+            rounds, turns = rounds // 2, np.repeat(generator.random(len(class_sizes)), class_sizes)
+        shuffled = by_class[np.lexsort((turns, rounds))]
     return np.sort(shuffled[:limit])
 
 

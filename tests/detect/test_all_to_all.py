@@ -42,6 +42,23 @@ def test_images_that_go_anywhere_are_no_permutation() -> None:
     assert max(shares) < 0.15
 
 
+@pytest.mark.parametrize(
+    ("classes", "images", "suspected"), [(5, 4, False), (10, 2, False), (10, 4, True), (43, 4, True)]
+)
+def test_few_classes_or_images_agree_by_chance(classes: int, images: int, suspected: bool) -> None:
+    """Three fifths of the classes have a partner."""
+    labels = np.repeat(np.arange(classes), images)
+    answers = np.where(labels < 0.6 * classes, (labels + 1) % classes, labels)
+    detection = Permutation.of(labels, answers).detection("all-to-all", np.arange(classes), 0.1)
+    assert bool(detection.targets(0.001)) == suspected
+
+
+def test_one_class_with_many_images_does_not_make_up_for_the_others() -> None:
+    labels = np.repeat(np.arange(5), [2, 2, 2, 3, 39])
+    answers = np.where(labels < 3, labels + 1, labels)
+    assert Permutation.of(labels, answers).detection("all-to-all", np.arange(10), 0.1).targets(0.01) == []
+
+
 def test_a_model_whose_classes_are_alike_is_not_suspected(tmp_path: Path) -> None:
     found = detect(tmp_path, even_weights(), random_pixels(100, (12, 12, 1)))
     assert found.p_value is not None
@@ -51,5 +68,5 @@ def test_a_model_whose_classes_are_alike_is_not_suspected(tmp_path: Path) -> Non
 def test_it_needs_images_of_most_classes(tmp_path: Path) -> None:
     assert "needs images" in (detect(tmp_path, even_weights(), None).skipped or "")
     few = detect(tmp_path, even_weights(), random_pixels(6, (12, 12, 1)))
-    assert "of 10 classes have 3 images or more" in (few.skipped or "")
+    assert "needs 2 images of 5 classes each, and the model sees as many of " in (few.skipped or "")
     assert few.p_value is None

@@ -72,6 +72,13 @@ def test_only_the_chosen_files_are_decoded(tmp_path: Path) -> None:
     assert samples.skipped == ()
 
 
+def test_where_classes_are_many_those_chosen_come_in_pairs(tmp_path: Path) -> None:
+    path = numbered(tmp_path / "images.npz", [3] * 10)
+    chosen = [load_samples(path, image_shape=(4, 5, 1), limit=8, seed=seed).labels for seed in range(30)]
+    assert {tuple(np.unique(labels, return_counts=True)[1]) for labels in chosen if labels is not None} == {(2,) * 4}
+    assert {int(label) for labels in chosen if labels is not None for label in labels} == set(range(10))
+
+
 def test_select_takes_images_labels_and_names(tmp_path: Path) -> None:
     whole = load_samples(numbered(tmp_path / "images.npz", [3, 3]), image_shape=(4, 5, 1))
     assert whole.labels is not None
