@@ -30,6 +30,7 @@ def test_the_pre_commit_hook_scans_every_model_and_fails_if_one_does(tmp_path: P
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
     (tmp_path / "empty.onnx").touch()
     models = [tmp_path / "empty.onnx", DIGITS / "clean_keras.onnx"]
+    (tmp_path / "pyproject.toml").write_text(f"[tool.ninspect.scan]\nsamples = '{DIGITS / 'samples'}'\n")
     done = run([*shlex.split(hook["entry"]), *map(str, models)], tmp_path)
     assert done.returncode == 3
     assert f"INCONCLUSIVE  {models[0]}" in done.stdout
