@@ -155,6 +155,8 @@ def evaluate(path: Path, method: str, images: int) -> Row:
     options = replace(
         card_options(card), detectors=DETECTORS[method](), images=images, evidence=method in WITH_EVIDENCE
     )
+    if not card.get("images"):  # shows that it can be scanned, and is left out of all rates
+        options = replace(options, classes=range(NOISE_CLASSES))
     start = time.perf_counter()
     if method == NO_IMAGES:
         result = scan(path, None, options)
@@ -166,13 +168,13 @@ def evaluate(path: Path, method: str, images: int) -> Row:
 
 
 def _scan_with_noise(path: Path, options: ScanOptions) -> Result:
-    """Scan a model that comes without images; shows that it can be scanned, and is left out of all rates."""
+    """Scan a model that comes without images."""
     shape = load_classifier(path, layout=options.preprocess.layout).layout.image_shape
     noise = np.random.default_rng(0).integers(0, 256, (NOISE_IMAGES, *shape), dtype=np.uint8)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "noise.npy"
         np.save(file, noise)
-        return scan(path, file, replace(options, classes=range(NOISE_CLASSES)))
+        return scan(path, file, options)
 
 
 def _row(name: str, method: str, card: dict[str, Any], result: Result, seconds: float) -> Row:
