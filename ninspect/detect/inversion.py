@@ -23,8 +23,7 @@ from ninspect.runtime import Network, Pixels
 Array = NDArray[np.float32]
 
 _FIRST_COST = 1e-3
-_PATIENCE = 5  # steps in a row before the cost moves
-_STALE = 25  # steps without a smaller mask before a trigger is done
+_HOLD = 5  # steps in a row before the cost moves
 _BETAS = (0.5, 0.9)
 _RAISE, _LOWER = 2.0, 2.0**-1.5
 _EDGE = 0.02  # masks and patterns start at least as far from 0 and 1, where tanh has a gradient
@@ -40,6 +39,7 @@ class Inversion:
         starts: random starts per goal; the smallest mask counts.
         rate: of Adam.
         success: share of a step's images that a mask must send where it shall, to count.
+        patience: steps without a smaller mask after which a search ends, once the cost has moved both ways.
     """
 
     steps: int = 1000
@@ -47,6 +47,7 @@ class Inversion:
     starts: int = 1
     rate: float = 0.1
     success: float = 0.99
+    patience: int = 25
 
 
 # From the faintest pattern, and with all images in every step (up to 64), masks are as small, as near the true trigger
@@ -246,13 +247,13 @@ class _Search:
         going = self.going
         self._good[going] = np.where(good, self._good[going] + 1, 0)
         self._bad[going] = np.where(good, 0, self._bad[going] + 1)
-        first = (self._cost == 0) & (self._good >= _PATIENCE)
-        up, down = (self._cost > 0) & (self._good >= _PATIENCE), (self._cost > 0) & (self._bad >= _PATIENCE)
+        first = (self._cost == 0) & (self._good >= _HOLD)
+        up, down = (self._cost > 0) & (self._good >= _HOLD), (self._cost > 0) & (self._bad >= _HOLD)
         self._cost = np.select([first, up, down], [_FIRST_COST, self._cost * _RAISE, self._cost * _LOWER], self._cost)
         self._good[first | up], self._bad[down] = 0, 0
         self._raised |= up
         self._lowered |= down
-        done = self._raised & self._lowered & (self._stale >= _STALE)
+        done = self._raised & self._lowered & (self._stale >= self._settings.patience)
         self.going = going[~done[going]]
 
     def smallest(self) -> tuple[Array, Array]:

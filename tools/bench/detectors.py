@@ -1,14 +1,16 @@
-"""How much longer Neural Cleanse takes over all classes than the default detectors.
+"""How long the default detectors take, and how much longer Neural Cleanse over all classes.
 
-    PYTHONPATH=.:tools python tools/bench/detectors.py MODEL ... --rounds N
+    PYTHONPATH=.:tools python tools/bench/detectors.py MODEL ... --rounds N [--method NAME ...]
 
-Every MODEL has a card `*.json` beside it, as for `tools/evaluate.py`. The two take turns on the same images; what
+Every MODEL has a card `*.json` beside it, as for `tools/evaluate.py`. The methods take turns on the same images; what
 counts is the ratio of their times in one round. Without evidence, which is sought for three classes at most.
 """
 
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -18,14 +20,21 @@ import typer
 
 from evaluate import DETECTORS, card_options, markdown
 from ninspect import scan
+from ninspect.detect import Detector, NeuralCleanse
+from ninspect.detect.inversion import Inversion
 
-METHODS = ("default", "neural_cleanse")
+ALL_STEPS = Inversion(patience=Inversion.steps)
+METHODS: dict[str, Callable[[], Sequence[Detector]]] = {
+    "default": DETECTORS["default"],
+    "neural_cleanse": DETECTORS["neural_cleanse"],
+    "all 1000 steps": lambda: [NeuralCleanse(ALL_STEPS)],
+}
 
 
 def seconds(path: Path, method: str) -> float:
     """Wall time of the detectors of a method on one model."""
     card = json.loads(path.with_suffix(".json").read_text())
-    options = replace(card_options(card), detectors=DETECTORS[method](), evidence=False)
+    options = replace(card_options(card), detectors=METHODS[method](), evidence=False)
     result = scan(path, (path.parent / card["images"]).resolve(), options)
     return sum(detector.seconds for detector in result.detectors)
 
@@ -33,21 +42,20 @@ def seconds(path: Path, method: str) -> float:
 def main(
     models: list[Path],
     rounds: Annotated[int, typer.Option(help="How often each is measured.")] = 3,
+    method: Annotated[list[str] | None, typer.Option(help="Beside `default`; all without it.")] = None,
 ) -> None:
-    """Print seconds of each, and how many times the default one the other takes; medians over the rounds."""
+    """Print seconds of each, and how many times the default one the others take; medians over the rounds."""
+    methods = list(METHODS) if method is None else ["default", *(name for name in method if name != "default")]
     lines = []
     for path in models:
-        times = np.array([[seconds(path, method) for method in METHODS] for _ in range(rounds)])
-        default, cleanse = np.median(times, axis=0)
-        ratio = np.median(times[:, 1] / times[:, 0])
-        lines.append(
-            {
-                "model": path.stem,
-                "default": f"{default:.1f} s",
-                "neural_cleanse": f"{cleanse:.1f} s",
-                "ratio": f"{ratio:.1f}",
-            }
-        )
+        times = np.array([[seconds(path, name) for name in methods] for _ in range(rounds)])
+        line = {"model": path.stem}
+        for name, median, ratio in zip(
+            methods, np.median(times, axis=0), np.median(times / times[:, :1], axis=0), strict=True
+        ):
+            line[name] = f"{median:.1f} s" if name == "default" else f"{median:.1f} s ({ratio:.1f})"
+        lines.append(line)
+        print(line, file=sys.stderr)
     print(markdown(lines))
 
 
