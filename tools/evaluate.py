@@ -359,7 +359,7 @@ default method are joined was chosen with these models in view, so expect less o
 - *neuroninspect*: the published features with ninspect's p-values.
 - *Top-1 target*: share in which the class that is named first is the true target.
 - *s / model*: median time of a whole scan; *detectors alone*: mean time without evidence and what every scan does. With
-  `--jobs 2`, on one core each.
+  `--jobs 2`, on one core each; in some rows beside other work of the machine. docs/performance.md has times at rest.
 
 By data set; the methods {", ".join(SLOW)} were measured on {SLOW_ON} only, because they take hours elsewhere:
 
