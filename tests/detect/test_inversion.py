@@ -121,9 +121,10 @@ def test_each_image_can_have_a_goal_of_its_own(network: Network) -> None:
 # The schedule of the cost
 
 
-def run(outcomes: list[bool]) -> list[float]:
+def run(outcomes: list[bool], patience: int = 25) -> list[float]:
     """The cost after each step of a search that succeeds or fails as told, with masks that stay as they are."""
-    search = _Search(np.ones((1, 1, 2, 2), np.float32), np.ones((1, 1, 2, 2, 1), np.float32), Inversion())
+    settings = Inversion(patience=patience)
+    search = _Search(np.ones((1, 1, 2, 2), np.float32), np.ones((1, 1, 2, 2, 1), np.float32), settings)
     costs = []
     for good in outcomes:
         if len(search.going) == 0:
@@ -145,8 +146,9 @@ def test_the_cost_starts_after_five_successes_doubles_after_five_and_falls_after
     assert run([True, False] * 20) == [0] * 40
 
 
-def test_a_search_ends_25_steps_after_the_last_gain_once_the_cost_has_moved_both_ways() -> None:
+def test_a_search_ends_when_patience_is_out_after_the_last_gain_once_the_cost_has_moved_both_ways() -> None:
     both = [True] * 10 + [False] * 5
     assert len(run([*both, *[True] * 100])) == 26  # the first success was the last gain
+    assert len(run([*both, *[True] * 100], patience=40)) == 41
     assert len(run([True] * 100)) == 100
     assert len(run([False] * 100)) == 100
