@@ -9,7 +9,7 @@ Neural Networks". All classes, and all starts of a class, advance together in on
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +35,8 @@ class Inversion:
 
     Attributes:
         steps: at most.
-        batch: images of a step, for every goal and start.
+        batch: images of a mini-batch, for every goal and start.
+        batches: mini-batches of a step, each followed by a move; the mask of the last counts, with the success in all.
         starts: random starts per goal; the smallest mask counts.
         rate: of Adam.
         success: share of a step's images that a mask must send where it shall, to count.
@@ -44,6 +45,7 @@ class Inversion:
 
     steps: int = 1000
     batch: int = 32
+    batches: int = 1
     starts: int = 1
     rate: float = 0.1
     success: float = 0.99
@@ -107,8 +109,8 @@ def invert(
         search = _Search(*starts, settings)
         order = _Order(len(images), rows, seed)
         for _ in range(settings.steps):
-            batch = order.next()
-            progress(search.step(network, images[batch], goals[some, batch]))
+            chosen = [order.next() for _ in range(settings.batches)]
+            progress(search.step(network, [(images[batch], goals[some, batch]) for batch in chosen]))
             if len(search.going) == 0:
                 break
         found.append(search.smallest())
@@ -208,28 +210,35 @@ class _Search:
         self._best = masks.copy(), patterns.copy()
         self.going = np.arange(count)
 
-    def step(self, network: Network, images: Pixels, goals: NDArray[np.int64]) -> int:
-        """One step of Adam for every trigger that is going; returns the number of gradients.
+    def step(self, network: Network, batches: Sequence[tuple[Pixels, NDArray[np.int64]]]) -> int:
+        """Some moves of every trigger that is going, then a look at what they came to; returns the number of gradients.
 
         Args:
             network: the classifier.
-            images: `[N, H, W, C]`, the mini-batch.
-            goals: `[S, N]`.
+            batches: images `[N, H, W, C]` and goals `[S, N]` of each mini-batch.
         """
+        going, there = self.going, []
+        for images, goals in batches:
+            mask, pattern = _from_tanh(self._mask.values[going]), _from_tanh(self._pattern.values[going])
+            there.append(self._move(network, images, goals, mask, pattern))
+        good = np.mean(there, axis=0) >= self._settings.success
+        self._keep(mask, pattern, good)
+        self._schedule(good)
+        return len(going) * sum(len(images) for images, _ in batches)
+
+    def _move(
+        self, network: Network, images: Pixels, goals: NDArray[np.int64], mask: Array, pattern: Array
+    ) -> NDArray[np.float64]:
+        """One step of Adam; returns the share of the images that each trigger sent where it shall before it."""
         going = self.going
-        mask, pattern = _from_tanh(self._mask.values[going]), _from_tanh(self._pattern.values[going])
         stamped = stamp(images, mask, pattern).reshape(-1, *images.shape[1:])
         classes = goals[going // self._settings.starts].ravel()
         loss, gradient = network.gradients_at(stamped, classes, "cross_entropy")
-        there = reached(network, stamped, classes, loss).reshape(len(going), -1).mean(axis=1)
         to_mask, to_pattern = trigger_gradient(images, mask, pattern, gradient.reshape(len(going), *images.shape))
-        good = there >= self._settings.success
-        self._keep(mask, pattern, good)
         to_mask += self._cost[going, None, None].astype(np.float32)
         self._mask.move(going, 2 * mask * (1 - mask) * to_mask)
         self._pattern.move(going, 2 * pattern * (1 - pattern) * to_pattern)
-        self._schedule(good)
-        return len(stamped)
+        return np.asarray(reached(network, stamped, classes, loss).reshape(len(going), -1).mean(axis=1))
 
     def _keep(self, mask: Array, pattern: Array, good: NDArray[np.bool_]) -> None:
         """Remember the smallest mask that works."""

@@ -81,6 +81,17 @@ def test_of_several_starts_the_smallest_mask_counts(network: Network) -> None:
     assert three.norms[1] <= one.norms[1] + 0.5
 
 
+def test_a_step_of_several_mini_batches_moves_after_each_and_succeeds_where_all_do(network: Network) -> None:
+    batches = [(IMAGES[i % 2 :: 2], np.full((1, 20), 7)) for i in range(60)]
+    search = _Search(np.full((1, 1, 12, 12), 0.1, np.float32), random_pixels(1, (1, 12, 12, 1)), Inversion())
+    assert search.step(network, batches) == 60 * 20
+    after, last = search.smallest(), batches[-1]
+    assert success(network, last[0], np.array([7]), *after) == 1
+    assert np.isinf(search._norm)  # since the first mini-batches failed
+    search.step(network, batches)
+    assert search._norm < np.inf
+
+
 def test_a_guess_is_where_the_search_starts(network: Network) -> None:
     guess = np.zeros((1, 12, 12, 1), np.float32)
     guess[0, 10:, 10:], guess[0, 5, 8] = 0.4, -0.2

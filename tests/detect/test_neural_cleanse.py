@@ -33,5 +33,5 @@ def test_it_needs_images(tmp_path: Path) -> None:
 
 
 def test_settings_say_what_the_scores_depend_on() -> None:
-    settings = {"steps": 100, "batch": 20, "starts": 1, "rate": 0.1, "success": 0.99, "patience": 25}
+    settings = {"steps": 100, "batch": 20, "batches": 1, "starts": 1, "rate": 0.1, "success": 0.99, "patience": 25}
     assert NeuralCleanse(SHORT).settings == settings

@@ -18,7 +18,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from evaluate import DETECTORS, card_options, markdown
+from evaluate import DETECTORS, PUBLISHED, card_options, markdown
 from ninspect import scan
 from ninspect.detect import Detector, NeuralCleanse
 from ninspect.detect.inversion import Inversion
@@ -28,6 +28,7 @@ METHODS: dict[str, Callable[[], Sequence[Detector]]] = {
     "default": DETECTORS["default"],
     "neural_cleanse": DETECTORS["neural_cleanse"],
     "all 1000 steps": lambda: [NeuralCleanse(ALL_STEPS)],
+    PUBLISHED: DETECTORS[PUBLISHED],
 }
 
 
