@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.detect.interface import Case, Detection, judge
-from ninspect.explain import ascend
+from ninspect.explain import alike, ascend, each
 from ninspect.features import FeatureSums, heatmaps, peak
 from ninspect.outliers import anomaly_index, robust_z
 from ninspect.runtime import Pixels
@@ -87,8 +87,8 @@ class Activated:
         shape = case.network.input_map.image_shape[:2]
         sums = FeatureSums(len(case.classes), shape, self.threshold)
         margin, peaks = np.empty((2, len(case.classes)))
-        length = self.length / 2 if shared else self.length
-        for part in ascend(case.network, starts, case.classes, self.steps, length, progress, shared=shared):
+        length, direction = (self.length / 2, alike) if shared else (self.length, each)
+        for part in ascend(case.network, starts, case.classes, self.steps, length, progress, direction):
             margin[part.classes] = part.margin.mean(axis=1)
             peaks[part.classes] = peak(np.abs(part.gradient).mean(axis=1).max(axis=-1))
             # What would lower the class's margin is not the trigger: only the positive part is explained.

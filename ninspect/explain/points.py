@@ -35,6 +35,19 @@ class Ascent:
     moved: NDArray[np.float32]
 
 
+def each(gradients: Pixels) -> Pixels:
+    """g / ‖g‖₂ of every start `[S, M, H, W, C]`."""
+    return unit(gradients.reshape(-1, *gradients.shape[2:])).reshape(gradients.shape)
+
+
+def alike(gradients: Pixels) -> Pixels:
+    """ḡ / ‖ḡ‖₂, `[S, 1, H, W, C]`, with ḡ the mean over the starts `[S, M, H, W, C]`.
+
+    A trigger is the same on every image, while what makes an image more like a natural class depends on the image.
+    """
+    return each(gradients.mean(axis=1, keepdims=True))
+
+
 def ascend(
     network: Network,
     starts: Pixels,
@@ -42,15 +55,11 @@ def ascend(
     steps: int,
     length: float,
     progress: Callable[[int], None],
-    *,
-    shared: bool = False,
+    direction: Callable[[Pixels], Pixels] = each,
 ) -> Iterator[Ascent]:
     """Move every start toward every class, a few classes at a time.
 
-    x ← clip(x + ε · g / ‖g‖₂, 0, 1),  g = ∂/∂x [z_c − max_{j≠c} z_j],  ε = length · √(number of values / 784)
-
-    With `shared`, g is the mean over the starts, so that all of them are moved alike: a trigger is the same on every
-    image, while what makes an image more like a natural class depends on the image.
+    x ← clip(x + ε · d(g), 0, 1),  g = ∂/∂x [z_c − max_{j≠c} z_j],  ε = length · √(number of values / 784)
 
     Args:
         network: the classifier.
@@ -59,7 +68,7 @@ def ascend(
         steps: number of steps.
         length: of a step, for an image of 784 values; 1 is one pixel from black to white.
         progress: called with the number of gradients computed since the last call.
-        shared: move all starts of a class in the same direction.
+        direction: d, from gradients `[S, M, H, W, C]` to directions of length 1, `each` or `alike`.
     """
     epsilon = step_length(length, starts[0].size)
     together = max(1, MEMORY // starts.nbytes)
@@ -69,7 +78,7 @@ def ascend(
         points = np.broadcast_to(starts, shape)
         margin, gradient = _margins(network, points, classes[some], progress)
         for _ in range(steps):
-            points = np.clip(points + epsilon * _directions(gradient, shared), 0, 1)
+            points = np.clip(points + epsilon * direction(gradient), 0, 1)
             margin, gradient = _margins(network, points, classes[some], progress)
         yield Ascent(some, margin, gradient, (points - starts).mean(axis=1))
 
@@ -82,10 +91,3 @@ def _margins(
     margin, gradient = network.gradients_at(flat, np.repeat(classes, points.shape[1]), "margin")
     progress(len(flat))
     return margin.reshape(points.shape[:2]), gradient.reshape(points.shape)
-
-
-def _directions(gradient: Pixels, shared: bool) -> Pixels:
-    """Unit directions, `[S, M, H, W, C]`, or `[S, 1, H, W, C]` where all points of a class share one."""
-    if shared:
-        gradient = gradient.mean(axis=1, keepdims=True)
-    return unit(gradient.reshape(-1, *gradient.shape[2:])).reshape(gradient.shape)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import ninspect.explain.points
-from ninspect.explain import Ascent, ascend
+from ninspect.explain import Ascent, alike, ascend, each
 from tests.support import Array, even_weights, linear_model, open_network, random_pixels
 
 WEIGHTS = even_weights(classes=6)
@@ -14,7 +14,7 @@ STARTS = random_pixels(5, (12, 12, 1))
 
 def run(folder: Path, steps: int, length: float, *, shared: bool = False) -> list[Ascent]:
     network = open_network(linear_model(WEIGHTS), folder)
-    return list(ascend(network, STARTS, CLASSES, steps, length, lambda gradients: None, shared=shared))
+    return list(ascend(network, STARTS, CLASSES, steps, length, lambda gradients: None, alike if shared else each))
 
 
 def margins_and_gradients(points: Array, label: int) -> tuple[Array, Array]:
