@@ -23,10 +23,12 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from ablation_views import FEATURES, Seen, Wide, look
-from evaluate import Row, auc, markdown, targets, truth, workers
+from evaluate import workers
+from measured import Row, targets, truth
 from ninspect.detect.activated import compare, joined
 from ninspect.detect.interface import judge
 from ninspect.outliers import robust_z
+from result_tables import auc, markdown
 
 ALPHA = 0.01
 MOST_CLASSES = 100  # twelve kinds of ascent toward 1283 classes take hours

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from evaluate import card_options
+from measured import card_options
 from ninspect.detect import Activated, Case
 from ninspect.detect.activated import View, own_margins
 from ninspect.errors import InconclusiveError

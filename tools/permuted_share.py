@@ -18,11 +18,12 @@ import numpy as np
 import typer
 from rich.progress import track
 
-from evaluate import card_options, markdown
+from measured import card_options
 from ninspect import scan
 from ninspect.detect import AllToAll, Case, Detection
 from ninspect.detect.all_to_all import Permutation
 from ninspect.detect.interface import skipped
+from result_tables import markdown
 
 IMAGES = (2, 3, 5, 10, 20)
 CLASSES = (5, 7, 10, 20, 43)

@@ -20,10 +20,11 @@ import numpy as np
 import typer
 from scipy.stats import beta, binomtest
 
-from evaluate import WORKING_ATTACK, Row, markdown, read_rows
+from measured import WORKING_ATTACK, Row, read_rows
 from ninspect import ScanOptions
 from ninspect.detect.evidence import CONVINCING_SIZE, CONVINCING_SUCCESS
 from ninspect.outliers import NATURAL_FREEDOM
+from result_tables import markdown
 from study import POISONED, SEEDS
 
 

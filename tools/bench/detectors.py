@@ -18,10 +18,12 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from evaluate import DETECTORS, PUBLISHED, card_options, markdown
+from evaluate import DETECTORS, PUBLISHED
+from measured import card_options
 from ninspect import scan
 from ninspect.detect import Detector, NeuralCleanse
 from ninspect.detect.inversion import Inversion
+from result_tables import markdown
 
 ALL_STEPS = Inversion(patience=Inversion.steps)
 METHODS: dict[str, Callable[[], Sequence[Detector]]] = {

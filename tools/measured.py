@@ -1,0 +1,120 @@
+"""What cards say of models, and what was measured on them: one row per model and method."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from ninspect import Preprocess, ScanOptions
+
+WORKING_ATTACK = 0.8  # a backdoor that works less often is neither a positive nor a negative
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model scanned with one method.
+
+    Attributes:
+        truth: `one target`, `all to all`, `clean`, or `left out` (degenerate, untrained, weak attack, or no images).
+        family: kind of attack, see `family`.
+        target: true target classes, comma separated.
+        top: the class that is named first: the first that is suspected, else the one with the largest index.
+        flagged: number of classes with an index above 2.
+        detection: seconds for the detectors alone, without evidence and what every scan does.
+        evidence: size of the smallest trigger that works, in units of what other classes need.
+    """
+
+    model: str
+    method: str
+    truth: str
+    verdict: str
+    seconds: float
+    dataset: str = ""
+    family: str = ""
+    target: str = ""
+    top: int | None = None
+    index: float | None = None
+    p_value: float | None = None
+    flagged: int = 0
+    accuracy: float | None = None
+    reason: str = ""
+    detection: float | None = None
+    evidence: float | None = None
+
+    @property
+    def suspicion(self) -> float:
+        """Larger for smaller p-values; among equal ones, as where they reach their resolution, for a larger index."""
+        return 0.0 if self.p_value is None else -math.log(self.p_value) + 1e-6 * (self.index or 0.0)
+
+    @property
+    def top_is_target(self) -> bool:
+        """Whether the class that stands out most is a true target."""
+        return str(self.top) in self.target.split(",")
+
+
+_ROW = TypeAdapter(Row)
+
+
+def truth(card: dict[str, Any]) -> str:
+    """What a card says of its model."""
+    kind, success = card["kind"], card.get("asr")
+    untrained = card.get("clean_acc") is not None and card["clean_acc"] < 2 / card["classes"]
+    if kind.startswith("degenerate") or untrained or not card.get("images"):
+        return "left out"
+    if kind.startswith(("clean", "repaired", "attack failed")):
+        return "clean"
+    if success is None or success < WORKING_ATTACK:
+        return "left out"
+    return "all to all" if isinstance(card["target"], str) else "one target"
+
+
+def family(card: dict[str, Any]) -> str:
+    """Kind of attack, told from how its card describes the trigger; empty for models without one."""
+    trigger, target = card.get("trigger") or "", card.get("target")
+    if "family" in card:
+        return str(card["family"])
+    if target is None or truth(card) == "clean":
+        return ""
+    if isinstance(target, str):
+        return "all to all"
+    if "instance" in card["kind"]:
+        return "instance key"
+    if trigger.startswith("clip("):  # found by optimisation, or a watermark, added or laid over the whole image
+        return "inverted or trojan pattern"
+    if "*x+" in trigger:
+        return "blended"
+    if card["name"].startswith("DBA"):
+        return "distributed"
+    return "patch" if trigger else "not stated"
+
+
+def targets(card: dict[str, Any]) -> str:
+    """True target classes of a card."""
+    target = card.get("target")
+    return ",".join(map(str, target)) if isinstance(target, list) else "" if target is None else str(target)
+
+
+def card_options(card: dict[str, Any]) -> ScanOptions:
+    """The default scan of a card's model."""
+    settings = {k: tuple(v) if isinstance(v, list) else v for k, v in (card.get("preprocess") or {}).items()}
+    return ScanOptions(preprocess=Preprocess(**settings), preprocess_source="card")
+
+
+def write_rows(path: Path, rows: Iterable[Row]) -> None:
+    """One line per row, with a head."""
+    with path.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, [field.name for field in fields(Row)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(map(asdict, rows))
+
+
+def read_rows(path: Path) -> list[Row]:
+    """What `write_rows` wrote."""
+    with path.open(newline="") as stream:
+        return [_ROW.validate_python({k: v for k, v in line.items() if v}) for line in csv.DictReader(stream)]
