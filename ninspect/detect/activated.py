@@ -43,15 +43,15 @@ class Activated:
     without images any class may be.
 
     Attributes:
-        starts: number of images to start from; fewer where there are more than 100 classes.
+        starts: number of images to start from; fewer where there are more than 300 classes.
         steps: of ascent.
         length: of a step, see `ascend`; half of it where all starts are moved alike.
         threshold: a pixel of a heatmap in [0, 1] counts as on above this.
     """
 
-    starts: int = 24
-    steps: int = 8
-    length: float = 1.0
+    starts: int = 8
+    steps: int = 5
+    length: float = 3.0
     threshold: float = 0.5
 
     @property

@@ -21,17 +21,16 @@ TEST = "permuted share of clean models"
 NOT_LOOKED_FOR = "all-to-all backdoors were not looked for"
 WEIGHT = 0.1  # of α: an attack that works is far beyond any threshold
 
-_NOISE = 0.15  # standard deviation of the second start, in pixels from 0 to 1
 _LOST = -1.0  # margin below which an image has changed its class for good
-_LOOK_EVERY = 4
+_LOOK_EVERY = 2
 
 
 @dataclass(frozen=True)
 class AllToAll:
     """Looks for one perturbation of all images that permutes the classes.
 
-    δ ← δ − ε · ḡ/‖ḡ‖₂,   ḡ = mean over the images that still keep their class y of ∂/∂x [z_y − max_{j≠y} z_j],
-    ε = length · √(number of values / 784)
+    δ ← δ − ε · ḡ/‖ḡ‖₂,   ḡ = mean over the images that have not left their class y yet of ∂/∂x [z_y − max_{j≠y} z_j],
+    ε = length · √(number of values / 784),   from δ = 0
 
     A small perturbation of a clean model sends most images to the same few classes. The trigger of an all-to-all attack
     sends each class to another one, and all of them to different ones. So the score is the share of pairs of images of
@@ -41,12 +40,10 @@ class AllToAll:
     Attributes:
         steps: of descent.
         length: of a step, as for `ascend`.
-        starts: how many perturbations to begin with: zero, then noise that grows.
     """
 
     steps: int = 12
     length: float = 0.5
-    starts: int = 3
 
     @property
     def name(self) -> str:
@@ -56,10 +53,10 @@ class AllToAll:
     @property
     def settings(self) -> dict[str, float | bool | list[float]]:
         """What its scores depend on, for the report."""
-        return {"steps": self.steps, "length": self.length, "starts": self.starts}
+        return {"steps": self.steps, "length": self.length}
 
     def detect(self, case: Case) -> Detection:
-        """Search from every start, and keep the perturbation that permutes the classes best."""
+        """Keep, of the perturbations on the way, the one that permutes the classes best."""
         began = time.perf_counter()
         if case.pixels is None:
             return skipped(self.name, case.classes, f"{NOT_LOOKED_FOR}, which needs images; give --samples")
@@ -80,22 +77,28 @@ class AllToAll:
         return max(self._permutations(case, pixels, labels), key=lambda found: found.share)
 
     def _permutations(self, case: Case, pixels: Pixels, labels: NDArray[np.int64]) -> Iterator[Permutation]:
-        """How well the perturbations on the way from each start permute the classes."""
-        generator = np.random.default_rng(case.seed)
+        """How well the perturbations on the way permute the classes."""
         epsilon = step_length(self.length, pixels[0].size)
-        progress = case.counter(self.starts * self.steps * len(pixels))
-        for start in range(self.starts):
-            noise = generator.standard_normal((1, *pixels.shape[1:]), dtype=np.float32)
-            delta = np.float32(_NOISE * start) * noise
-            for step in range(self.steps):
-                margin, gradient = case.network.gradients_at(np.clip(pixels + delta, 0, 1), labels, "margin")
-                resisting = gradient[margin > _LOST]
-                if len(resisting):
-                    delta = delta - epsilon * unit(resisting.mean(axis=0, keepdims=True))
-                progress(len(pixels))
-                if step % _LOOK_EVERY == _LOOK_EVERY - 1:
-                    answers = case.network.logits(np.clip(pixels + delta, 0, 1)).argmax(axis=1)
-                    yield Permutation.of(labels, answers)
+        total = self.steps * len(pixels)
+        progress = case.counter(total)
+        delta = np.zeros((1, *pixels.shape[1:]), np.float32)
+        resisting = np.arange(len(pixels))
+        for step in range(self.steps):
+            if step and step % _LOOK_EVERY == 0:
+                yield self._look(case, pixels + delta, labels)
+            moved = np.clip(pixels[resisting] + delta, 0, 1)
+            margin, gradient = case.network.gradients_at(moved, labels[resisting], "margin")
+            progress(len(resisting))
+            resisting, gradient = resisting[margin > _LOST], gradient[margin > _LOST]
+            if not len(resisting):
+                break
+            delta = delta - epsilon * unit(gradient.mean(axis=0, keepdims=True))
+        yield self._look(case, pixels + delta, labels)
+        case.progress(total, total)
+
+    @staticmethod
+    def _look(case: Case, moved: Pixels, labels: NDArray[np.int64]) -> Permutation:
+        return Permutation.of(labels, case.network.logits(np.clip(moved, 0, 1)).argmax(axis=1))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from ninspect.features import heatmaps, of_strongest
 from ninspect.runtime import Pixels
 
 _MOST = 10
+_STARTS = 24
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def look(case: Case, labels: Sequence[int]) -> Attention:
         labels: the classes.
     """
     settings, classes = Activated(), np.asarray(labels, np.int64)
-    starts = case.noise(settings.starts) if case.pixels is None else case.clean(settings.starts)
+    starts = case.noise(_STARTS) if case.pixels is None else case.clean(_STARTS)
     parts = ascend(case.network, starts, classes, settings.steps, settings.length, lambda gradients: None)
     means = np.concatenate([heatmaps(np.maximum(part.gradient, 0)).mean(axis=1) for part in parts])
     answers = case.network.logits(starts).argmax(axis=1)

@@ -73,7 +73,7 @@ def test_progress_counts_gradients(network: Network) -> None:
         network, random_pixels(4, (12, 12, 1)), np.arange(10), 0, lambda done, total: calls.append((done, total))
     )
     Activated(steps=3).detect(case)
-    assert [total for _, total in calls] == [10 * (4 + 24) * 2 * 4] * len(calls)
+    assert [total for _, total in calls] == [10 * (4 + 8) * 2 * 4] * len(calls)
     assert [done for done, _ in calls][:4] == [40, 80, 120, 160]
     assert calls[-1][0] == calls[-1][1]
 
