@@ -34,6 +34,7 @@ ALPHA = 0.01
 MOST_CLASSES = 100  # twelve kinds of ascent toward 1283 classes take hours
 Columns = dict[str, NDArray[np.float64]]
 NORMS = ("each", "alike")
+HALF, TWICE = (tuple(f"{norm}, {far} as far" for norm in NORMS) for far in ("half", "twice"))
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,9 @@ WAYS = {
     "moves: each, signs (L∞)": Way(moves=("signs",)),
     "moves: alike, the strongest 1 % of the values": Way(moves=("strongest alike",)),
     "moves: all four": Way(moves=(*NORMS, "signs", "strongest alike")),
+    "moves: half as far": Way(moves=HALF),
+    "moves: twice as far": Way(moves=TWICE),
+    "moves: at all three distances": Way(moves=(*NORMS, *HALF, *TWICE)),
     **{f"{name} alone": Way(index=_mean(name), looks=1) for name in FEATURES},
     **{f"second look: spot, peak and {name}": Way(index=_in_second_look(name)) for name in FEATURES},
 }

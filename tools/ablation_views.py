@@ -77,6 +77,10 @@ MOVES: dict[str, tuple[Callable[[Pixels], Pixels], float]] = {
     "alike": (alike, 0.5),
     "signs": (signs, 1.0),
     "strongest alike": (strongest_alike, 0.5),
+    "each, half as far": (each, 0.5),
+    "alike, half as far": (alike, 0.25),
+    "each, twice as far": (each, 2.0),
+    "alike, twice as far": (alike, 1.0),
 }
 SEEN = [(source, move) for source in ("images", "noise") for move in MOVES] + [
     (source, move) for source in ("mixtures", "blurred noise") for move in ("each", "alike")

@@ -60,6 +60,7 @@ def open_session(
             providers.insert(0, "CUDAExecutionProvider")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _FATAL_ONLY
+    options.intra_op_num_threads = _threads()
     if weights:
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(weight) for weight in weights.values()]
         options.add_external_initializers(list(weights), values)
@@ -70,6 +71,17 @@ def open_session(
     if device == "cuda" and session.get_providers()[0] != "CUDAExecutionProvider":
         raise UsageError("CUDA cannot be used; install ninspect[cuda] and a current NVIDIA driver, or use --device cpu")
     return session
+
+
+def _threads() -> int:
+    """How many cores this process is kept to, as by `taskset`; 0 where it may use all, which leaves the choice.
+
+    ONNX Runtime's own choice is a thread for each core of the machine, bound to it, wherever the process may run.
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return 0
+    allowed = len(os.sched_getaffinity(0))
+    return allowed if allowed < (os.cpu_count() or 1) else 0
 
 
 def cuda_device_count() -> int:

@@ -47,6 +47,22 @@ def test_onnx_runtime_keeps_no_record_of_models_to_send(tmp_path: Path) -> None:
     assert names_in(tmp_path / "home") == []
 
 
+ON_ONE_CORE = """
+import os, sys
+from ninspect.runtime import open_session
+core = min(os.sched_getaffinity(0))
+os.sched_setaffinity(0, {core})
+session = open_session(open(sys.argv[1], 'rb').read(), 'cpu')
+assert all(os.sched_getaffinity(int(thread)) == {core} for thread in os.listdir("/proc/self/task"))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.cpu_count() == 1, reason="needs Linux and two cores")
+def test_a_process_that_is_kept_to_one_core_stays_there(tmp_path: Path) -> None:
+    model = save(linear_model(even_weights()), tmp_path / "model.onnx")
+    subprocess.run([sys.executable, "-c", ON_ONE_CORE, str(model)], check=True)
+
+
 @with_gpu
 def test_auto_takes_the_gpu() -> None:
     assert open_session(MODEL).get_providers()[0] == "CUDAExecutionProvider"
