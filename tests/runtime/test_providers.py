@@ -49,9 +49,9 @@ def test_onnx_runtime_keeps_no_record_of_models_to_send(tmp_path: Path) -> None:
 
 ON_ONE_CORE = """
 import os, sys
-from ninspect.runtime import open_session
 core = min(os.sched_getaffinity(0))
 os.sched_setaffinity(0, {core})
+from ninspect.runtime import open_session
 session = open_session(open(sys.argv[1], 'rb').read(), 'cpu')
 assert all(os.sched_getaffinity(int(thread)) == {core} for thread in os.listdir("/proc/self/task"))
 """
