@@ -31,7 +31,7 @@ from ninspect.outliers import robust_z
 from result_tables import auc, markdown
 
 ALPHA = 0.01
-MOST_CLASSES = 100  # twelve kinds of ascent toward 1283 classes take hours
+MOST_CLASSES = 100  # so many kinds of ascent toward 1283 classes take hours
 Columns = dict[str, NDArray[np.float64]]
 NORMS = ("each", "alike")
 HALF, TWICE = (tuple(f"{norm}, {far} as far" for norm in NORMS) for far in ("half", "twice"))
@@ -91,6 +91,7 @@ WAYS = {
     "starts: half image, half noise": Way(("mixtures",)),
     "starts: blurred noise": Way(("blurred noise",)),
     "starts: images and blurred noise": Way(("images", "blurred noise")),
+    "starts: three times as many": Way(("three times the images", "three times the noise")),
     "starts: all four": Way(("images", "noise", "mixtures", "blurred noise")),
     "moves: each on its own": Way(moves=("each",)),
     "moves: alike": Way(moves=("alike",)),

@@ -83,7 +83,9 @@ MOVES: dict[str, tuple[Callable[[Pixels], Pixels], float]] = {
     "alike, twice as far": (alike, 1.0),
 }
 SEEN = [(source, move) for source in ("images", "noise") for move in MOVES] + [
-    (source, move) for source in ("mixtures", "blurred noise") for move in ("each", "alike")
+    (source, move)
+    for source in ("mixtures", "blurred noise", "three times the images", "three times the noise")
+    for move in ("each", "alike")
 ]
 
 
@@ -131,6 +133,8 @@ def _starts(case: Case) -> dict[str, Pixels]:
         "noise": noise,
         "mixtures": (images + noise[: len(images)]) / 2,
         "blurred noise": (blurred - low) / (high - low),
+        "three times the images": case.clean(3 * count),
+        "three times the noise": case.noise(3 * count),
     }
 
 
