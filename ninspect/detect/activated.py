@@ -51,7 +51,7 @@ class Activated:
 
     starts: int = 8
     steps: int = 5
-    length: float = 3.0
+    length: float = 2.0
     threshold: float = 0.5
 
     @property
