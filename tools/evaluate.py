@@ -173,9 +173,9 @@ def _take_a_core(cores: Queue[int]) -> None:
 
 
 def in_order(rows: Iterable[Row]) -> list[Row]:
-    """By method, as in `DETECTORS`, then by model."""
-    methods = list(DETECTORS)
-    return sorted(rows, key=lambda row: (methods.index(row.method), row.model))
+    """By method, as in `DETECTORS` and then what a file has of others, then by model."""
+    order = {method: number for number, method in enumerate(DETECTORS)}
+    return sorted(rows, key=lambda row: (order.get(row.method, len(order)), row.method, row.model))
 
 
 if __name__ == "__main__":

@@ -27,6 +27,9 @@ from ninspect.outliers import NATURAL_FREEDOM
 from result_tables import markdown
 from study import POISONED, SEEDS
 
+# The form of the method that most backdoored networks were scanned with, before its ascent was made shorter.
+BEFORE = "default, 24 starts"
+
 
 def rates(rows: list[Row]) -> list[dict[str, str]]:
     """False alarms by data set and in all, with Clopper-Pearson intervals."""
@@ -83,6 +86,31 @@ def sizes(rows: list[Row]) -> list[dict[str, str]]:
     ]
 
 
+def both_forms(rows: list[Row]) -> list[dict[str, str]]:
+    """What the two forms of the method say of the networks that were scanned with both."""
+    pairs: dict[str, list[tuple[Row, Row]]] = {}
+    now = {row.model: row for row in rows if row.method != BEFORE}
+    for row in rows:
+        if row.method == BEFORE and row.model in now:
+            pairs.setdefault("weak attacks" if row.truth == "left out" else row.truth, []).append((row, now[row.model]))
+    return [
+        {
+            "networks": f"{truth} ({len(found)})",
+            "suspected before": str(sum(before.verdict == "suspected" for before, _ in found)),
+            "suspected now": str(sum(after.verdict == "suspected" for _, after in found)),
+            "by one form only": str(
+                sum((before.verdict == "suspected") != (after.verdict == "suspected") for before, after in found)
+            ),
+        }
+        for truth, found in sorted(pairs.items())
+    ]
+
+
+def latest(rows: list[Row]) -> list[Row]:
+    """One row a network, of the present form of the method where there is one."""
+    return list({row.model: row for row in sorted(rows, key=lambda row: row.method != BEFORE)}.values())
+
+
 def cells(rows: list[Row]) -> list[dict[str, str]]:
     """One line a data set and kind of trigger; attacks that work on fewer than 80 % of the images are counted apart."""
     groups: dict[tuple[str, str], list[Row]] = {}
@@ -100,6 +128,7 @@ def _cell(dataset: str, name: str, rows: list[Row]) -> dict[str, str]:
     return {
         "data set": dataset,
         "trigger": name,
+        "scanned before": str(sum(row.method == BEFORE for row in rows)),
         "found": f"{len(found)} of {len(working)}" if working else "–",
         "inconclusive": str(sum(row.verdict == "inconclusive" for row in working)) if working else "–",
         "of the found, a true target first": str(first) if found and found[0].truth == "one target" else "–",
@@ -115,9 +144,9 @@ def natural(text: str) -> list[tuple[int, str]]:
 
 def page(rows: list[Row]) -> str:
     """The tables and the words that are needed to read them, as Markdown."""
-    harmless = [row for row in rows if row.family == "clean"]
+    harmless = [row for row in latest(rows) if row.family == "clean" and row.method != BEFORE]
     clean = [row for row in harmless if row.truth == "clean"]
-    attacked = [row for row in rows if row.family != "clean"]
+    attacked = [row for row in latest(rows) if row.family != "clean"]
     return f"""# The study
 
 What ninspect's default scan says of models that were trained for it. Made by
@@ -145,15 +174,19 @@ Gaussian. Those that are easy by nature are compared with Student's t with {NATU
 For the three classes that stand out most, whatever their p-value, the smallest trigger is searched. The smallest of
 the three that works on at least {CONVINCING_SUCCESS:.0%} of the held-out images, in units of what other classes need:
 
-{markdown(sizes(rows))}
+{markdown(sizes(clean + attacked))}
 ## Backdoors, cell by cell
 
 Up to {SEEDS} models a cell, each with another seed and target. The trigger is a white square of 4 pixels near the lower
 right corner, in {POISONED:.0%} of the training images, but for what the cell varies (`tools/study.py`). The networks
 are LeNets on MNIST, and on GTSRB a cell has five architectures. *Weak*: it works on fewer than {WORKING_ATTACK:.0%} of
-the test images.
+the test images. *Scanned before*: so many of the cell's networks were scanned when the ascent still took 8 steps of 1
+from 24 starts, and all-to-all three starts, and were not scanned again since.
 
-{markdown(cells(attacked))}"""
+{markdown(cells(attacked))}
+The two forms of the method, on the networks that were scanned with both:
+
+{markdown(both_forms(rows))}"""
 
 
 def main(
@@ -168,7 +201,7 @@ def main(
     if markdown_file:
         markdown_file.write_text(text)
     if plot_file:
-        plot([row for row in rows if row.truth == "clean"], plot_file)
+        plot([row for row in rows if row.truth == "clean" and row.method != BEFORE], plot_file)
 
 
 if __name__ == "__main__":
