@@ -51,7 +51,7 @@ DETECTORS: dict[str, Callable[[], Sequence[Detector]]] = {
     PUBLISHED: lambda: [NeuralCleanse(AS_PUBLISHED)],
     "freeeagle": lambda: [FreeEagle()],
 }
-COMPARED = ["default", NO_IMAGES, "activated", "neuroninspect", "weights", "mmbd", "neural_cleanse", PUBLISHED]
+COMPARED = ["default", NO_IMAGES, "activated", "neuroninspect", "weights", "mmbd", "neural_cleanse"]
 # The others are measured as their authors describe them: statistics alone.
 WITH_EVIDENCE = ("default", NO_IMAGES)
 # Methods that take hours for a network of millions of weights on a CPU are measured on the small ones of one data set.

@@ -173,10 +173,10 @@ default method are joined was chosen with these models in view, so expect less o
   p-values up to 0.05. *Index > 2*: the published rule, which knows nothing of the number of classes.
 - *neuroninspect*: the published features with ninspect's p-values. *activated*: the default's first detector alone,
   without `all-to-all`, the search for triggers and the look at pairs of classes.
-- *neural_cleanse* makes one mini-batch a step, *as published* 31 of them, as its authors' program does.
+- *neural_cleanse* makes one mini-batch a step, its authors' program 31, which takes about ten times as long.
 - *Top-1 target*: share in which the class that is named first is the true target.
 - *s / model*: median time of a whole scan; *detectors alone*: mean time without evidence and what every scan does. With
-  `--jobs 2`, on one core each; in some rows beside other work of the machine. docs/performance.md has times at rest.
+  `--jobs 2`, on one core each. Times of the slower methods are of a busy machine; docs/performance.md has times at rest.
 
 By data set. Measured on {slow_on} only, because they take hours elsewhere: {partly}.
 
