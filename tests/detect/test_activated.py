@@ -5,7 +5,7 @@ import pytest
 
 from ninspect.detect import Activated, Case, Detection
 from ninspect.detect.activated import own_margins
-from ninspect.outliers import p_values
+from ninspect.outliers import NATURAL_FREEDOM, p_values
 from ninspect.runtime import Network
 from tests.support import backdoored_weights, even_weights, linear_model, open_network, random_pixels
 
@@ -44,7 +44,10 @@ def test_the_index_is_the_larger_of_two_looks(network: Network) -> None:
     found = detect(network)
     s = found.scores
     assert np.allclose(found.index, np.maximum(np.minimum(s["margin"], s["relative"]), (s["spot"] + s["peak"]) / 2))
-    assert np.allclose(found.p_values, np.minimum(1, 2 * p_values(found.index, 10)))
+    assert found.easy is not None
+    assert 0 < found.easy.sum() < 10
+    p = np.where(found.easy, p_values(found.index, 10, NATURAL_FREEDOM), p_values(found.index, 10))
+    assert np.allclose(found.p_values, np.minimum(1, 2 * p))
 
 
 def test_own_margins_are_those_of_the_images_of_a_class_and_at_least_the_median() -> None:
