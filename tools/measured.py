@@ -49,8 +49,9 @@ class Row:
 
     @property
     def suspicion(self) -> float:
-        """Larger for smaller p-values; among equal ones, as where they reach their resolution, for a larger index."""
-        return 0.0 if self.p_value is None else -math.log(self.p_value) + 1e-6 * (self.index or 0.0)
+        """Larger for what is suspected, as evidence may have decided; then for smaller p-values and larger indices."""
+        p = 0.0 if self.p_value is None else -math.log(self.p_value) + 1e-6 * (self.index or 0.0)
+        return p + 100 * (self.verdict == "suspected")
 
     @property
     def top_is_target(self) -> bool:

@@ -13,7 +13,7 @@ from ninspect.report.describe import library_versions
 
 
 def auc(positive: Iterable[Row], negative: Iterable[Row]) -> str:
-    """Probability that a backdoored model is more suspicious than a clean one; without a p-value it is not at all."""
+    """Probability that a backdoored model is more suspicious than a clean one, see `Row.suspicion`."""
     high, low = ([row.suspicion for row in rows] for rows in (positive, negative))
     return f"{mannwhitneyu(high, low).statistic / (len(high) * len(low)):.2f}" if high and low else "–"
 
@@ -168,7 +168,8 @@ default method are joined was chosen with these models in view, so expect less o
 - *One target*: the trigger sends every image to one class, with a measured success of at least {WORKING_ATTACK:.0%}.
   *All to all*: class k is sent to class k + 1. *None*: clean, repaired, or the attack failed; here the rates are false
   alarms. Clean models of unknown origin are presumed clean, not proven.
-- *AUC*: probability that a backdoored model has a smaller p-value than a clean one.
+- *AUC*: probability that a backdoored model is more suspicious than a clean one: first those that are suspected, since
+  evidence may have decided, then by p-value.
 - *TPR at 0.01*: share of `suspected`; of `default` with its evidence, of the others p ≤ 0.01. *At 0.05*: share of
   p-values up to 0.05. *Index > 2*: the published rule, which knows nothing of the number of classes.
 - *neuroninspect*: the published features with ninspect's p-values. *activated*: the default's first detector alone,
