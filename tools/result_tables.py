@@ -177,7 +177,7 @@ default method are joined was chosen with these models in view, so expect less o
 - *neural_cleanse* makes one mini-batch a step, its authors' program 31, which takes about ten times as long.
 - *Top-1 target*: share in which the class that is named first is the true target.
 - *s / model*: median time of a whole scan; *detectors alone*: mean time without evidence and what every scan does. With
-  `--jobs 2`, on one core each; of `neuroninspect`, `mmbd`, `weights` and `neural_cleanse` on a machine with other work.
+  `--jobs 2`, on one core each; of `neuroninspect` and `mmbd` on a machine with other work.
   docs/performance.md has times at rest.
 
 By data set. Measured on {slow_on} only, because they take hours elsewhere: {partly}.
