@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.detect import (
+    SOURCE_SPECIFIC,
     Attention,
     Case,
     Detection,
@@ -57,6 +58,7 @@ ASSUMED = (
     "say it with --preset"
 )
 NO_EVIDENCE = "no triggers were searched, which finds fewer backdoors and tells fewer of them from natural classes"
+NO_SOURCES = f"{SOURCE_SPECIFIC} were not looked for, as was asked"
 _TEST_IMAGES = 4
 
 
@@ -152,13 +154,14 @@ class _Record:
     attention: Attention | None = None
     findings: list[Finding] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     start: float = field(default_factory=time.perf_counter)
 
     def judgement(self) -> Judgement:
         """What is said of the model so far."""
         known = self.truth, self.detections, self.triggers, self.problems
-        return decide(*known, self.options.alpha, self.findings)
+        return decide(*known, self.options.alpha, self.findings, self.unseen)
 
     def result(self) -> Result:
         options, judgement = self.options, self.judgement()
@@ -183,6 +186,7 @@ class _Record:
             ],
             findings=[describe.describe_finding(finding) for finding in self.findings],
             triggers=[describe.describe_trigger(trigger) for trigger in self.triggers],
+            unseen=self.unseen,
             attention=describe.describe_attention(self.attention),
             warnings=[*self.warnings, *judgement.reservations],
             provider=self.network.provider if self.network else None,
@@ -239,11 +243,13 @@ def _seek_evidence(record: _Record, case: Case) -> list[int]:
         return []
     _LOG.info("searching triggers for: %s", ", ".join(map(str, suspects)))
     record.triggers += find_triggers(case, suspects)
-    if record.judgement().verdict != "suspected":
+    if not record.options.source_specific:
+        record.warnings.append(NO_SOURCES)
+    elif record.judgement().verdict != "suspected":
         _LOG.info("searching triggers from class to class")
         triggers, gap = find_source_triggers(case)
         record.triggers += triggers
-        record.warnings += [gap] if gap else []
+        record.unseen += [gap] if gap else []
     return suspects
 
 

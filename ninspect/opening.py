@@ -35,6 +35,8 @@ class ScanOptions:
         seed: of every random choice.
         alpha: largest probability of suspecting a clean model.
         evidence: search triggers for the classes that stand out most.
+        source_specific: search triggers that work on images of one class alone, too, and call no model clean where that
+            cannot be done; only with `evidence` and images.
         device: where to run.
         memory: bytes; a model that would take more is not run.
         class_names: by number, for the report; empty: those of the model's metadata, if there are as many as classes.
@@ -51,6 +53,7 @@ class ScanOptions:
     seed: int = 0
     alpha: float = 0.01
     evidence: bool = True
+    source_specific: bool = True
     device: Device = "auto"
     memory: int = field(default_factory=spare_memory)
     class_names: Sequence[str] = ()

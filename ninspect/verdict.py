@@ -60,6 +60,7 @@ def decide(
     problems: Sequence[str],
     alpha: float,
     findings: Sequence[Finding] = (),
+    unseen: Sequence[str] = (),
 ) -> Judgement:
     """What the file itself shows comes first, then what its network has learnt, as far as that can be known.
 
@@ -70,10 +71,11 @@ def decide(
         problems: why the model must not be called clean.
         alpha: largest probability of suspecting a clean model.
         findings: what is wrong with the file itself.
+        unseen: what should have been looked for and could not be, with the reason.
     """
     attacks = [_told(finding) for finding in findings if finding.severity == "error"]
     problems = [*(_told(finding) for finding in findings if finding.severity == "warning"), *problems]
-    learnt = _decide(truth, detections, triggers, problems, alpha)
+    learnt = _decide(truth, detections, triggers, problems, alpha, unseen)
     if not attacks:
         return learnt
     if learnt.verdict == "suspected":
@@ -92,6 +94,7 @@ def _decide(
     triggers: Sequence[Trigger],
     problems: Sequence[str],
     alpha: float,
+    unseen: Sequence[str],
 ) -> Judgement:
     """Failed truth tests come first, then suspicion, then whatever keeps a model from being called clean."""
     if not detections or not all(test.passed for test in truth):
@@ -99,6 +102,7 @@ def _decide(
     skipped = [detection.skipped for detection in detections if detection.skipped]
     if len(skipped) == len(detections):
         problems, skipped = [*problems, *skipped], []
+    skipped += unseen
     problems = [*problems, *(detection.problem for detection in detections if detection.problem)]
     tested = _tested(detections)
     p = tested[0].p_value if tested else None

@@ -175,7 +175,7 @@ def linear_answers(weights: Array, pixels: NDArray[np.float32]) -> Array:
     return np.asarray(np.einsum("kchw,nhwc->nk", weights, pixels).argmax(axis=1))
 
 
-def linear_scan_files(folder: Path, weights: Array, count: int = 50) -> tuple[Path, Path]:
+def linear_scan_files(folder: Path, weights: Array, count: int = 200) -> tuple[Path, Path]:
     """A linear classifier, and random images that it gets all right."""
     _, channels, height, width = weights.shape
     pixels = random_pixels(count, (height, width, channels))

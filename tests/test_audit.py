@@ -7,13 +7,14 @@ import pytest
 
 from ninspect import audit, opening
 from ninspect.audit import scan
-from ninspect.detect import Activated, Detector, NeuronInspect
+from ninspect.detect import SOURCE_SPECIFIC, Activated, Detector, NeuronInspect
 from ninspect.errors import UsageError
 from ninspect.explanation import explain_image
 from ninspect.gradient.registry import RULES
 from ninspect.model import Classifier, ModelFile, understand
 from ninspect.opening import ScanOptions
 from ninspect.report import Result
+from ninspect.report.wording import Check, checks
 from ninspect.samples import Preprocess
 from tests.support import (
     Array,
@@ -32,13 +33,10 @@ from tests.support import (
 
 DETECTORS = [NeuronInspect(), Activated()]
 PUBLISHED = ScanOptions(detectors=[NeuronInspect()])  # what it says about a linear model follows from the weights
-NO_PAIRS = (
-    "backdoors that work on images of one class alone were not looked for: "
-    "0 of 10 classes have the 12 images that takes"
-)
+WITHOUT_PAIRS = replace(PUBLISHED, source_specific=False)
 
 
-def scan_linear(folder: Path, weights: Array, options: ScanOptions = PUBLISHED, *, count: int = 50) -> Result:
+def scan_linear(folder: Path, weights: Array, options: ScanOptions = PUBLISHED, *, count: int = 200) -> Result:
     model, images = linear_scan_files(folder, weights, count)
     return scan(model, images, replace(options, preprocess=Preprocess(scale=1 / 255)))
 
@@ -53,7 +51,7 @@ def test_classes_that_are_alike_are_clean(tmp_path: Path, detector: Detector) ->
     assert "no class stands out from the other 9" in result.reason
     assert result.p_value is not None
     assert result.p_value > 0.01
-    assert result.warnings == [NO_PAIRS]
+    assert result.warnings == []
 
 
 @pytest.mark.parametrize("target", [0, 7])
@@ -80,7 +78,7 @@ def test_a_trigger_that_sleeps_on_clean_images_is_found_by_default_and_not_as_pu
     pixels = random_pixels(50, (12, 12, 1))
     model = save(dormant_model(weights, target=7), tmp_path / "model.onnx")
     images = save_images(tmp_path / "images.npz", pixels, linear_answers(weights, pixels))
-    published, result = scan(model, images, PUBLISHED), scan(model, images)
+    published, result = scan(model, images, WITHOUT_PAIRS), scan(model, images)
     assert (published.verdict, published.detectors[0].name) == ("clean", "neuroninspect")
     assert (result.verdict, result.targets, result.detectors[0].name) == ("suspected", [7], "activated")
 
@@ -166,11 +164,11 @@ def test_images_that_carry_a_patch_deserve_a_warning(tmp_path: Path) -> None:
     pixels = random_pixels(50, (weights.shape[2], weights.shape[3], weights.shape[1]))
     pixels[:8, 2:5, 3:6] = 1
     images = save_images(tmp_path / "stamped.npz", pixels, linear_answers(weights, pixels))
-    result = scan(model, images, replace(PUBLISHED, preprocess=Preprocess(scale=1 / 255)))
+    result = scan(model, images, replace(WITHOUT_PAIRS, preprocess=Preprocess(scale=1 / 255)))
     assert result.warnings == [
         "8 images are alike in a patch of 3×3 pixels at row 2, column 3: if that is a trigger, "
         "the images are not clean, and a backdoor can be missed",
-        NO_PAIRS,
+        audit.NO_SOURCES,
     ]
 
 
@@ -183,22 +181,22 @@ def test_evidence_can_be_left_out_with_a_warning(tmp_path: Path) -> None:
 
 
 def test_few_images_deserve_a_warning(tmp_path: Path) -> None:
-    result = scan_linear(tmp_path, even_weights(), count=20)
+    result = scan_linear(tmp_path, even_weights(), WITHOUT_PAIRS, count=20)
     assert result.verdict == "clean"
-    assert result.warnings == ["20 images find fewer backdoors than 50 or more would", NO_PAIRS]
+    assert result.warnings == ["20 images find fewer backdoors than 50 or more would", audit.NO_SOURCES]
 
 
 def test_clean_accuracy_near_chance_is_never_clean(tmp_path: Path) -> None:
     model, _ = linear_scan_files(tmp_path, even_weights())
-    pixels = random_pixels(50, (12, 12, 1))
+    pixels = random_pixels(200, (12, 12, 1))
     right = linear_answers(even_weights(), pixels)
-    for wrong, share, verdict in ((39, "22%", "inconclusive"), (10, "80%", "clean")):
-        labels = np.where(np.arange(50) < wrong, (right + 1) % 10, right)
+    for wrong, share, verdict in ((166, "17%", "inconclusive"), (40, "80%", "clean")):
+        labels = np.where(np.arange(200) < wrong, (right + 1) % 10, right)
         result = scan(model, save_images(tmp_path / "images.npz", pixels, labels), PUBLISHED)
         assert result.verdict == verdict
         assert result.samples is not None
         assert f"{result.samples.clean_accuracy:.0%}" == share
-        assert ("clean accuracy is 22%, near chance" in result.reason) == (verdict == "inconclusive")
+        assert ("clean accuracy is 17%, near chance" in result.reason) == (verdict == "inconclusive")
 
 
 @pytest.mark.parametrize("detector", DETECTORS, ids=lambda detector: detector.name)
@@ -243,6 +241,26 @@ def test_an_unsupported_operator_is_named_with_its_node(tmp_path: Path, monkeypa
     )
 
 
+@pytest.mark.parametrize(
+    ("classes", "count", "reason"),
+    [
+        (10, 50, "of 10 classes have the 8 images that takes; give more"),
+        (30, 400, "of 30 classes, some are so alike by nature that they hide them; --no-source-specific leaves them"),
+    ],
+)
+def test_a_backdoor_of_one_class_that_cannot_be_looked_for_must_be_left_out_of_the_question(
+    tmp_path: Path, classes: int, count: int, reason: str
+) -> None:
+    result = scan_linear(tmp_path, even_weights(classes=classes), count=count)
+    assert result.verdict == "inconclusive"
+    assert result.reason.startswith(f"no class stands out from the other {classes - 1} (")
+    assert f"but {SOURCE_SPECIFIC} were not looked for" in result.reason
+    assert reason in result.reason
+    assert [Check("source classes", "skipped", words) for words in result.unseen] == checks(result)[-1:]
+    result = scan_linear(tmp_path, even_weights(classes=classes), WITHOUT_PAIRS, count=count)
+    assert (result.verdict, result.unseen, result.warnings) == ("clean", [], [audit.NO_SOURCES])
+
+
 # The scan checks itself
 
 
@@ -283,7 +301,7 @@ def test_a_model_of_whole_numbers_must_get_pixels_as_they_are(tmp_path: Path) ->
     weights = even_weights()
     nodes = "c = Cast<to = 1>(x); f = Flatten(c); y = MatMul(f, w)"
     model = save(onnx_model(nodes, x="uint8[N,12,12,1] x", w=weights.reshape(10, 144).T), tmp_path / "model.onnx")
-    pixels = random_pixels(50, (12, 12, 1))
+    pixels = random_pixels(200, (12, 12, 1))
     images = save_images(tmp_path / "images.npz", pixels, linear_answers(weights, pixels))
     with pytest.raises(UsageError, match="takes pixels from 0 to 255 as they are; give --preset uint8"):
         scan(model, images, ScanOptions(preprocess=Preprocess(scale=1 / 255)))

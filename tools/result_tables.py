@@ -141,14 +141,14 @@ def _suspected(row: Row) -> bool:
     return row.verdict == "suspected"
 
 
-def report(rows: list[Row], command: str, slow: Sequence[str], slow_on: str) -> str:
+def report(rows: list[Row], command: str, slow: Sequence[str], slow_up_to: int) -> str:
     """The tables and the words that are needed to read them, as Markdown.
 
     Args:
         rows: what was measured.
         command: that measured it.
-        slow: methods that were measured on one data set only.
-        slow_on: that data set.
+        slow: methods that were not measured on all models.
+        slow_up_to: the number of classes up to which they were.
     """
     measured = {row.method for row in rows}
     partly = ", ".join(method for method in slow if method in measured)
@@ -180,7 +180,7 @@ default method are joined was chosen with these models in view, so expect less o
   `--jobs 2`, on one core each; of `neuroninspect` and `mmbd` on a machine with other work.
   docs/performance.md has times at rest.
 
-By data set. Measured on {slow_on} only, because they take hours elsewhere: {partly}.
+By data set. Measured up to {slow_up_to} classes only, because they take days for more: {partly}.
 
 {markdown(dataset_table(rows))}
 Share of `suspected` by kind of attack:

@@ -144,6 +144,13 @@ def scan(
             help="Search triggers for the classes that stand out most. Without, a scan is faster and finds less."
         ),
     ] = True,
+    source_specific: Annotated[
+        bool,
+        typer.Option(
+            help="Look for backdoors that work on images of one class alone, and call no model clean where that cannot "
+            "be done: with few images of a class, or more than 20 classes."
+        ),
+    ] = True,
     seed: Annotated[int, typer.Option(min=0, help="Of every random choice.")] = 0,
     device: opt.DeviceOption = "auto",
     sandbox: opt.SandboxOption = "auto",
@@ -189,6 +196,7 @@ def scan(
         "seed": seed,
         "alpha": alpha,
         "evidence": evidence,
+        "source_specific": source_specific,
         "device": device,
         "memory": opt.memory(max_memory),
         "verbose": verbose,

@@ -9,7 +9,7 @@ from ninspect.detect.interface import ROBUST_Z, Case, Detection, Detector, Progr
 from ninspect.detect.mmbd import MMBD
 from ninspect.detect.neural_cleanse import NeuralCleanse
 from ninspect.detect.neuroninspect import NeuronInspect
-from ninspect.detect.source_specific import SourceTrigger, find_source_triggers
+from ninspect.detect.source_specific import SOURCE_SPECIFIC, SourceTrigger, find_source_triggers
 from ninspect.detect.weights import Weights
 
 METHODS = ("activated", "all-to-all", "neuroninspect", "mmbd", "weights", "neural_cleanse", "freeeagle")
@@ -18,6 +18,7 @@ __all__ = [
     "METHODS",
     "MMBD",
     "ROBUST_Z",
+    "SOURCE_SPECIFIC",
     "Activated",
     "AllToAll",
     "Attention",

@@ -24,12 +24,12 @@ _LEAST_SUCCESS = 0.8
 _MOST_ELSEWHERE = 0.1
 _LEAST_FOREIGN = 0.95
 
-_FEWEST_IMAGES, _MOST_IMAGES = 12, 20  # of a class; half of them to search with, half held out
-_MOST_PAIRS = 2000
+_FEWEST_IMAGES, _MOST_IMAGES = 8, 20  # of a class; half of them to search with, half held out
+_MOST_CLASSES = 20  # of 43, some are always so alike that they hide the pair of a backdoor (docs/decisions.md)
 _CANDIDATES = 8
 _CONTROLS = 6  # other targets of the source, and as many other sources of the target
 _OTHERS = 48  # images of other classes
-_MISSED = "backdoors that work on images of one class alone"
+SOURCE_SPECIFIC = "backdoors that work on images of one class alone"
 _COARSE = Approach(steps=16, length=0.5)
 
 Pair = tuple[int, int]  # source and target
@@ -64,7 +64,7 @@ class SourceTrigger(Trigger):
 
 
 def find_source_triggers(case: Case) -> tuple[list[SourceTrigger], str | None]:
-    """The convincing triggers from one class to another, and where none was looked for, with the reason.
+    """The convincing triggers from one class to another, and what was not looked at, with the reason.
 
     For every pair of classes the faintest pattern is searched that leads from one to the other. The pairs that are
     nearer than their classes are to others get a closer look.
@@ -76,7 +76,7 @@ def find_source_triggers(case: Case) -> tuple[list[SourceTrigger], str | None]:
     images = {label: case.clean()[labels == label][:_MOST_IMAGES] for label in np.unique(labels).tolist()}
     images = {label: own for label, own in images.items() if len(own) >= _FEWEST_IMAGES}
     if reason := _refusal(case, len(images)):
-        return [], f"{_MISSED} were not looked for: {reason}"
+        return [], f"{SOURCE_SPECIFIC} were not looked for: {reason}"
     search = _Search(case, labels, images)
     aliens = [trigger for pair in search.nearest_pairs() if (trigger := search.trigger(pair)).alien]
     return [trigger for trigger in map(search.compared, aliens) if trigger.convincing], _gap(case, len(images))
@@ -87,15 +87,17 @@ def _gap(case: Case, sources: int) -> str | None:
     classes = case.network.classes
     if sources == classes:
         return None
-    return f"{_MISSED} were looked for in {sources} of {classes} classes, those with {_FEWEST_IMAGES} images"
+    some = f"{sources} of {classes} classes, those with {_FEWEST_IMAGES} images"
+    return f"{SOURCE_SPECIFIC} were looked for in {some}; give more"
 
 
 def _refusal(case: Case, sources: int) -> str | None:
     """Why pairs of classes cannot be compared."""
+    if len(case.classes) > _MOST_CLASSES:
+        alike = f"of {len(case.classes)} classes, some are so alike by nature that they hide them"
+        return f"{alike}; --no-source-specific leaves them out of the question"
     if sources < FEWEST_CLASSES:
-        return f"{sources} of {case.network.classes} classes have the {_FEWEST_IMAGES} images that takes"
-    if sources * len(case.classes) > _MOST_PAIRS:
-        return f"the {case.network.classes} classes have too many pairs"
+        return f"{sources} of {case.network.classes} classes have the {_FEWEST_IMAGES} images that takes; give more"
     return None
 
 

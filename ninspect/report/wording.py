@@ -197,7 +197,8 @@ def checks(result: Result) -> list[Check]:
     """What was checked and what was not."""
     files = [_file(found) for found in result.findings]
     detectors = map(_detector, result.detectors)
-    return [*files, *_truth(result), *_images(result), *_classes(result), *detectors, _trigger(result)]
+    unseen = [Check("source classes", "skipped", reason) for reason in result.unseen]
+    return [*files, *_truth(result), *_images(result), *_classes(result), *detectors, _trigger(result), *unseen]
 
 
 def _file(found: FindingInfo) -> Check:

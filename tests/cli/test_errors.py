@@ -300,7 +300,7 @@ def test_names_from_a_model_are_shown_and_never_obeyed(tmp_path: Path, command_l
     model.graph.input[0].name = model.graph.node[0].input[0] = hostile
     model.producer_name = hostile
     save(model, tmp_path / "model.onnx")
-    save_images(tmp_path / "images.npz", random_pixels(20, (12, 12, 1)))
+    save_images(tmp_path / "images.npz", random_pixels(200, (12, 12, 1)))
     for command, *options in (["scan", "-s", "images.npz"], ["info"], ["augment", "-o", "new.onnx"]):
         code, out, err = command_line(command, "model.onnx", *options)
         assert (code, err) == (0, "")

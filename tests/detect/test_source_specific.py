@@ -74,18 +74,18 @@ def test_classes_that_are_alike_have_no_convincing_pair(tmp_path: Path) -> None:
 
 
 def test_it_says_why_it_did_not_look(tmp_path: Path) -> None:
-    found, gap = find(tmp_path, 1, images(4))
+    found, gap = find(tmp_path, 1, images(7))
     assert found == []
     assert gap is not None
-    assert "0 of 8 classes have the 12 images that takes" in gap
+    assert "0 of 8 classes have the 8 images that takes" in gap
 
 
 def test_it_says_of_how_many_classes_it_had_images(tmp_path: Path) -> None:
     pixels = images()
-    found, gap = find(tmp_path, 0, np.delete(pixels, slice(16, 24), axis=0))
+    found, gap = find(tmp_path, 0, np.delete(pixels, slice(16, 25), axis=0))
     assert found == []
     assert gap is not None
-    assert "looked for in 7 of 8 classes" in gap
+    assert "looked for in 7 of 8 classes, those with 8 images" in gap
 
 
 def test_the_same_seed_gives_the_same_trigger(tmp_path: Path) -> None:
