@@ -8,7 +8,7 @@ import platform
 import onnxruntime
 
 from ninspect.report.describe import library_versions
-from ninspect.runtime import cuda_device_count
+from ninspect.runtime import allowed_cores, cuda_device_count
 
 
 def installation() -> dict[str, str]:
@@ -17,10 +17,14 @@ def installation() -> dict[str, str]:
     facts = {name: str(number) for name, number in library_versions().items()}
     return facts | {
         "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
-        "processors": str(os.cpu_count()),
+        "processors": _of(allowed_cores(), os.cpu_count() or 1),
         "providers": ", ".join(provider.removesuffix("ExecutionProvider") for provider in providers),
         "GPU": _gpu(cuda_device_count(), "CUDAExecutionProvider" in providers),
     }
+
+
+def _of(some: int, all_: int) -> str:
+    return str(all_) if some == all_ else f"{some} of {all_}, which this process is kept to"
 
 
 def _gpu(count: int, usable: bool) -> str:

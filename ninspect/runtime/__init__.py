@@ -2,7 +2,7 @@
 
 from ninspect.runtime.memory import check_memory
 from ninspect.runtime.network import Gradients, Network, Pixels, gradient_model, save_model
-from ninspect.runtime.providers import Device, cuda_device_count, open_session
+from ninspect.runtime.providers import Device, allowed_cores, cuda_device_count, open_session
 from ninspect.runtime.truth import TruthTest, check_gradient, check_scores
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Network",
     "Pixels",
     "TruthTest",
+    "allowed_cores",
     "check_gradient",
     "check_memory",
     "check_scores",

@@ -78,10 +78,13 @@ def _threads() -> int:
 
     ONNX Runtime's own choice is a thread for each core of the machine, bound to it, wherever the process may run.
     """
-    if not hasattr(os, "sched_getaffinity"):
-        return 0
-    allowed = len(os.sched_getaffinity(0))
+    allowed = allowed_cores()
     return allowed if allowed < (os.cpu_count() or 1) else 0
+
+
+def allowed_cores() -> int:
+    """How many cores this process may use; all where the system does not tell."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cuda_device_count() -> int:

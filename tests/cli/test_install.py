@@ -1,6 +1,7 @@
 """What the commands about ninspect itself say."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,9 @@ def test_doctor_names_versions_devices_and_layers(tmp_path: Path, format_: str) 
     facts = json.loads(done.stdout) if format_ == "json" else {line[:13].rstrip(): line[13:].strip() for line in lines}
     assert {"onnxruntime", "python", "providers", "GPU", "memory limit"} <= set(facts)
     assert facts["sandbox"].startswith("process")
+    allowed, count = len(os.sched_getaffinity(0)), os.cpu_count()
+    kept = f"{allowed} of {count}, which this process is kept to"
+    assert facts["processors"] == (str(count) if allowed == count else kept)
 
 
 def test_rules_say_what_a_finding_means_and_what_to_do(command_line: CommandLine) -> None:
