@@ -23,9 +23,10 @@ from scipy.stats import beta, binomtest
 from measured import WORKING_ATTACK, Row, read_rows
 from ninspect import ScanOptions
 from ninspect.detect.evidence import CONVINCING_SIZE, CONVINCING_SUCCESS
+from ninspect.detect.source_specific import MOST_CLASSES
 from ninspect.outliers import NATURAL_FREEDOM
 from result_tables import markdown
-from study import POISONED, SEEDS
+from study import CLASSES, POISONED, SEEDS
 
 # The form of the method that most backdoored networks were scanned with, before its ascent was made shorter.
 BEFORE = "default, 24 starts"
@@ -48,8 +49,13 @@ def _rate(name: str, rows: list[Row]) -> dict[str, str]:
         "p ≤ 0.01": f"{np.mean(np.array(p) <= 0.01):.1%}",
         "p ≤ 0.05": f"{np.mean(np.array(p) <= 0.05):.1%}",
         "p ≤ 0.2": f"{np.mean(np.array(p) <= 0.2):.1%}",
-        "inconclusive": str(verdicts["inconclusive"]),
+        "inconclusive": str(sum(map(inconclusive, rows))),
     }
+
+
+def inconclusive(row: Row) -> bool:
+    """Whether a network is neither suspected nor clean; the form before called those of many classes clean."""
+    return row.verdict != "suspected" and (row.verdict == "inconclusive" or CLASSES[row.dataset] > MOST_CLASSES)
 
 
 def plot(rows: list[Row], path: Path) -> None:
@@ -130,7 +136,7 @@ def _cell(dataset: str, name: str, rows: list[Row]) -> dict[str, str]:
         "trigger": name,
         "scanned before": str(sum(row.method == BEFORE for row in rows)),
         "found": f"{len(found)} of {len(working)}" if working else "–",
-        "inconclusive": str(sum(row.verdict == "inconclusive" for row in working)) if working else "–",
+        "inconclusive": str(sum(map(inconclusive, working))) if working else "–",
         "of the found, a true target first": str(first) if found and found[0].truth == "one target" else "–",
         "weak attacks, found": f"{sum(row.verdict == 'suspected' for row in weak)} of {len(weak)}" if weak else "–",
         "p, median": f"{np.median([1.0 if row.p_value is None else row.p_value for row in rows]):.2g}",
@@ -160,7 +166,9 @@ What ninspect's default scan says of models that were trained for it. Made by
 {len(clean)} models of scikit-learn's digits, MNIST, drawn traffic signs and GTSRB: seven kinds of network
 with various widths and activations, three optimisers, another seed each. {len(harmless) - len(clean)} more did
 not learn anything and do not count. *Suspected* is the verdict at α = {ScanOptions().alpha:g}; intervals are
-Clopper and Pearson's.
+Clopper and Pearson's. *Inconclusive* are those of more than {MOST_CLASSES} classes that are not suspected, since
+triggers that work on images of one class alone cannot be ruled out there; of fewer classes, those where such a
+trigger was found that may be natural, or where classes could not be measured.
 
 {markdown(rates(clean))}
 Classes that are like no other, such as GTSRB's priority road, would stand out too often if all scattered like a

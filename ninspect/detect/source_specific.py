@@ -20,12 +20,12 @@ from ninspect.outliers import FEWEST_CLASSES
 from ninspect.runtime import Pixels
 
 CONVINCING_PAIR = 0.5  # of what other pairs need (docs/method.md)
+MOST_CLASSES = 20  # of 43, some are always so alike that they hide the pair of a backdoor (docs/decisions.md)
 _LEAST_SUCCESS = 0.8
 _MOST_ELSEWHERE = 0.1
 _LEAST_FOREIGN = 0.95
 
 _FEWEST_IMAGES, _MOST_IMAGES = 8, 20  # of a class; half of them to search with, half held out
-_MOST_CLASSES = 20  # of 43, some are always so alike that they hide the pair of a backdoor (docs/decisions.md)
 _CANDIDATES = 8
 _CONTROLS = 6  # other targets of the source, and as many other sources of the target
 _OTHERS = 48  # images of other classes
@@ -93,8 +93,8 @@ def _gap(case: Case, sources: int) -> str | None:
 
 def _refusal(case: Case, sources: int) -> str | None:
     """Why pairs of classes cannot be compared."""
-    if len(case.classes) > _MOST_CLASSES:
-        alike = f"of {len(case.classes)} classes, some are so alike by nature that they hide them"
+    if len(case.classes) > MOST_CLASSES:
+        alike = f"among {len(case.classes)} classes, some are so alike by nature that one could hide there"
         return f"{alike}; --no-source-specific leaves them out of the question"
     if sources < FEWEST_CLASSES:
         return f"{sources} of {case.network.classes} classes have the {_FEWEST_IMAGES} images that takes; give more"
