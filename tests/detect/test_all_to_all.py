@@ -65,6 +65,15 @@ def test_a_model_whose_classes_are_alike_is_not_suspected(tmp_path: Path) -> Non
     assert found.targets(0.01) == []
 
 
+def test_a_way_that_permutes_nothing_after_half_of_the_steps_is_left(tmp_path: Path) -> None:
+    weights, pixels = np.zeros((CLASSES, 1, 12, 12)), np.zeros((40, 12, 12, 1), np.float32)
+    weights[np.arange(CLASSES), 0, np.arange(CLASSES)] = 1  # a bright row for each class, too far from any other
+    pixels[np.arange(40), np.arange(40) % CLASSES] = 1
+    network, told = open_network(linear_model(weights), tmp_path), list[tuple[int, int]]()
+    AllToAll().detect(Case(network, pixels, np.arange(CLASSES), 0, lambda done, total: told.append((done, total))))
+    assert told[-2:] == [(6 * 40, 12 * 40), (12 * 40, 12 * 40)]
+
+
 def test_it_needs_images_of_most_classes(tmp_path: Path) -> None:
     assert "needs images" in (detect(tmp_path, even_weights(), None).skipped or "")
     few = detect(tmp_path, even_weights(), random_pixels(6, (12, 12, 1)))
