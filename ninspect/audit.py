@@ -57,7 +57,10 @@ ASSUMED = (
     "nothing says what range of values the model expects, and there are no labels to tell, so pixel / 255 was assumed; "
     "say it with --preset"
 )
-NO_EVIDENCE = "no triggers were searched, which finds fewer backdoors and tells fewer of them from natural classes"
+NO_EVIDENCE = (
+    "no triggers were searched, which finds fewer backdoors, none that work on images of one class alone, "
+    "and tells fewer of them from natural classes"
+)
 NO_SOURCES = f"{SOURCE_SPECIFIC} were not looked for, as was asked"
 _TEST_IMAGES = 4
 
