@@ -74,6 +74,27 @@ def dataset_table(rows: list[Row]) -> list[dict[str, str]]:
     return lines
 
 
+def time_table(rows: list[Row], slow: Sequence[str]) -> list[dict[str, str]]:
+    """How long the detectors of each slow method took, next to the first method's, on the models that all looked at."""
+    first = rows[0].method
+    took = {
+        method: {row.model: row.detection for row in rows if row.method == method and row.detection is not None}
+        for method in (first, *slow)
+    }
+    both = set.intersection(*map(set, took.values()))
+    datasets: dict[str, set[str]] = {}
+    for row in rows:
+        if row.model in both and row.truth != "left out":
+            datasets.setdefault(row.dataset, set()).add(row.model)
+    groups = dict(sorted(datasets.items())) | {"all": set().union(*datasets.values())}
+    total = {name: {method: sum(took[method][m] for m in models) for method in took} for name, models in groups.items()}
+    return [
+        {"data set": f"{name} ({len(groups[name])})", first: f"{seconds[first]:.0f} s"}
+        | {method: f"{seconds[method]:.0f} s ({seconds[method] / seconds[first]:.1f})" for method in slow}
+        for name, seconds in total.items()
+    ]
+
+
 def _seconds(rows: list[Row]) -> dict[str, str]:
     looking = [row.detection for row in rows if row.detection is not None]
     return {
@@ -151,7 +172,7 @@ def report(rows: list[Row], command: str, slow: Sequence[str], slow_up_to: int) 
         slow_up_to: the number of classes up to which they were.
     """
     measured = {row.method for row in rows}
-    partly = ", ".join(method for method in slow if method in measured)
+    partly = [method for method in slow if method in measured]
     versions = ", ".join(f"{name} {number}" for name, number in library_versions().items())
     return f"""# Results
 
@@ -176,13 +197,16 @@ default method are joined was chosen with these models in view, so expect less o
   without `all-to-all`, the search for triggers and the look at pairs of classes.
 - *neural_cleanse* makes one mini-batch a step, its authors' program 31, which takes about ten times as long.
 - *Top-1 target*: share in which the class that is named first is the true target.
-- *s / model*: median time of a whole scan; *detectors alone*: mean time without evidence and what every scan does. With
-  `--jobs 2`, on one core each; of `neuroninspect` and `mmbd` on a machine with other work.
-  docs/performance.md has times at rest.
+- *s / model*: median time of a whole scan; *detectors alone*: mean time without evidence and what every scan does. On
+  one core each, of `neuroninspect` on a machine with other work. docs/performance.md has times on two cores at rest.
 
-By data set. Measured up to {slow_up_to} classes only, because they take days for more: {partly}.
+By data set. Measured up to {slow_up_to} classes only, because they take days for more: {", ".join(partly)}.
 
 {markdown(dataset_table(rows))}
+Time of the detectors alone, on one core, over the models that all of these looked at; in brackets multiples of the
+default's:
+
+{markdown(time_table(rows, partly))}
 Share of `suspected` by kind of attack:
 
 {markdown(family_table(rows))}
