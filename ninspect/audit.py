@@ -164,7 +164,8 @@ class _Record:
     def judgement(self) -> Judgement:
         """What is said of the model so far."""
         known = self.truth, self.detections, self.triggers, self.problems
-        return decide(*known, self.options.alpha, self.findings, self.unseen)
+        missing = self.unseen if self.options.source_specific else ()
+        return decide(*known, self.options.alpha, self.findings, missing)
 
     def result(self) -> Result:
         options, judgement = self.options, self.judgement()
@@ -248,6 +249,7 @@ def _seek_evidence(record: _Record, case: Case) -> list[int]:
     record.triggers += find_triggers(case, suspects)
     if not record.options.source_specific:
         record.warnings.append(NO_SOURCES)
+        record.unseen.append(NO_SOURCES)
     elif record.judgement().verdict != "suspected":
         _LOG.info("searching triggers from class to class")
         triggers, gap = find_source_triggers(case)

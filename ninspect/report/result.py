@@ -200,9 +200,7 @@ class Result(_Part):
     detectors: list[DetectorInfo]
     findings: list[FindingInfo] = Field(default_factory=list, description="rules that the file itself breaks")
     triggers: list[TriggerInfo] = Field(description="evidence for the classes that stand out most")
-    unseen: list[Words] = Field(
-        default_factory=list, description="backdoors that could not be looked for, with the reason"
-    )
+    unseen: list[Words] = Field(default_factory=list, description="backdoors that were not looked for, with the reason")
     attention: AttentionInfo | None
     warnings: list[Words]
     provider: str | None = Field(description="ONNX Runtime's execution provider")
