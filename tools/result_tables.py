@@ -92,6 +92,7 @@ def time_table(rows: list[Row], slow: Sequence[str]) -> list[dict[str, str]]:
         {"data set": f"{name} ({len(groups[name])})", first: f"{seconds[first]:.0f} s"}
         | {method: f"{seconds[method]:.0f} s ({seconds[method] / seconds[first]:.1f})" for method in slow}
         for name, seconds in total.items()
+        if seconds[first]
     ]
 
 
@@ -204,7 +205,7 @@ By data set. Measured up to {slow_up_to} classes only, because they take days fo
 
 {markdown(dataset_table(rows))}
 Time of the detectors alone, on one core, over the models that all of these looked at; in brackets multiples of the
-default's:
+first's:
 
 {markdown(time_table(rows, partly))}
 Share of `suspected` by kind of attack:

@@ -72,8 +72,8 @@ def find_source_triggers(case: Case) -> tuple[list[SourceTrigger], str | None]:
     Args:
         case: with images; they count for the class that the model gives them.
     """
-    labels = case.logits.argmax(axis=1)
-    images = {label: case.clean()[labels == label][:_MOST_IMAGES] for label in np.unique(labels).tolist()}
+    pixels, labels = case.clean(), case.logits.argmax(axis=1)
+    images = {label: pixels[labels == label][:_MOST_IMAGES] for label in np.unique(labels).tolist()}
     images = {label: own for label, own in images.items() if len(own) >= _FEWEST_IMAGES}
     if reason := _refusal(case, len(images)):
         return [], f"{SOURCE_SPECIFIC} were not looked for: {reason}"
