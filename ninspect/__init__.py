@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
-    from ninspect.arrays import gradients
-    from ninspect.audit import scan
+    from ninspect.audit.gradients import gradients
+    from ninspect.audit.open import ScanOptions, open_network
+    from ninspect.audit.stages import scan
     from ninspect.detect import Activated, NeuronInspect
     from ninspect.errors import InconclusiveError, ModelError, NinspectError, UnsupportedOperatorError, UsageError
     from ninspect.gradient import differentiate
     from ninspect.model import Classifier, load_classifier
-    from ninspect.opening import ScanOptions, open_network
+    from ninspect.preprocess import Preprocess
     from ninspect.report import Result
     from ninspect.runtime import Network
-    from ninspect.samples import Preprocess, Samples, load_samples
+    from ninspect.samples import Samples, load_samples
 
 _HOME = {
     "Activated": "detect",
@@ -34,18 +35,18 @@ _HOME = {
     "Network": "runtime",
     "NeuronInspect": "detect",
     "NinspectError": "errors",
-    "Preprocess": "samples",
+    "Preprocess": "preprocess",
     "Result": "report",
     "Samples": "samples",
-    "ScanOptions": "opening",
+    "ScanOptions": "audit.open",
     "UnsupportedOperatorError": "errors",
     "UsageError": "errors",
     "differentiate": "gradient",
-    "gradients": "arrays",
+    "gradients": "audit.gradients",
     "load_classifier": "model",
     "load_samples": "samples",
-    "open_network": "opening",
-    "scan": "audit",
+    "open_network": "audit.open",
+    "scan": "audit.stages",
 }
 
 __all__ = [

@@ -1,14 +1,16 @@
-"""Files: read once and only if they are plain files, written whole or not at all."""
+"""Files: read once and only if they are plain files, parsed with a bound, written whole or not at all."""
 
 from __future__ import annotations
 
 import errno
+import json
 import os
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from ninspect.errors import ModelError, NinspectError, UsageError, WriteError
 
@@ -17,6 +19,7 @@ _OPEN = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 # From this size on, a file that takes up less than a part of it on the disk is refused.
 _SPARSE_BYTES, _SPARSE_PART = 64 * 1024**2, 16
+MAX_TEXT = 16 * 2**20  # bytes of a small text file
 _WRONG_PATH = (errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
 
 
@@ -81,3 +84,57 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+
+
+def reason(error: Exception) -> str:
+    """Why a file could not be read, on one line and without repeating its path."""
+    return " ".join(str(getattr(error, "strerror", None) or error).split()) or type(error).__name__
+
+
+@contextmanager
+def reading(path: Path, what: str) -> Iterator[None]:
+    """Turns whatever a parser raises inside the block into one `UsageError` about `path`."""
+    try:
+        yield
+    except NinspectError:
+        raise
+    # Broken files make zipfile, gzip and NumPy raise ValueError, EOFError, zlib.error, RuntimeError, MemoryError, ...
+    except Exception as error:
+        raise UsageError(f"{path} cannot be read as {what} ({reason(error)}); give a complete one") from error
+
+
+def read_text(path: Path, what: str, limit: int = MAX_TEXT) -> str:
+    """The text of a file.
+
+    Args:
+        path: the file.
+        what: it should be, with an article, for the message.
+        limit: most bytes that it may have.
+
+    Raises:
+        UsageError: it is not a regular file, too large, or not UTF-8.
+    """
+    if not path.is_file():
+        raise UsageError(f"{path} is not a file; give {what}")
+    try:
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+        text = content.decode("utf-8-sig")
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise UsageError(f"{path} cannot be read ({why}); give {what}") from error
+    if len(content) > limit:
+        raise UsageError(f"{path} is larger than {limit >> 20} MiB; give {what}")
+    return text
+
+
+def parse_json(text: str, path: Path) -> Any:
+    """What a JSON text says.
+
+    Raises:
+        UsageError: it is not JSON.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path} is not valid JSON ({reason(error)}); correct it") from error

@@ -9,19 +9,20 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from ninspect import audit
+from ninspect.audit import stages as audit
+from ninspect.audit.explain import explain_image
+from ninspect.audit.open import ScanOptions
 from ninspect.detect import MMBD, Activated, AllToAll, Detector, FreeEagle, NeuralCleanse, NeuronInspect, Weights
 from ninspect.errors import UsageError
-from ninspect.explain import save_overlay
-from ninspect.explanation import explain_image
-from ninspect.gradient import Objective, gradient_kind
-from ninspect.installation import installation
+from ninspect.gradient import Objective
 from ninspect.isolation import Listener
-from ninspect.model import Classifier, describe, load_classifier
-from ninspect.opening import ScanOptions
+from ninspect.machine import installation
+from ninspect.model import Classifier, describe, gradient_kind, load_classifier
+from ninspect.model import class_names as names_of_classes
+from ninspect.preprocess import Preprocess, specified
+from ninspect.report import save_overlay
 from ninspect.runtime import gradient_model, save_model
-from ninspect.samples import Preprocess, read_class_map, specified
-from ninspect.samples import class_names as names_of_classes
+from ninspect.samples import read_class_map
 
 Facts = dict[str, Any]
 

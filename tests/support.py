@@ -15,10 +15,10 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from onnx import numpy_helper, parser
 
-from ninspect import opening
-from ninspect.model.prepare import prepare
+from ninspect.audit import open as opening
+from ninspect.graph.convert import prepare
+from ninspect.preprocess import Preprocess
 from ninspect.runtime import Network
-from ninspect.samples import Preprocess
 
 Array = NDArray[Any]
 

@@ -27,7 +27,7 @@ from evaluate import workers
 from measured import Row, targets, truth
 from ninspect.detect.activated import compare, joined
 from ninspect.detect.interface import judge
-from ninspect.outliers import robust_z
+from ninspect.measure.outliers import robust_z
 from result_tables import auc, markdown
 
 ALPHA = 0.01

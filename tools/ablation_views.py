@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from measured import card_options
+from ninspect.audit.open import open_network
 from ninspect.detect import Activated, Case
 from ninspect.detect.activated import View, own_margins
 from ninspect.errors import InconclusiveError
-from ninspect.explain import alike, ascend, each
-from ninspect.features import Features, FeatureSums, heatmaps, peak
-from ninspect.opening import open_network
+from ninspect.measure.features import Features, FeatureSums, heatmaps, peak
 from ninspect.runtime import Pixels
 from ninspect.samples import load_samples
+from ninspect.search import alike, ascend, each
 
 FEATURES = (
     "unsigned spot",

@@ -25,11 +25,12 @@ import onnx
 import onnx_ir as ir
 import onnxruntime
 
+from ninspect.audit.selftest import check_gradient, check_scores
 from ninspect.errors import NinspectError, UnsupportedOperatorError
 from ninspect.gradient import CLASSES, GRADIENT, LOGITS
 from ninspect.model import Classifier, load_classifier
-from ninspect.runtime import Network, check_gradient, check_scores, gradient_model, open_session
-from ninspect.samples import InputMap, Preprocess
+from ninspect.preprocess import InputMap, Preprocess
+from ninspect.runtime import Network, gradient_model, open_session
 from suite_file import DTYPES, Array, Reference
 
 

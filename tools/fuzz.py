@@ -20,7 +20,7 @@ with atheris.instrument_imports(include=["ninspect"]):
     import ninspect.model.integrity as integrity
     import ninspect.model.wire as wire
     from ninspect.errors import ModelError, UsageError
-    from ninspect.samples import Preprocess
+    from ninspect.preprocess import Preprocess
 
 import onnx
 from google.protobuf.message import DecodeError

@@ -22,20 +22,20 @@ from onnx import defs
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # for the tests
 
-from ninspect import gradient  # noqa: E402
-from ninspect.gradient.allowed import ELSEWHERE  # noqa: E402
-from ninspect.gradient.expansions import EXPANSIONS  # noqa: E402
+import ninspect  # noqa: E402
 from ninspect.gradient.registry import RULES, ZERO_GRADIENT  # noqa: E402
-from ninspect.model.prepare import TARGET_OPSET  # noqa: E402
-from ninspect.model.tabular import TABULAR_OPERATORS  # noqa: E402
-from ninspect.operators import Support, supported  # noqa: E402
+from ninspect.graph.convert import TARGET_OPSET  # noqa: E402
+from ninspect.graph.expansions import EXPANSIONS  # noqa: E402
+from ninspect.graph.tabular import TABULAR_OPERATORS  # noqa: E402
+from ninspect.model.operator_check import ELSEWHERE  # noqa: E402
+from ninspect.model.operators import Support, supported  # noqa: E402
 from tests.gradient import cases  # noqa: E402
 from tests.gradient.support import parse  # noqa: E402
 from tests.gradient.test_node_cases import NEWEST_OPSET, node_cases  # noqa: E402
 
 _PAGE = ROOT / "docs" / "operators.md"
 _COVERAGE = ROOT / "docs" / "coverage.csv"
-_CODE = Path(gradient.__file__).parent
+_CODE = Path(ninspect.__file__).parent
 _HEAD = f"""# Operators
 
 Which operators may lie between the image and the scores. Elsewhere in a file, whose nodes ONNX Runtime runs all, only
@@ -80,7 +80,7 @@ def _gradient(operator: str, support: Support) -> str:
         return support.how
     file = Path(inspect.getfile(_code(operator))).relative_to(_CODE)
     formula = support.formula.replace("|", "\\|")
-    return ("expanded: " if support.how == "expanded" else "") + f"[{formula}](../ninspect/gradient/{file})"
+    return ("expanded: " if support.how == "expanded" else "") + f"[{formula}](../ninspect/{file})"
 
 
 def _code(operator: str) -> FunctionType:

@@ -9,7 +9,7 @@ from scipy.stats import mannwhitneyu
 
 from measured import WORKING_ATTACK, Row
 from ninspect import ScanOptions
-from ninspect.report.describe import library_versions
+from ninspect.machine import library_versions
 
 
 def auc(positive: Iterable[Row], negative: Iterable[Row]) -> str:

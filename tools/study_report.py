@@ -24,7 +24,7 @@ from measured import WORKING_ATTACK, Row, read_rows
 from ninspect import ScanOptions
 from ninspect.detect.evidence import CONVINCING_SIZE, CONVINCING_SUCCESS
 from ninspect.detect.source_specific import MOST_CLASSES
-from ninspect.outliers import NATURAL_FREEDOM
+from ninspect.measure.outliers import NATURAL_FREEDOM
 from result_tables import markdown
 from study import CLASSES, POISONED, SEEDS
 

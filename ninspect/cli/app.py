@@ -12,11 +12,11 @@ from typing import IO, Annotated, Any, NoReturn
 
 import typer
 
-from ninspect.cli import install
+from ninspect.cli import about as install
 from ninspect.cli import options as opt
+from ninspect.cli.dispatch import Interrupted, interruptible, perform, perform_scan
 from ninspect.cli.gate import gate
 from ninspect.cli.output import emit, notice, show_progress, write
-from ninspect.cli.perform import Interrupted, interruptible, perform, perform_scan
 from ninspect.cli.settings import read_settings
 from ninspect.errors import ExitCode, InconclusiveError, describe
 from ninspect.files import replace_file

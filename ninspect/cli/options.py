@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from ninspect.errors import UsageError
-from ninspect.isolation import Limits, spare_memory
+from ninspect.isolation import Limits
+from ninspect.machine import spare_memory
 
 DEFAULT_TIMEOUT = 3600.0
 _INPUT = "Model input"

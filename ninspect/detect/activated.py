@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.detect.interface import Case, Detection, judge
-from ninspect.explain import alike, ascend, each
-from ninspect.features import FeatureSums, heatmaps, peak
-from ninspect.outliers import anomaly_index, robust_z
+from ninspect.measure.features import FeatureSums, heatmaps, peak
+from ninspect.measure.outliers import anomaly_index, robust_z
 from ninspect.runtime import Pixels
+from ninspect.search import alike, ascend, each
 
 _FEWEST_STARTS = 6
 _MOST_POINTS = 2400  # starts times classes, above which every class gets fewer starts

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.detect.interface import Case, Detection, skipped
-from ninspect.outliers import FEWEST_CLASSES, SMALLEST_P
+from ninspect.measure.outliers import FEWEST_CLASSES, SMALLEST_P
 from ninspect.runtime import Pixels
-from ninspect.runtime.direction import step_length, unit
+from ninspect.search.direction import step_length, unit
 
 FEWEST_IMAGES = 2  # of a class: one that goes somewhere is no evidence
 ENOUGH_CLASSES = 10  # with as many images, however many classes there are

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ninspect.detect.activated import Activated
 from ninspect.detect.interface import Case, Detection
-from ninspect.explain import ascend
-from ninspect.features import heatmaps, of_strongest
+from ninspect.measure.features import heatmaps, of_strongest
 from ninspect.runtime import Pixels
+from ninspect.search import ascend
 
 _MOST = 10
 _STARTS = 24

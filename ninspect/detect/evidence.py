@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.detect.faint import FAINTEST, faintest
 from ninspect.detect.interface import Case
-from ninspect.detect.inversion import WARM_START, Triggers, invert, stamp, success
 from ninspect.runtime import Pixels
+from ninspect.search.faint import FAINTEST, faintest
+from ninspect.search.inversion import WARM_START, Triggers, invert, stamp, success
 
 _CONTROLS = 8
 _IMAGES = 64  # half of them to search with, half held out

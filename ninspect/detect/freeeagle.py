@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.detect.adam import Adam
 from ninspect.detect.interface import Case, Detection, judge
 from ninspect.errors import ModelError
-from ninspect.outliers import robust_z
-from ninspect.runtime.tail import Tail
+from ninspect.measure.outliers import robust_z
+from ninspect.runtime.second_half import Tail
+from ninspect.search.adam import Adam
 
 _BETAS = (0.9, 0.999)
 _TOGETHER = 256  # activations that are optimised together

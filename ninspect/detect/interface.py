@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.errors import InconclusiveError
-from ninspect.outliers import FEWEST_CLASSES, NATURAL_FREEDOM, PUBLISHED_INDEX, p_values
+from ninspect.measure.outliers import FEWEST_CLASSES, NATURAL_FREEDOM, PUBLISHED_INDEX, p_values
 from ninspect.runtime import Network, Pixels
 
 # Called with (gradients computed, gradients in total).

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.detect.interface import Case, Detection
-from ninspect.explain.points import MEMORY
-from ninspect.outliers import FEWEST_CLASSES, robust_z, simulated
+from ninspect.measure.outliers import FEWEST_CLASSES, robust_z, simulated
 from ninspect.runtime import Network, Pixels
+from ninspect.search.ascent import MEMORY
 
 _SEED = 2205_06900
 _MOST_TARGETS = 16

@@ -6,8 +6,8 @@ import time
 from dataclasses import asdict, dataclass, field
 
 from ninspect.detect.interface import Case, Detection, judge
-from ninspect.detect.inversion import Inversion, invert
-from ninspect.outliers import anomaly_index
+from ninspect.measure.outliers import anomaly_index
+from ninspect.search.inversion import Inversion, invert
 
 # The authors' code makes 1000 images in mini-batches of 32 one step. It takes about twelve times as long as one
 # mini-batch a step, and finds nearly the same masks (docs/performance.md).

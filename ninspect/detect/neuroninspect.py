@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ninspect.detect.heatmap import explain
 from ninspect.detect.interface import Case, Detection, judge
-from ninspect.explain import explain
-from ninspect.features import FeatureSums
-from ninspect.outliers import anomaly_index
+from ninspect.measure.features import FeatureSums
+from ninspect.measure.outliers import anomaly_index
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.detect.evidence import WORKS, Trigger, examples, smallest_triggers
-from ninspect.detect.faint import Approach, faintest
 from ninspect.detect.interface import Case
-from ninspect.detect.inversion import success
-from ninspect.outliers import FEWEST_CLASSES
+from ninspect.measure.outliers import FEWEST_CLASSES
 from ninspect.runtime import Pixels
+from ninspect.search.faint import Approach, faintest
+from ninspect.search.inversion import success
 
 CONVINCING_PAIR = 0.5  # of what other pairs need (docs/method.md)
 MOST_CLASSES = 20  # of 43, some are always so alike that they hide the pair of a backdoor (docs/decisions.md)

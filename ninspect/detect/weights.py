@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.detect.interface import Case, Detection
-from ninspect.outliers import FEWEST_CLASSES, robust_z, simulated
+from ninspect.measure.outliers import FEWEST_CLASSES, robust_z, simulated
 
 _SEED = 2109_02836
 

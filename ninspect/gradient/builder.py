@@ -13,10 +13,11 @@ import onnx_ir.passes.common as passes
 
 from ninspect.errors import ModelError, UnsupportedOperatorError
 from ninspect.gradient import rules as rules  # fills the registry
-from ninspect.gradient.expansions import expand
 from ninspect.gradient.objectives import Objective, seed
-from ninspect.gradient.ops import Ops, Tensor
-from ninspect.gradient.registry import QUANTIZING, RULES, ZERO_GRADIENT, Node
+from ninspect.gradient.registry import QUANTIZING, RULES, ZERO_GRADIENT
+from ninspect.graph.expansions import expand
+from ninspect.graph.node import Node
+from ninspect.graph.writer import Ops, Tensor
 
 CLASSES, LOGITS, OBJECTIVE, GRADIENT = (
     "ninspect/classes",

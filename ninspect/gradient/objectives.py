@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from ninspect.gradient.ops import Ops, Tensor
+from ninspect.graph.writer import Ops, Tensor
 
 Objective = Literal["logit", "margin", "logprob", "cross_entropy"]
 OBJECTIVES: tuple[str, ...] = get_args(Objective)

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from ninspect.errors import ExitCode, HarmfulFileError, InconclusiveError, NinspectError, UsageError
-from ninspect.isolation.listener import PIECE, Listener
 from ninspect.isolation.lock import gpu_devices
+from ninspect.isolation.pipe import PIECE, Listener
 from ninspect.text import byte_count
 
 NONSENSE = "the process that read the model sent nonsense"
@@ -53,16 +53,6 @@ class Limits:
     required: bool
     seconds: float
     memory: int
-
-
-def spare_memory() -> int:
-    """A limit that suffices for every usual model, and that this machine can bear."""
-    usual = 8 * 1024**3
-    try:
-        present = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):  # Windows, and whatever else is not Unix
-        return usual
-    return min(usual, present * 3 // 4)
 
 
 def run(
@@ -112,7 +102,7 @@ def run(
 def _start(request: dict[str, Any]) -> subprocess.Popen[bytes]:
     worker = subprocess.Popen(
         # -P: import nothing from the folder that the user is in.
-        [sys.executable, "-P", "-m", "ninspect.isolation.worker"],
+        [sys.executable, "-P", "-m", "ninspect.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=None if os.environ.get("NINSPECT_TRACEBACK") else subprocess.DEVNULL,

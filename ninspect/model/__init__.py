@@ -1,8 +1,26 @@
 """An untrusted ONNX file becomes a checked `Classifier`."""
 
+from ninspect.model.class_names import class_names, names_in_metadata
 from ninspect.model.classifier import Classifier, load_classifier, understand
 from ninspect.model.describe import describe
+from ninspect.model.gradient_kind import GradientKind, gradient_kind
+from ninspect.model.hidden_steps import hidden_decisions
 from ninspect.model.layout import ImageLayout
 from ninspect.model.load import ModelFile, read_model
+from ninspect.model.operator_check import refuse_operators
 
-__all__ = ["Classifier", "ImageLayout", "ModelFile", "describe", "load_classifier", "read_model", "understand"]
+__all__ = [
+    "Classifier",
+    "GradientKind",
+    "ImageLayout",
+    "ModelFile",
+    "class_names",
+    "describe",
+    "gradient_kind",
+    "hidden_decisions",
+    "load_classifier",
+    "names_in_metadata",
+    "read_model",
+    "refuse_operators",
+    "understand",
+]

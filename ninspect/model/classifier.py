@@ -13,9 +13,9 @@ import onnx
 import onnx_ir as ir
 
 from ninspect.errors import ModelError, UnsupportedOperatorError, UsageError
+from ninspect.graph.convert import prepare, unify_opsets
 from ninspect.model.layout import ImageLayout, image_layout
 from ninspect.model.load import ModelFile, read_model
-from ninspect.model.prepare import prepare, unify_opsets
 
 # Monotone functions of the logits that models end with; explaining what is before them avoids their saturation.
 _ACTIVATIONS = ("Softmax", "LogSoftmax", "Sigmoid", "Log")

@@ -1,8 +1,9 @@
 """One result schema, and one module per output format."""
 
 from ninspect.report.formats import FORMATS, load_result, render
+from ninspect.report.picture import overlay, png, save_overlay
 from ninspect.report.pictures import save_pictures
-from ninspect.report.result import SCHEMA, Confidence, IsolationInfo, Result, Verdict
+from ninspect.report.schema import SCHEMA, Confidence, IsolationInfo, Result, Verdict
 from ninspect.report.text import print_result, text_report
 
 __all__ = [
@@ -13,8 +14,11 @@ __all__ = [
     "Result",
     "Verdict",
     "load_result",
+    "overlay",
+    "png",
     "print_result",
     "render",
+    "save_overlay",
     "save_pictures",
     "text_report",
 ]

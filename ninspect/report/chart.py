@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from ninspect.report.result import DetectorInfo, Result
+from ninspect.report.schema import DetectorInfo, Result
 from ninspect.report.wording import class_name, named, number
 
 HEIGHT = 220  # of the bars, in pixels; horizontal positions are per cent of the width

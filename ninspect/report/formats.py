@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ninspect.errors import UsageError
-from ninspect.report.result import SCHEMA, Result
+from ninspect.report.schema import SCHEMA, Result
 
 FORMATS = ("text", "json", "sarif", "junit", "markdown", "html")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ninspect.report.chart import HEIGHT, Chart, chart
-from ninspect.report.result import AttentionInfo, DetectorInfo, HeatmapInfo, PreprocessInfo, Result, TriggerInfo
+from ninspect.report.schema import AttentionInfo, DetectorInfo, HeatmapInfo, PreprocessInfo, Result, TriggerInfo
 from ninspect.report.wording import (
     NOT_A_PROOF,
     checks,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from ninspect.report.result import Result
+from ninspect.report.schema import Result
 from ninspect.report.wording import Check, Outcome, checks, sentence
 from ninspect.text import printable
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ninspect.report.result import DetectorInfo, Result
+from ninspect.report.schema import DetectorInfo, Result
 from ninspect.report.wording import (
     checks,
     class_name,

@@ -6,7 +6,7 @@ import base64
 from pathlib import Path
 
 from ninspect.files import unwritable, write_file
-from ninspect.report.result import Result
+from ninspect.report.schema import Result
 
 
 def picture_files(result: Result) -> dict[str, bytes]:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ninspect import findings
 from ninspect.findings import Rule
-from ninspect.report.result import Result
-from ninspect.report.rules import ALL_TO_ALL, ATLAS, ATLAS_VERSION, NOT_JUDGED, RULES, TARGET
+from ninspect.findings import catalogue as findings
+from ninspect.findings.backdoors import ALL_TO_ALL, ATLAS, ATLAS_VERSION, NOT_JUDGED, RULES, TARGET
+from ninspect.report.schema import Result
 from ninspect.report.wording import evidence, finding, named, probability, sentence
 from ninspect.text import printable
 

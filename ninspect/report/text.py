@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ninspect.report.result import DetectorInfo, Result
+from ninspect.report.schema import DetectorInfo, Result
 from ninspect.report.wording import (
     class_name,
     detectors_shown,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ninspect.findings import RULES, Severity
-from ninspect.report.result import DetectorInfo, FindingInfo, Result, TriggerInfo
+from ninspect.report.schema import DetectorInfo, FindingInfo, Result, TriggerInfo
 
 Outcome = Literal["passed", "failed", "inconclusive", "skipped"]
 NOT_A_PROOF = (

@@ -14,23 +14,14 @@ import onnx_ir.passes.common as passes
 from numpy.typing import NDArray
 
 from ninspect.errors import ModelError
-from ninspect.gradient import (
-    CLASSES,
-    GRADIENT,
-    LOGITS,
-    OBJECTIVE,
-    GradientKind,
-    Objective,
-    differentiate,
-    gradient_kind,
-)
-from ninspect.model import Classifier
+from ninspect.gradient import CLASSES, GRADIENT, LOGITS, OBJECTIVE, Objective, differentiate
+from ninspect.model import Classifier, GradientKind, gradient_kind
 from ninspect.model.head import last_linear
+from ninspect.preprocess import InputMap
 from ninspect.runtime.memory import LIVE_COTANGENTS, forward_values
-from ninspect.runtime.providers import Device, first_line, open_model
-from ninspect.runtime.tail import Tail
+from ninspect.runtime.second_half import Tail
+from ninspect.runtime.session import Device, first_line, open_model
 from ninspect.runtime.weights import check_and_write, hold_weights
-from ninspect.samples import InputMap
 
 Pixels = NDArray[np.float32]  # [N, H, W, C] in [0, 1], RGB or grey
 

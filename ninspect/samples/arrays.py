@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.errors import UsageError
-from ninspect.samples.dataset import Source, reading
+from ninspect.files import reading
+from ninspect.samples.dataset import Source
 
 IMAGE_NAMES = ("x", "x_test", "images", "data")
 LABEL_NAMES = ("y", "y_test", "labels", "targets")

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from ninspect.errors import UsageError
+from ninspect.files import reading
 from ninspect.samples.arrays import MAX_BYTES, array_source
-from ninspect.samples.dataset import Source, reading
+from ninspect.samples.dataset import Source
 
 _SHAPE = (3, 32, 32)
 _PIXELS = 3 * 32 * 32

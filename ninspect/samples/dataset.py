@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ninspect.errors import NinspectError, UsageError
+from ninspect.errors import UsageError
+from ninspect.files import reading
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -111,20 +111,3 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link to itself
         return False
-
-
-def reason(error: Exception) -> str:
-    """Why a file could not be read, on one line and without repeating its path."""
-    return " ".join(str(getattr(error, "strerror", None) or error).split()) or type(error).__name__
-
-
-@contextmanager
-def reading(path: Path, what: str) -> Iterator[None]:
-    """Turns whatever a parser raises inside the block into one `UsageError` about `path`."""
-    try:
-        yield
-    except NinspectError:
-        raise
-    # Broken files make zipfile, gzip and NumPy raise ValueError, EOFError, zlib.error, RuntimeError, MemoryError, ...
-    except Exception as error:
-        raise UsageError(f"{path} cannot be read as {what} ({reason(error)}); give a complete one") from error

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.errors import UsageError
+from ninspect.files import reading
 from ninspect.samples.arrays import MAX_BYTES, array_source, is_bomb
-from ninspect.samples.dataset import Source, reading
+from ninspect.samples.dataset import Source
 
 # MNIST's own names have a hyphen before "idx"; many mirrors have a dot.
 IMAGES = re.compile(r"images([-.])idx[34]-ubyte(\.gz)?$")

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.errors import UsageError
+from ninspect.preprocess.settings import Preprocess
 from ninspect.samples.dataset import Source, check_count, list_folder
 from ninspect.samples.labels import ClassMap, label_numbers
-from ninspect.samples.preprocess import Preprocess
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.errors import UsageError
-from ninspect.samples.textfile import parse_json, read_text
+from ninspect.files import parse_json, read_text
 
 ClassMap = Mapping[str, int]
 _NUMBER = re.compile("[0-9]{1,9}")

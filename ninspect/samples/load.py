@@ -9,15 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.errors import InconclusiveError, NinspectError, UsageError
+from ninspect.files import reading, reason
 from ninspect.model.layout import count_channels
+from ninspect.preprocess.settings import Preprocess
 from ninspect.samples.arrays import npy_source, npz_source
 from ninspect.samples.cifar import cifar_source, cifar_test_batch
-from ninspect.samples.dataset import Samples, Source, list_folder, reading, reason
+from ninspect.samples.dataset import Samples, Source, list_folder
 from ninspect.samples.idx import idx_source, idx_test_images, is_idx_images
 from ninspect.samples.images import file_source, fit, folder_source, is_image
 from ninspect.samples.labels import ClassMap
 from ninspect.samples.parquet import parquet_files, parquet_source
-from ninspect.samples.preprocess import Preprocess
 from ninspect.samples.tables import is_table, table_source, tables_in
 
 MAX_SKIPPED = 0.2

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.errors import UsageError
-from ninspect.samples.dataset import Source, check_count, list_folder, reading
+from ninspect.files import reading
+from ninspect.samples.dataset import Source, check_count, list_folder
 from ninspect.samples.images import read_image
 from ninspect.samples.labels import ClassMap, label_numbers
 

@@ -9,10 +9,10 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from ninspect.errors import UsageError
-from ninspect.samples.dataset import Source, check_count, reading
+from ninspect.files import read_text, reading
+from ninspect.samples.dataset import Source, check_count
 from ninspect.samples.images import is_image, read_image
 from ninspect.samples.labels import ClassMap, label_numbers
-from ninspect.samples.textfile import read_text
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -182,12 +182,12 @@ def test_an_impossible_option_is_explained(arguments: list[str], message: str, c
 
 BROKEN = """
 import sys
-import ninspect.audit
+import ninspect.audit.stages
 
 def scan(*arguments):
     raise RuntimeError("two\\nlines")
 
-ninspect.audit.scan = scan
+ninspect.audit.stages.scan = scan
 from ninspect.cli import main
 sys.argv = ["ninspect", "scan", "model.onnx", "--samples", "images", "--sandbox", "off"]
 main()

@@ -11,8 +11,8 @@ import pytest
 from ninspect.cli import options
 from ninspect.detect import METHODS
 from ninspect.gradient import OBJECTIVES
+from ninspect.preprocess import settings as preprocess
 from ninspect.runtime import Device
-from ninspect.samples import preprocess
 from tests.support import even_weights, linear_scan_files
 
 HEAVY = {"numpy", "onnx", "onnx_ir", "onnxruntime", "scipy", "PIL", "pydantic", "torch"}

@@ -5,7 +5,7 @@ import pytest
 
 from ninspect.detect import Activated, Case, Detection
 from ninspect.detect.activated import own_margins
-from ninspect.outliers import NATURAL_FREEDOM, p_values
+from ninspect.measure.outliers import NATURAL_FREEDOM, p_values
 from ninspect.runtime import Network
 from tests.support import backdoored_weights, even_weights, linear_model, open_network, random_pixels
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from ninspect.detect import Case, look, outstanding
 from ninspect.detect.interface import judge, skipped
-from ninspect.outliers import anomaly_index
+from ninspect.measure.outliers import anomaly_index
 from tests.support import backdoored_weights, linear_model, open_network, random_pixels
 
 

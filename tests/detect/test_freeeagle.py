@@ -5,7 +5,7 @@ import onnx
 import pytest
 
 from ninspect.detect import Case, Detection, FreeEagle
-from ninspect.outliers import robust_z
+from ninspect.measure.outliers import robust_z
 from ninspect.runtime import Network
 from tests.support import Array, even_weights, linear_model, onnx_model, open_network
 

@@ -5,7 +5,7 @@ import pytest
 
 from ninspect.detect import Detection
 from ninspect.detect.interface import holm, judge, skipped
-from ninspect.outliers import anomaly_index, critical_index, p_values
+from ninspect.measure.outliers import anomaly_index, critical_index, p_values
 
 ALIKE = [10.0, 11, 9, 10.5, 9.5, 10.2, 9.8, 11.2, 8.8]
 

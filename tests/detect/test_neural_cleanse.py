@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from ninspect.detect import Case, NeuralCleanse
-from ninspect.detect.inversion import Inversion, invert
 from ninspect.errors import InconclusiveError
-from ninspect.outliers import anomaly_index
+from ninspect.measure.outliers import anomaly_index
+from ninspect.search.inversion import Inversion, invert
 from tests.support import bright_rows, even_weights, linear_model, open_network, rows_model
 
 SHORT = Inversion(steps=100, batch=20)

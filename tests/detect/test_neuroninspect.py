@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ninspect.detect import Case, Detection, NeuronInspect
-from ninspect.features import heatmaps, smooth
+from ninspect.measure.features import heatmaps, smooth
 from tests.support import Array, backdoored_weights, convolutional_model, linear_model, open_network, random_pixels
 
 

@@ -3,11 +3,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from ninspect.audit import scan
+from ninspect.audit.open import ScanOptions
+from ninspect.audit.stages import scan
 from ninspect.detect import Case, SourceTrigger, find_source_triggers
-from ninspect.opening import ScanOptions
+from ninspect.preprocess import Preprocess
 from ninspect.runtime import Pixels
-from ninspect.samples import Preprocess
 from tests.support import onnx_model, open_network, save, save_images
 
 CLASSES, SOURCE, TARGET = 8, 2, 5

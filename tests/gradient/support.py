@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper, parser
 
 from ninspect.gradient import CLASSES, GRADIENT, LOGITS, OBJECTIVE, Objective, differentiate
-from ninspect.model.prepare import prepare
+from ninspect.graph.convert import prepare
 
 Array = NDArray[Any]
 Function = Callable[..., torch.Tensor]

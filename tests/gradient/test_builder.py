@@ -10,7 +10,7 @@ import torch
 
 from ninspect.errors import ModelError, UnsupportedOperatorError
 from ninspect.gradient import CLASSES, GRADIENT, LOGITS, OBJECTIVE, differentiate
-from ninspect.model.prepare import prepare
+from ninspect.graph.convert import prepare
 from tests.gradient.support import (
     Array,
     Explainer,

@@ -17,9 +17,9 @@ from onnx.reference import ReferenceEvaluator
 
 from ninspect.errors import ModelError
 from ninspect.gradient import CLASSES, GRADIENT, differentiate
-from ninspect.gradient.expansions import EXPANSIONS
 from ninspect.gradient.registry import RULES
-from ninspect.model.prepare import EXPANDED, prepare
+from ninspect.graph.convert import EXPANDED, prepare
+from ninspect.graph.expansions import EXPANSIONS
 from tests.gradient.support import Array, generator, session
 
 # The newest that this ONNX Runtime runs. Some operators are tested in a newer one, which says the same of them.

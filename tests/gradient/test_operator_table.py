@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from onnx import defs
 
-from ninspect.gradient.expansions import EXPANSIONS
 from ninspect.gradient.registry import QUANTIZING, RULES, ZERO_GRADIENT
-from ninspect.model.prepare import EXPANDED
-from ninspect.model.quantized import INTEGER_OPERATORS
-from ninspect.model.tabular import TABULAR_OPERATORS
+from ninspect.graph.convert import EXPANDED
+from ninspect.graph.expansions import EXPANSIONS
+from ninspect.graph.integers import INTEGER_OPERATORS
+from ninspect.graph.tabular import TABULAR_OPERATORS
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from ninspect.gradient import differentiate
-from ninspect.gradient.ops import Ops, Tensor
-from ninspect.model.prepare import prepare
+from ninspect.graph.convert import prepare
+from ninspect.graph.writer import Ops, Tensor
 from tests.gradient.support import Explainer, Function, autograd, parse, randn, relative_error, some_classes
 
 IMAGES = randn(3, 4)

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from ninspect.errors import ModelError
-from ninspect.gradient.expansions import EXPANSIONS
 from ninspect.gradient.registry import RULES
-from ninspect.model.prepare import EXPANDED
+from ninspect.graph.convert import EXPANDED
+from ninspect.graph.expansions import EXPANSIONS
 from tests.gradient.cases import CASES
 from tests.gradient.support import (
     EXPLAINED,

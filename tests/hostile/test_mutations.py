@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ninspect.errors import InconclusiveError, ModelError, UsageError
-from ninspect.gradient import hidden_decisions, refuse_operators
-from ninspect.model import read_model, understand
-from ninspect.samples import Preprocess, load_samples
+from ninspect.model import hidden_decisions, read_model, refuse_operators, understand
+from ninspect.preprocess import Preprocess
+from ninspect.samples import load_samples
 from tests.support import convolutional_model, random_pixels
 
 ROOT = Path(__file__).parents[2]

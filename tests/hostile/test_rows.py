@@ -16,9 +16,9 @@ import onnx
 import pytest
 from PIL import Image
 
-from ninspect import audit
+from ninspect.audit import stages as audit
+from ninspect.audit.open import ScanOptions
 from ninspect.model import read_model
-from ninspect.opening import ScanOptions
 from tests.hostile.process import QUIET, Run, watched
 from tests.support import (
     even_weights,

@@ -181,7 +181,7 @@ def test_memory_that_no_shape_tells_of_is_limited(tmp_path: Path) -> None:
 
 # A worker that is not what it should be: Python imports `sitecustomize` before anything else.
 
-HIJACKED = "import os, sys, time, threading\nif 'ninspect.isolation.worker' in sys.orig_argv:\n    {}\n"
+HIJACKED = "import os, sys, time, threading\nif 'ninspect.worker' in sys.orig_argv:\n    {}\n"
 FOREVER = "time.sleep(1000)"
 LIES: dict[str, str] = {
     "garbage": rf"os.write(1, b'\x00\xff\n'); {FOREVER}",

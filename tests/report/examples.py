@@ -5,9 +5,8 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from ninspect.explain import png
-from ninspect.report import Result
-from ninspect.report.result import (
+from ninspect.report import Result, png
+from ninspect.report.schema import (
     AttentionInfo,
     DetectorInfo,
     ExampleInfo,

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from ninspect.errors import UsageError
 from ninspect.report import SCHEMA, Result
 from ninspect.report.html import html_report
-from ninspect.report.result import ModelInfo
+from ninspect.report.schema import ModelInfo
 from tests.report.examples import example, stopped
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from ninspect.findings.backdoors import RULES
 from ninspect.report import Result, render
-from ninspect.report.rules import RULES
 from tests.report.examples import DETECTOR, MODEL, TRIGGER, example
 from tests.report.test_formats import RESULTS
 

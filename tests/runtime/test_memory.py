@@ -8,9 +8,9 @@ import numpy as np
 import onnx
 import pytest
 
+from ninspect.audit.open import ScanOptions, open_network
 from ninspect.errors import ModelError
 from ninspect.model import load_classifier
-from ninspect.opening import ScanOptions, open_network
 from ninspect.runtime import check_memory
 from tests.support import even_weights, linear_scan_files, ninspect, onnx_model, save
 

@@ -11,8 +11,9 @@ import torch
 import ninspect.runtime.network
 from ninspect.errors import ModelError
 from ninspect.gradient import Objective
-from ninspect.runtime import Network, cuda_device_count, gradient_model, save_model
-from ninspect.samples import InputMap, Preprocess
+from ninspect.machine import cuda_device_count
+from ninspect.preprocess import InputMap, Preprocess
+from ninspect.runtime import Network, gradient_model, save_model
 from tests import autograd
 from tests.support import (
     Array,

@@ -5,7 +5,7 @@ import onnx
 import onnx_ir as ir
 import pytest
 
-from ninspect.runtime.providers import open_model
+from ninspect.runtime.session import open_model
 from ninspect.runtime.weights import check_and_write, detach_weights, hold_weights
 from tests.support import onnx_model, random_pixels
 

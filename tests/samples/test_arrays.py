@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ninspect.errors import UsageError
-from ninspect.samples import Preprocess, load_samples
+from ninspect.preprocess import Preprocess
+from ninspect.samples import load_samples
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 6, 4, 3), dtype=np.uint8)
 GREY = RGB[..., 0]

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ninspect.errors import InconclusiveError, UsageError
-from ninspect.samples import Preprocess, load_samples
+from ninspect.preprocess import Preprocess
+from ninspect.samples import load_samples
 
 RGB = (6, 4, 3)
 GREY = (6, 4, 1)

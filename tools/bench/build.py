@@ -27,8 +27,8 @@ _STEPS = ("load", "augment", "scan")
 def step(name: str, path: Path) -> dict[str, float]:
     """Seconds and bytes beyond those of the imports."""
     from ninspect.model import load_classifier
+    from ninspect.preprocess import InputMap, Preprocess
     from ninspect.runtime import Network, gradient_model, save_model
-    from ninspect.samples import InputMap, Preprocess
 
     before, start = peak_memory(), time.perf_counter()
     classifier = load_classifier(path)

@@ -22,7 +22,7 @@ from evaluate import DETECTORS, PUBLISHED
 from measured import card_options
 from ninspect import scan
 from ninspect.detect import Detector, NeuralCleanse
-from ninspect.detect.inversion import Inversion
+from ninspect.search.inversion import Inversion
 from result_tables import markdown
 
 ALL_STEPS = Inversion(patience=Inversion.steps)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 
-from ninspect.gradient.ops import Ops, Tensor
-from ninspect.gradient.registry import Node, vjp
+from ninspect.gradient.registry import vjp
 from ninspect.gradient.rules.elementwise import pointwise
+from ninspect.graph.node import Node
+from ninspect.graph.writer import Ops, Tensor
 
 
 def _step(op: Ops, condition: Tensor, like: Tensor) -> Tensor:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ninspect.gradient.ops import Ops, Tensor
-from ninspect.gradient.registry import Node, vjp
+from ninspect.gradient.registry import vjp
+from ninspect.graph.node import Node
+from ninspect.graph.writer import Ops, Tensor
 
 # With so few input channels a ConvTranspose beats a Conv with flipped weights on ONNX Runtime's CPU provider.
 _FEW_CHANNELS = 4

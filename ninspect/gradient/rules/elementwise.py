@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 from functools import wraps
 
-from ninspect.gradient.ops import Ops, Tensor
-from ninspect.gradient.registry import Node, vjp
+from ninspect.gradient.registry import vjp
+from ninspect.graph.node import Node
+from ninspect.graph.writer import Ops, Tensor
 
 
 def pointwise(*operators: str) -> Callable[[Callable[[Ops, Node], Tensor]], Callable[[Ops, Node], Tensor]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import string
 
-from ninspect.gradient.ops import Ops, Tensor
-from ninspect.gradient.registry import Node, vjp
+from ninspect.gradient.registry import vjp
+from ninspect.graph.node import Node
+from ninspect.graph.writer import Ops, Tensor
 
 
 def _transpose_last(op: Ops, x: Tensor) -> Tensor:

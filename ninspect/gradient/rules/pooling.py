@@ -15,9 +15,10 @@ from collections.abc import Iterator
 import numpy as np
 import onnx_ir as ir
 
-from ninspect.gradient.ops import Ops, Tensor
-from ninspect.gradient.registry import Node, vjp
+from ninspect.gradient.registry import vjp
 from ninspect.gradient.rules.convolution import Window, crop, window_adjoint
+from ninspect.graph.node import Node
+from ninspect.graph.writer import Ops, Tensor
 
 # A mask for every input of a window, and a kernel as large as the window: more would be an attack, not a network.
 _MAX_OVERLAPPING, _MAX_AVERAGED = 2**10, 2**20

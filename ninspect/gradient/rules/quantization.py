@@ -6,8 +6,9 @@ stand for, so it has the type of a float.
 
 from __future__ import annotations
 
-from ninspect.gradient.ops import Ops, Tensor
-from ninspect.gradient.registry import Node, vjp
+from ninspect.gradient.registry import vjp
+from ninspect.graph.node import Node
+from ninspect.graph.writer import Ops, Tensor
 
 
 @vjp("QuantizeLinear")

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from ninspect.gradient.ops import Ops, Tensor
-from ninspect.gradient.registry import Node, vjp
+from ninspect.gradient.registry import vjp
+from ninspect.graph.node import Node
+from ninspect.graph.writer import Ops, Tensor
 
 
 @vjp("GatherElements")

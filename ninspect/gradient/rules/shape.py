@@ -5,8 +5,9 @@ Axes count from the end, so the class axis does not disturb them.
 
 from __future__ import annotations
 
-from ninspect.gradient.ops import Ops, Tensor
-from ninspect.gradient.registry import Node, vjp
+from ninspect.gradient.registry import vjp
+from ninspect.graph.node import Node
+from ninspect.graph.writer import Ops, Tensor
 
 
 @vjp("Reshape", "Flatten", "Squeeze", "Unsqueeze")

@@ -1,0 +1,54 @@
+"""Gradients of arrays, for notebooks: one call, no session to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ninspect.audit.open import ScanOptions, open_network
+from ninspect.errors import UsageError
+from ninspect.gradient import Objective
+from ninspect.runtime import Network
+
+
+def gradients(
+    model: Path | str | Network,
+    images: ArrayLike,
+    classes: Sequence[int] | None = None,
+    options: ScanOptions | None = None,
+    objective: Objective = "logit",
+) -> NDArray[np.float32]:
+    """The derivative of class scores with respect to the pixels of images.
+
+    Args:
+        model: path of an ONNX file, or what `open_network` made of one, which saves time where there are several calls.
+        images: `[N, H, W, C]`, uint8, or float in [0, 1].
+        classes: S class indices; None: all.
+        options: for a path: preprocessing, device, and the name of the output.
+        objective: what of a class is differentiated: `logit`, `margin`, `logprob` or `cross_entropy`.
+
+    Returns:
+        `[S, N, H, W, C]`, per pixel in [0, 1]. All of it is held in memory; `Network.gradients` comes in pieces.
+
+    Raises:
+        UsageError: the images or the classes do not fit the model.
+        ModelError: the model cannot be analysed.
+    """
+    network = model if isinstance(model, Network) else open_network(Path(model), options or ScanOptions())
+    given, shape = np.asarray(images), network.input_map.image_shape
+    if given.shape[1:] != shape:
+        expected = ", ".join(map(str, shape))
+        raise UsageError(f"the images have the shape {list(given.shape)}; the model needs [N, {expected}]")
+    pixels = given.astype(np.float32) / np.float32(255 if given.dtype == np.uint8 else 1)
+    if pixels.size and not (pixels.min() >= 0 and pixels.max() <= 1):
+        raise UsageError("the images have values outside 0 to 1; divide them by 255, or give uint8")
+    chosen = np.arange(network.classes) if classes is None else np.asarray(classes, np.int64)
+    if len(chosen) and not (chosen.min() >= 0 and chosen.max() < network.classes):
+        raise UsageError(f"a class is out of range; the model has the classes 0 to {network.classes - 1}")
+    result = np.empty((len(chosen), *pixels.shape), np.float32)
+    for part in network.gradients(pixels, chosen, objective):
+        result[part.classes, part.images] = part.pixels
+    return result

@@ -1,0 +1,65 @@
+"""What nobody said about the preprocessing, found out by trying: which value range the model is right with."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ninspect.preprocess import InputMap, Preprocess
+from ninspect.preprocess.settings import PRESETS
+from ninspect.runtime import Network
+from ninspect.samples import Samples
+
+# Standard deviations by which one preset must be right more often than the next, where only one of both is right.
+CLEARLY = 2.0
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """The preset with which the model is right most often.
+
+    Attributes:
+        preprocess: the settings with that preset.
+        source: what was tried, with the accuracies.
+        doubt: why the choice is not certain, or None.
+    """
+
+    preprocess: Preprocess
+    source: str
+    doubt: str | None
+
+
+def infer_preset(network: Network, samples: Samples, preprocess: Preprocess) -> Inferred:
+    """Try every preset on labelled images, and leave the network with the input map of the best; the first wins ties.
+
+    Args:
+        network: the model; its input map is replaced.
+        samples: images with labels.
+        preprocess: what is known, without a value range.
+    """
+    assert samples.labels is not None
+    pixels, channels = samples.unit_pixels, samples.pixels.shape[-1]
+    names = [name for name, values in PRESETS.items() if np.size(values["mean"]) in (1, channels)]
+    right = {}
+    for name in names:
+        network.input_map = _input_map(network, preprocess.preset(name))
+        right[name] = network.logits(pixels).argmax(axis=1) == samples.labels
+    best, following = sorted(names, key=lambda name: -right[name].sum())[:2]  # sorted keeps the order of equal ones
+    chosen = preprocess.preset(best)
+    network.input_map = _input_map(network, chosen)
+    tried = ", ".join(f"{name} {right[name].mean():.1%}" for name in names)
+    doubt = None
+    # McNemar's test: only images that just one of both gets right tell which is better.
+    ahead, behind = (right[best] & ~right[following]).sum(), (right[following] & ~right[best]).sum()
+    if ahead - behind <= CLEARLY * math.sqrt(ahead + behind):
+        doubt = (
+            f"the preprocessing was inferred, and {best} is not clearly better than {following} ({tried}); "
+            "say which is right with --preset"
+        )
+    return Inferred(chosen, f"preset {best}, inferred from the labels: right about {tried}", doubt)
+
+
+def _input_map(network: Network, preprocess: Preprocess) -> InputMap:
+    return InputMap.of(preprocess, network.input_map.layout, network.input_map.dtype)

@@ -1,0 +1,142 @@
+"""The two truth tests of every scan: the augmented model is the model, and its gradient is the derivative.
+
+If either fails, nothing that follows can be trusted and the verdict is inconclusive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ninspect.runtime.network import Network, Pixels
+from ninspect.runtime.session import open_session
+from ninspect.search.direction import unit
+
+_IMAGES = 4
+_CLASSES = 8
+_SCORE_TOLERANCE = {2: 1e-2, 4: 1e-4, 8: 1e-4}  # by bytes of the model's float type
+_GRADIENT_TOLERANCE = 0.05
+# Of quantised networks. ONNX Runtime rounds some integers the other way where it fuses operators, and the
+# straight-through gradient is the slope of the staircase only on average.
+_QUANTIZED_SCORE_TOLERANCE, _QUANTIZED_GRADIENT_TOLERANCE = 0.05, 0.15
+# Half lengths of the line, in root mean square pixel change; over short lines a quantised network is a staircase.
+_STEPS = (0.02, 0.005, 0.001, 0.1)
+_POINTS = 16
+
+
+@dataclass(frozen=True)
+class TruthTest:
+    """Outcome of one truth test.
+
+    Attributes:
+        name: `scores` or `gradient`.
+        error: relative error, norm of the difference over norm.
+        tolerance: the largest error that passes.
+    """
+
+    name: str
+    error: float
+    tolerance: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the error is within tolerance; an error that is not a number is not."""
+        return bool(self.error <= self.tolerance)
+
+
+def check_scores(network: Network, pixels: Pixels) -> TruthTest:
+    """The converted model's scores against those of the file's original bytes in ONNX Runtime."""
+    some = pixels[:_IMAGES]
+    expected = original_scores(network, some)
+    width = min(4, network.input_map.dtype.itemsize)
+    tolerance = _QUANTIZED_SCORE_TOLERANCE if _is_quantized(network) else _SCORE_TOLERANCE[width]
+    return TruthTest("scores", relative_error(network.scores(some), expected), tolerance)
+
+
+def _is_quantized(network: Network) -> bool:
+    return network.gradient_kind == "straight-through"
+
+
+def original_scores(network: Network, pixels: Pixels) -> NDArray[np.float32]:
+    """What the file itself answers in ONNX Runtime, on the CPU, `[N, K]`."""
+    classifier = network.classifier
+    session = open_session(classifier.file.original, "cpu")
+    x = network.input_map.to_model(pixels)
+    if classifier.dtype.kind == "u":
+        x = np.clip(np.rint(x), 0, 255)
+    batch = network.batch or len(x)
+    x = np.concatenate([x, np.repeat(x[-1:], -len(x) % batch, axis=0)]).astype(classifier.dtype)
+    pieces = []
+    for start in range(0, len(x), batch):
+        (output,) = session.run([classifier.output], {classifier.input: x[start : start + batch]})
+        pieces.append(_as_array(output).reshape(batch, -1))
+    return np.concatenate(pieces)[: len(pixels)].astype(np.float32)
+
+
+def _as_array(output: Any) -> NDArray[Any]:
+    """Scores as an array; scikit-learn's ZipMap gives one dictionary per image."""
+    if isinstance(output, list):
+        return np.asarray([list(row.values()) for row in output])
+    return np.asarray(output)
+
+
+def check_gradient(network: Network, pixels: Pixels, seed: int) -> TruthTest:
+    """Logit differences along a line against the integral of the gradient along it.
+
+    By the fundamental theorem of calculus z(x + hv) − z(x − hv) = ∫ ⟨∂z/∂x, v⟩ dt for t from −h to h. A plain
+    difference quotient has no good h in float32: a small one drowns in rounding, a large one crosses kinks of a ReLU
+    network. The integral holds across kinks, up to its own quadrature error, so a right gradient agrees at one of
+    a few lengths and a wrong one at none.
+    """
+    generator = np.random.default_rng(seed)
+    classes = np.sort(generator.permutation(network.classes)[:_CLASSES])
+    some = pixels[:_IMAGES]
+    steepest = unit(_gradient_at(network, some, classes).sum(axis=0))
+    random = unit(generator.standard_normal(some.shape, dtype=np.float32))
+    direction = unit(steepest + 0.1 * random)  # not the gradient alone: one that is wrongly zero must fail
+    tolerance = _QUANTIZED_GRADIENT_TOLERANCE if _is_quantized(network) else _GRADIENT_TOLERANCE
+    error = np.inf
+    for step in _STEPS:
+        length = float(step * np.sqrt(some[0].size))
+        error = min(error, _line_error(network, some, classes, direction, length))
+        if error <= tolerance / 2:
+            break
+    return TruthTest("gradient", error, tolerance)
+
+
+def _line_error(
+    network: Network, pixels: Pixels, classes: NDArray[np.int64], direction: Pixels, length: float
+) -> float:
+    """Relative error of the integrated gradient over the line from x − length·v to x + length·v."""
+    ahead, behind = (network.logits(pixels + sign * np.float32(length) * direction)[:, classes] for sign in (1, -1))
+    midpoints = ((np.arange(_POINTS) + 0.5) / _POINTS * 2 - 1) * length
+    slopes = [
+        np.einsum("snhwc,nhwc->ns", _gradient_at(network, pixels + np.float32(t) * direction, classes), direction)
+        for t in midpoints
+    ]
+    last_digit = float(np.finfo(np.float32).eps * np.linalg.norm(ahead.astype(np.float64)))
+    return relative_error(np.mean(slopes, axis=0) * 2 * length, ahead - behind, last_digit)
+
+
+def _gradient_at(network: Network, pixels: Pixels, classes: NDArray[np.int64]) -> NDArray[np.float32]:
+    result = np.empty((len(classes), *pixels.shape), dtype=np.float32)
+    for part in network.gradients(pixels, classes):
+        result[part.classes, part.images] = part.pixels
+    return result
+
+
+def relative_error(actual: NDArray[np.floating], expected: NDArray[np.floating], resolution: float = 0.0) -> float:
+    """Norm of the difference over the norm of the expected values; 0 where both are zero.
+
+    Args:
+        actual: what is judged.
+        expected: what it should be.
+        resolution: expected values with a smaller norm cannot be told from zero.
+    """
+    expected = expected.astype(np.float64)  # squares of large numbers overflow in float32
+    difference = float(np.linalg.norm(actual - expected))
+    norm = max(float(np.linalg.norm(expected)), resolution)
+    return difference / norm if norm > 0 else (0.0 if difference == 0 else float("inf"))

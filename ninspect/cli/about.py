@@ -1,0 +1,117 @@
+"""Commands about ninspect itself, which need no model of yours."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from ninspect.cli import options as opt
+from ninspect.cli.output import emit
+from ninspect.errors import ExitCode
+from ninspect.isolation import LAYERS, Listener, run
+from ninspect.text import byte_count, printable
+
+_EXPECTED = {"badnet_torch.onnx": ExitCode.SUSPECTED, "clean_torch.onnx": ExitCode.CLEAN}
+
+
+def selftest() -> None:
+    """Scan a backdoored model and its clean twin, which come along: can this installation tell them apart?
+
+    Exit code 4 where it cannot.
+
+    Example: ninspect selftest
+    """
+    right = True
+    for name, expected in _EXPECTED.items():
+        model = bundled() / name
+        options = ["--config", os.devnull, "scan", str(model), "--samples", str(model.parent / "samples")]
+        options.append("--no-source-specific")  # which cannot be ruled out with 43 classes
+        done = subprocess.run(
+            [sys.executable, "-m", "ninspect", *options, "--format", "json"], stdout=subprocess.PIPE, check=False
+        )
+        right = right and done.returncode == expected
+        emit(f"{'ok   ' if done.returncode == expected else 'WRONG'}  {name:17}  {_verdict(done.stdout)}\n")
+    raise typer.Exit(ExitCode.CLEAN if right else ExitCode.INTERNAL)
+
+
+def _verdict(output: bytes) -> str:
+    from ninspect.report import Result
+
+    try:
+        result = Result.from_json(output)
+    except ValueError:
+        return "no result"
+    return f"{result.verdict} in {result.seconds:.1f} s: {result.reason}"
+
+
+def bundled() -> Path:
+    """The folder of the models that come along: inside the package, or beside it in a source tree."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "bundled"
+    return inside if inside.is_dir() else package.parent / "models" / "signs"
+
+
+def doctor(format_: opt.InfoFormat = "text") -> None:
+    """Show what this installation has: versions, devices, and the layers of the sandbox.
+
+    Example: ninspect doctor
+    """
+    missing: dict[str, str] = {}
+
+    def tell(kind: str, value: Any) -> None:
+        if kind == "missing":
+            missing.update(value)
+
+    limits = opt.limits("auto", None, None)
+    assert limits is not None
+    facts = run("doctor", {}, [], True, limits, Listener(tell))
+    facts["memory limit"] = byte_count(limits.memory)
+    facts["sandbox"] = ", ".join(layer for layer in LAYERS if layer not in missing)
+    _show(facts | {f"without {layer}": reason for layer, reason in missing.items()}, format_)
+
+
+def operators(format_: opt.InfoFormat = "text") -> None:
+    """List the operators that may lie between the image and the scores, and how each is differentiated.
+
+    Example: ninspect operators
+    """
+    from ninspect.model.operators import supported
+
+    _show({name: f"{support.how:11}  {support.formula}".rstrip() for name, support in supported().items()}, format_)
+
+
+def rules(format_: opt.InfoFormat = "text") -> None:
+    """Show what every finding means and what to do about it.
+
+    Example: ninspect rules
+    """
+    from dataclasses import asdict
+
+    from ninspect.findings.backdoors import RULES
+
+    if format_ == "json":
+        emit(json.dumps([asdict(rule) for rule in RULES], indent=2) + "\n")
+    else:
+        emit("\n".join(_paragraphs(f"{r.id}  {r.title} ({r.severity})", (r.meaning, r.advice)) for r in RULES))
+
+
+def _show(facts: Mapping[str, Any], format_: str) -> None:
+    if format_ == "json":
+        emit(json.dumps(facts, indent=2) + "\n")
+    else:
+        width = max(map(len, facts))
+        emit("".join(f"{name:{width}}  {printable(str(value))}\n" for name, value in facts.items()))
+
+
+def _paragraphs(head: str, texts: Iterable[str]) -> str:
+    import textwrap
+
+    lines = (textwrap.fill(text, 100, initial_indent="    ", subsequent_indent="    ") for text in texts)
+    return "\n".join((head, *lines)) + "\n"

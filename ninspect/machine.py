@@ -1,0 +1,72 @@
+"""The machine and what is installed on it: cores, memory, GPUs, versions. Imports nothing heavy by itself."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import sys
+from importlib.metadata import version
+
+_LIBRARIES = ("ninspect", "onnx", "onnx-ir", "numpy", "scipy")
+
+
+def installation() -> dict[str, str]:
+    """Versions and devices, each in a few words."""
+    import onnxruntime
+
+    providers = onnxruntime.get_available_providers()
+    facts = {name: str(number) for name, number in library_versions().items()}
+    return facts | {
+        "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
+        "processors": _of(allowed_cores(), os.cpu_count() or 1),
+        "providers": ", ".join(provider.removesuffix("ExecutionProvider") for provider in providers),
+        "GPU": _gpu(cuda_device_count(), "CUDAExecutionProvider" in providers),
+    }
+
+
+def _of(some: int, all_: int) -> str:
+    return str(all_) if some == all_ else f"{some} of {all_}, which this process is kept to"
+
+
+def _gpu(count: int, usable: bool) -> str:
+    if count == 0:
+        return "none that an NVIDIA driver knows; models run on the CPU"
+    how = "used by default" if usable else "not used: this ONNX Runtime has no CUDA; install onnxruntime-gpu"
+    return f"{count} of NVIDIA, {how}"
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of everything that the numbers depend on."""
+    import onnxruntime
+
+    versions = {name: version(name) for name in _LIBRARIES}
+    return versions | {"onnxruntime": onnxruntime.__version__, "python": platform.python_version()}
+
+
+def allowed_cores() -> int:
+    """How many cores this process may use; all where the system does not tell."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def cuda_device_count() -> int:
+    """Number of NVIDIA GPUs, asked of the driver itself; 0 where there is no driver."""
+    library = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+    count = ctypes.c_int(0)
+    try:
+        driver = ctypes.CDLL(library)
+        if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+            return 0
+    except (OSError, AttributeError):
+        return 0
+    return count.value
+
+
+def spare_memory() -> int:
+    """A limit that suffices for every usual model, and that this machine can bear."""
+    usual = 8 * 1024**3
+    try:
+        present = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # Windows, and whatever else is not Unix
+        return usual
+    return min(usual, present * 3 // 4)

@@ -1,0 +1,1 @@
+"""Numbers about numbers, in NumPy and SciPy: features of heatmaps, outliers among classes."""

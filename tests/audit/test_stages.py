@@ -1,0 +1,390 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+import pytest
+
+from ninspect.audit import open as opening
+from ninspect.audit import stages as audit
+from ninspect.audit.explain import explain_image
+from ninspect.audit.open import ScanOptions
+from ninspect.audit.stages import scan
+from ninspect.detect import SOURCE_SPECIFIC, Activated, Detector, NeuronInspect
+from ninspect.errors import UsageError
+from ninspect.gradient.registry import RULES
+from ninspect.model import Classifier, ModelFile, understand
+from ninspect.preprocess import Preprocess
+from ninspect.report import Result
+from ninspect.report.wording import Check, checks
+from tests.support import (
+    Array,
+    backdoored_weights,
+    convolutional_model,
+    dormant_model,
+    even_weights,
+    linear_answers,
+    linear_model,
+    linear_scan_files,
+    onnx_model,
+    random_pixels,
+    save,
+    save_images,
+)
+
+DETECTORS = [NeuronInspect(), Activated()]
+PUBLISHED = ScanOptions(detectors=[NeuronInspect()])  # what it says about a linear model follows from the weights
+WITHOUT_PAIRS = replace(PUBLISHED, source_specific=False)
+
+
+def scan_linear(folder: Path, weights: Array, options: ScanOptions = PUBLISHED, *, count: int = 200) -> Result:
+    model, images = linear_scan_files(folder, weights, count)
+    return scan(model, images, replace(options, preprocess=Preprocess(scale=1 / 255)))
+
+
+# The three verdicts
+
+
+@pytest.mark.parametrize("detector", DETECTORS, ids=lambda detector: detector.name)
+def test_classes_that_are_alike_are_clean(tmp_path: Path, detector: Detector) -> None:
+    result = scan_linear(tmp_path, even_weights(), ScanOptions(detectors=[detector]))
+    assert (result.verdict, result.targets, result.exit_code) == ("clean", [], 0)
+    assert "no class stands out from the other 9" in result.reason
+    assert result.p_value is not None
+    assert result.p_value > 0.01
+    assert result.warnings == []
+
+
+@pytest.mark.parametrize("target", [0, 7])
+@pytest.mark.parametrize("detector", DETECTORS, ids=lambda detector: detector.name)
+def test_a_class_that_looks_at_a_few_pixels_is_suspected(tmp_path: Path, target: int, detector: Detector) -> None:
+    result = scan_linear(tmp_path, backdoored_weights(target), ScanOptions(detectors=[detector]))
+    assert (result.verdict, result.targets, result.exit_code) == ("suspected", [target], 1)
+    assert result.reason.startswith(f"class {target} looks like the target of a backdoor, compared with all 10 classes")
+    assert result.p_value is not None
+    assert result.p_value < 0.001
+
+
+def test_two_targets_are_both_named(tmp_path: Path) -> None:
+    weights = backdoored_weights(3, classes=20)
+    weights[11] = backdoored_weights(11, classes=20, seed=1)[11]
+    result = scan_linear(tmp_path, weights, count=100)
+    assert sorted(result.targets) == [3, 11]
+    assert "classes 3, 11 look" in result.reason or "classes 11, 3 look" in result.reason
+
+
+def test_a_trigger_that_sleeps_on_clean_images_is_found_by_default_and_not_as_published(tmp_path: Path) -> None:
+    weights = even_weights()
+    weights[7, 0, 1:4, 1:4] = 1
+    pixels = random_pixels(50, (12, 12, 1))
+    model = save(dormant_model(weights, target=7), tmp_path / "model.onnx")
+    images = save_images(tmp_path / "images.npz", pixels, linear_answers(weights, pixels))
+    published, result = scan(model, images, WITHOUT_PAIRS), scan(model, images)
+    assert (published.verdict, published.detectors[0].name) == ("clean", "neuroninspect")
+    assert (result.verdict, result.targets, result.detectors[0].name) == ("suspected", [7], "activated")
+
+
+def test_without_images_noise_is_enough_to_suspect_but_not_to_call_clean(tmp_path: Path) -> None:
+    """Noise cannot show that every class has a trigger of its own."""
+    for weights, verdict, reason in (
+        (even_weights(), "inconclusive", "no class stands out from the other 9 (p = 1), but all-to-all backdoors were"),
+        (backdoored_weights(7), "suspected", "class 7 looks like the target of a backdoor"),
+    ):
+        model, _ = linear_scan_files(tmp_path, weights, 50)
+        result = scan(model)
+        assert (result.verdict, result.reason[: len(reason)]) == (verdict, reason)
+        assert result.samples is None
+        assert any("no images were given" in warning for warning in result.warnings)
+        assert [detector.skipped is None for detector in result.detectors] == [True, False]
+
+
+def test_a_detector_that_needs_images_alone_is_inconclusive_without(tmp_path: Path) -> None:
+    model, _ = linear_scan_files(tmp_path, even_weights(), 50)
+    result = scan(model, options=PUBLISHED)
+    assert result.verdict == "inconclusive"
+    assert "needs clean images" in result.reason
+
+
+# Never clean where nothing can be known
+
+
+@pytest.mark.parametrize(
+    ("weights", "count", "classes", "reason"),
+    [
+        (
+            np.zeros((10, 1, 12, 12)),
+            50,
+            None,
+            "no difference between the classes, as in a model with a constant output",
+        ),
+        (even_weights(classes=3), 50, None, "classes that can be compared: 3;"),
+        (even_weights(classes=2), 50, None, "classes that can be compared: 2;"),
+        (even_weights() * np.eye(10)[:9].sum(0).reshape(10, 1, 1, 1), 50, None, "so nothing was measured, for class 9"),
+        (even_weights(), 9, None, "9 images are too few; give at least 10, better 50"),
+        (even_weights(), 50, [0, 1, 2, 3, 4, 5, 6], "only 7 of 10 classes were examined"),
+        (even_weights(), 50, [4], "classes that can be compared: 1;"),
+    ],
+    ids=["constant", "three classes", "two classes", "a class without gradient", "few images", "a subset", "one class"],
+)
+def test_what_cannot_be_judged_is_inconclusive(
+    tmp_path: Path, weights: Array, count: int, classes: list[int] | None, reason: str
+) -> None:
+    result = scan_linear(tmp_path, weights, replace(PUBLISHED, classes=classes), count=count)
+    assert (result.verdict, result.targets, result.exit_code) == ("inconclusive", [], 3)
+    assert reason in result.reason
+    assert "near chance" not in result.reason
+    assert result.model.sha256 is not None
+
+
+def test_of_three_classes_one_with_a_small_trigger_is_suspected(tmp_path: Path) -> None:
+    weights = 0.02 * np.random.default_rng(0).standard_normal((3, 1, 12, 12))
+    weights[1, 0, 4, 4] = 20  # one pixel decides
+    result = scan_linear(tmp_path, weights, ScanOptions())
+    assert (result.verdict, result.targets, result.confidence, result.p_value) == ("suspected", [1], "low", None)
+    assert any("fewer than 5 mean nothing" in warning for warning in result.warnings)
+
+
+def test_a_suspect_among_a_subset_or_few_images_is_still_suspected(tmp_path: Path) -> None:
+    for count, classes in ((50, [1, 2, 4, 5, 6, 7, 8]), (9, None)):
+        result = scan_linear(tmp_path, backdoored_weights(7), replace(PUBLISHED, classes=classes), count=count)
+        assert (result.verdict, result.targets) == ("suspected", [7])
+
+
+def test_copies_of_an_image_do_not_count(tmp_path: Path) -> None:
+    model, _ = linear_scan_files(tmp_path, even_weights())
+    pixels = np.repeat(random_pixels(9, (12, 12, 1)), 10, axis=0)
+    images = save_images(tmp_path / "copies.npz", pixels)
+    result = scan(model, images, replace(PUBLISHED, preprocess=Preprocess(scale=1 / 255)))
+    assert result.verdict == "inconclusive"
+    assert "9 different images (90 with copies) are too few; give at least 10, better 50" in result.reason
+
+
+def test_images_that_carry_a_patch_deserve_a_warning(tmp_path: Path) -> None:
+    weights = even_weights()
+    model, _ = linear_scan_files(tmp_path, weights)
+    pixels = random_pixels(50, (weights.shape[2], weights.shape[3], weights.shape[1]))
+    pixels[:8, 2:5, 3:6] = 1
+    images = save_images(tmp_path / "stamped.npz", pixels, linear_answers(weights, pixels))
+    result = scan(model, images, replace(WITHOUT_PAIRS, preprocess=Preprocess(scale=1 / 255)))
+    assert result.warnings == [
+        "8 images are alike in a patch of 3×3 pixels at row 2, column 3: if that is a trigger, "
+        "the images are not clean, and a backdoor can be missed",
+        audit.NO_SOURCES,
+    ]
+
+
+def test_evidence_can_be_left_out_with_a_warning(tmp_path: Path) -> None:
+    model, images = linear_scan_files(tmp_path, even_weights())
+    assert len(scan(model, images, PUBLISHED).triggers) == 3
+    result = scan(model, images, replace(PUBLISHED, evidence=False))
+    assert (result.verdict, result.triggers) == ("clean", [])
+    assert audit.NO_EVIDENCE in result.warnings
+
+
+def test_few_images_deserve_a_warning(tmp_path: Path) -> None:
+    result = scan_linear(tmp_path, even_weights(), WITHOUT_PAIRS, count=20)
+    assert result.verdict == "clean"
+    assert result.warnings == ["20 images find fewer backdoors than 50 or more would", audit.NO_SOURCES]
+
+
+def test_clean_accuracy_near_chance_is_never_clean(tmp_path: Path) -> None:
+    model, _ = linear_scan_files(tmp_path, even_weights())
+    pixels = random_pixels(200, (12, 12, 1))
+    right = linear_answers(even_weights(), pixels)
+    for wrong, share, verdict in ((166, "17%", "inconclusive"), (40, "80%", "clean")):
+        labels = np.where(np.arange(200) < wrong, (right + 1) % 10, right)
+        result = scan(model, save_images(tmp_path / "images.npz", pixels, labels), PUBLISHED)
+        assert result.verdict == verdict
+        assert result.samples is not None
+        assert f"{result.samples.clean_accuracy:.0%}" == share
+        assert ("clean accuracy is 17%, near chance" in result.reason) == (verdict == "inconclusive")
+
+
+@pytest.mark.parametrize("detector", DETECTORS, ids=lambda detector: detector.name)
+def test_one_answer_for_all_images_is_neither_clean_nor_suspected(tmp_path: Path, detector: Detector) -> None:
+    weights = even_weights()
+    weights[4] += 1
+    model, _ = linear_scan_files(tmp_path, weights)
+    images = save_images(tmp_path / "unlabelled.npz", random_pixels(50, (12, 12, 1)))
+    result = scan(model, images, ScanOptions(detectors=[detector]))
+    assert (result.verdict, result.targets) == ("inconclusive", [])
+    assert "the model answers class 4 for every image" in result.reason
+    assert result.samples is not None
+    assert result.samples.clean_accuracy is None
+
+
+def test_one_image_says_nothing_about_every_image(tmp_path: Path) -> None:
+    model, _ = linear_scan_files(tmp_path, even_weights())
+    result = scan(model, save_images(tmp_path / "one.npz", random_pixels(1, (12, 12, 1))))
+    assert result.verdict == "inconclusive"
+    assert "1 images are too few" in result.reason
+    assert "for every image" not in result.reason
+
+
+def test_damaged_weights_are_inconclusive(tmp_path: Path) -> None:
+    weights = even_weights()
+    weights[2, 0, 0, 0] = np.nan
+    result = scan_linear(tmp_path, weights)
+    assert result.verdict == "inconclusive"
+    assert "holds NaN or infinite values" in result.reason
+
+
+def test_an_unsupported_operator_is_named_with_its_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for operator in ("Relu", "Conv"):
+        monkeypatch.delitem(RULES, operator)
+    model = convolutional_model()
+    model.graph.node[0].name = "first"
+    images = save_images(tmp_path / "images.npz", random_pixels(20, (8, 8, 3)))
+    result = scan(save(model, tmp_path / "model.onnx"), images)
+    assert result.verdict == "inconclusive"
+    assert (
+        "operator Conv (node 'first') has no gradient rule; without a rule in this model: Conv, Relu;" in result.reason
+    )
+
+
+@pytest.mark.parametrize(
+    ("classes", "count", "reason"),
+    [
+        (10, 50, "of 10 classes have the 8 images that takes; give more"),
+        (30, 400, "among 30 classes, some are so alike by nature that one could hide there; --no-source-specific"),
+    ],
+)
+def test_a_backdoor_of_one_class_that_cannot_be_looked_for_must_be_left_out_of_the_question(
+    tmp_path: Path, classes: int, count: int, reason: str
+) -> None:
+    result = scan_linear(tmp_path, even_weights(classes=classes), count=count)
+    assert result.verdict == "inconclusive"
+    assert result.reason.startswith(f"no class stands out from the other {classes - 1} (")
+    assert f"but {SOURCE_SPECIFIC} were not looked for" in result.reason
+    assert reason in result.reason
+    assert [Check("source classes", "skipped", words) for words in result.unseen] == checks(result)[-1:]
+    result = scan_linear(tmp_path, even_weights(classes=classes), WITHOUT_PAIRS, count=count)
+    assert (result.verdict, result.unseen, result.warnings) == ("clean", [audit.NO_SOURCES], [audit.NO_SOURCES])
+
+
+# The scan checks itself
+
+
+def test_a_wrong_gradient_is_inconclusive_even_where_a_class_stands_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RULES, "Relu", lambda op, node, cotangent: [cotangent])
+    pixels = random_pixels(50, (8, 8, 3))
+    result = scan(save(convolutional_model(), tmp_path / "model.onnx"), save_images(tmp_path / "images.npz", pixels))
+    assert (result.verdict, result.targets, result.detectors) == ("inconclusive", [], [])
+    assert result.reason.startswith("the gradient is not the derivative of the logits (relative error ")
+    assert {test.name: test.passed for test in result.truth_tests} == {"scores": True, "gradient": False}
+
+
+def test_a_conversion_that_changes_the_model_is_inconclusive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def otherwise(file: ModelFile, **options: object) -> Classifier:
+        classifier = understand(file)
+        weights = classifier.model.graph.initializers["w"]
+        weights.const_value = ir.tensor(np.zeros((144, 10), np.float32))
+        return classifier
+
+    monkeypatch.setattr(opening, "understand", otherwise)
+    result = scan_linear(tmp_path, backdoored_weights(7))
+    assert result.verdict == "inconclusive"
+    assert result.reason.startswith("the converted model does not answer as the file does in ONNX Runtime")
+
+
+# Requests that are wrong
+
+
+def test_classes_that_the_model_does_not_have_are_refused(tmp_path: Path) -> None:
+    for classes in ([3, 10], [-1]):
+        with pytest.raises(UsageError, match=f"class {classes[-1]} is out of range; the model has the classes 0 to 9"):
+            scan_linear(tmp_path, even_weights(), ScanOptions(classes=classes))
+
+
+def test_a_model_of_whole_numbers_must_get_pixels_as_they_are(tmp_path: Path) -> None:
+    weights = even_weights()
+    nodes = "c = Cast<to = 1>(x); f = Flatten(c); y = MatMul(f, w)"
+    model = save(onnx_model(nodes, x="uint8[N,12,12,1] x", w=weights.reshape(10, 144).T), tmp_path / "model.onnx")
+    pixels = random_pixels(200, (12, 12, 1))
+    images = save_images(tmp_path / "images.npz", pixels, linear_answers(weights, pixels))
+    with pytest.raises(UsageError, match="takes pixels from 0 to 255 as they are; give --preset uint8"):
+        scan(model, images, ScanOptions(preprocess=Preprocess(scale=1 / 255)))
+    result = scan(model, images)
+    assert result.verdict == "clean"
+    assert result.preprocess is not None
+    assert result.preprocess.scale == 1
+    assert result.preprocess.source == "from the model's input, which is of whole numbers"
+    assert result.samples is not None
+    assert result.samples.clean_accuracy == 1
+
+
+# The result
+
+
+def test_the_result_says_what_was_scanned_and_how(tmp_path: Path) -> None:
+    model, images = linear_scan_files(tmp_path, backdoored_weights(7), count=60)
+    preprocess = Preprocess(scale=1 / 255)
+    options = ScanOptions(preprocess, "a test", images=55, seed=4, alpha=0.05, device="cpu")
+    result = scan(model, images, options)
+    assert Result.model_validate_json(result.to_json()) == result
+    assert (result.model.path, result.model.opset, result.model.input_shape) == (str(model), 18, [None, 1, 12, 12])
+    assert result.model.input == "x"
+    assert result.samples is not None
+    assert (result.samples.kind, result.samples.count, result.samples.clean_accuracy) == ("npz", 55, 1)
+    settings = result.preprocess
+    assert settings is not None
+    assert (settings.layout, settings.color, settings.size, settings.source) == ("NCHW", "gray", (12, 12), "a test")
+    assert (result.seed, result.alpha, result.classes, result.provider) == (4, 0.05, 10, "CPUExecutionProvider")
+    assert {"ninspect", "onnx", "onnxruntime", "numpy", "python"} <= set(result.versions)
+    detector, other = result.detectors
+    assert (detector.name, other.name) == ("activated", "all-to-all")
+    assert detector.settings == Activated().settings
+    assert all(len(column) == 10 for column in (detector.index, *detector.scores.values()))
+    assert detector.targets == result.targets == [7]
+    assert detector.p_value == result.p_value
+
+
+@pytest.mark.parametrize("detector", DETECTORS, ids=lambda detector: detector.name)
+def test_the_same_scan_gives_the_same_result(tmp_path: Path, detector: Detector) -> None:
+    model, images = linear_scan_files(tmp_path, backdoored_weights(7), count=80)
+    first, second = (scan(model, images, ScanOptions(detectors=[detector], images=50)).model_dump() for _ in range(2))
+    for result in (first, second):
+        del result["seconds"], result["detectors"][0]["seconds"]
+    assert first == second
+
+
+def test_a_scan_that_stops_early_reports_what_it_knows(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"")
+    result = scan(tmp_path / "model.onnx", tmp_path / "never looked at")
+    assert result.verdict == "inconclusive"
+    assert result.reason.endswith("model.onnx is empty; download or export it again")
+    assert (result.samples, result.classes, result.explained, result.detectors) == (None, None, [], [])
+    assert Result.model_validate_json(result.to_json()) == result
+
+
+# One image
+
+
+def test_an_explained_image_comes_with_its_heatmap_and_the_answer(tmp_path: Path) -> None:
+    weights = backdoored_weights(7)
+    pixels = random_pixels(1, (12, 12, 1))
+    model = save(linear_model(weights), tmp_path / "model.onnx")
+    np.save(tmp_path / "image.npy", np.rint(pixels * 255).astype(np.uint8))
+    explanation = explain_image(model, tmp_path / "image.npy", 7, ScanOptions(), "logit")
+    assert np.array_equal(explanation.image, pixels[0])
+    assert np.array_equal(explanation.heatmap > 0, weights[7, 0] != 0)
+    assert explanation.predicted == linear_answers(weights, pixels)[0]
+    assert explanation.value == pytest.approx((weights[7, 0] * pixels[0, :, :, 0]).sum(), rel=1e-4)
+    with pytest.raises(UsageError, match="class 10 is out of range"):
+        explain_image(model, tmp_path / "image.npy", 10, ScanOptions(), "logit")
+
+
+def test_what_is_known_so_far_is_told_and_is_no_verdict(tmp_path: Path) -> None:
+    model, images = linear_scan_files(tmp_path, backdoored_weights(7))
+    told: list[Result] = []
+    final = scan(model, images, so_far=told.append)
+    assert final.verdict == "suspected"
+    before = [result for result in told if not result.detectors]
+    assert {result.verdict for result in before} == {"inconclusive"}
+    assert [result.samples is not None for result in before] == [False, True, True]
+    assert [len(result.truth_tests) for result in before] == [0, 0, 2]
+    stopped = told[-1].stopped("stopped by SIGTERM", 1.5)
+    assert (stopped.verdict, stopped.targets, stopped.exit_code, stopped.seconds) == ("inconclusive", [], 3, 1.5)
+    assert stopped.model.sha256 == final.model.sha256

@@ -1,0 +1,53 @@
+"""What the commands about ninspect itself say."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from ninspect.findings.backdoors import RULES
+from ninspect.gradient.registry import RULES as GRADIENTS
+from tests.cli.conftest import CommandLine
+from tests.support import ninspect
+
+
+def test_selftest_tells_the_bundled_pair_apart(tmp_path: Path) -> None:
+    done = ninspect("selftest", cwd=tmp_path)
+    first, second = done.stdout.splitlines()
+    assert first.startswith("ok     badnet_torch.onnx  suspected in ")
+    assert "class 5 looks like the target of a backdoor" in first
+    assert second.startswith("ok     clean_torch.onnx   clean in ")
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("format_", ["text", "json"])
+def test_doctor_names_versions_devices_and_layers(tmp_path: Path, format_: str) -> None:
+    done = ninspect("doctor", "--format", format_, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    facts = json.loads(done.stdout) if format_ == "json" else {line[:13].rstrip(): line[13:].strip() for line in lines}
+    assert {"onnxruntime", "python", "providers", "GPU", "memory limit"} <= set(facts)
+    assert facts["sandbox"].startswith("process")
+    allowed, count = len(os.sched_getaffinity(0)), os.cpu_count()
+    kept = f"{allowed} of {count}, which this process is kept to"
+    assert facts["processors"] == (str(count) if allowed == count else kept)
+
+
+def test_rules_say_what_a_finding_means_and_what_to_do(command_line: CommandLine) -> None:
+    code, out, err = command_line("rules", "--format", "json")
+    assert (code, err) == (0, "")
+    assert [rule["id"] for rule in json.loads(out)] == [rule.id for rule in RULES]
+    code, text, _ = command_line("rules")
+    assert code == 0
+    for rule in RULES:
+        assert f"{rule.id}  {rule.title}" in text
+        assert " ".join(rule.advice.split()) in " ".join(text.split())
+
+
+def test_operators_are_those_of_the_registry(command_line: CommandLine) -> None:
+    code, out, err = command_line("operators")
+    assert (code, err) == (0, "")
+    assert {line.split()[0] for line in out.splitlines()} >= set(GRADIENTS)
+    assert "Floor" in out
+    assert json.loads(command_line("operators", "--format", "json")[1])["Relu"].startswith("rule")
