@@ -20,7 +20,7 @@ from ninspect.machine import installation
 from ninspect.model import Classifier, describe, gradient_kind, load_classifier
 from ninspect.model import class_names as names_of_classes
 from ninspect.preprocess import Preprocess, specified
-from ninspect.report import save_overlay
+from ninspect.report.picture import save_overlay
 from ninspect.runtime import gradient_model, save_model
 from ninspect.samples import read_class_map
 

@@ -14,7 +14,7 @@ from ninspect.findings import RULES, Finding
 from ninspect.measure.outliers import NATURAL_FREEDOM, critical_index
 from ninspect.model import ModelFile
 from ninspect.preprocess import Preprocess
-from ninspect.report import overlay, png
+from ninspect.report.picture import overlay, png
 from ninspect.report.schema import (
     AttentionInfo,
     DetectorInfo,

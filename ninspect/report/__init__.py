@@ -1,7 +1,6 @@
 """One result schema, and one module per output format."""
 
 from ninspect.report.formats import FORMATS, load_result, render
-from ninspect.report.picture import overlay, png, save_overlay
 from ninspect.report.pictures import save_pictures
 from ninspect.report.schema import SCHEMA, Confidence, IsolationInfo, Result, Verdict
 from ninspect.report.text import print_result, text_report
@@ -14,11 +13,8 @@ __all__ = [
     "Result",
     "Verdict",
     "load_result",
-    "overlay",
-    "png",
     "print_result",
     "render",
-    "save_overlay",
     "save_pictures",
     "text_report",
 ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from ninspect.report import Result, png
+from ninspect.report import Result
+from ninspect.report.picture import png
 from ninspect.report.schema import (
     AttentionInfo,
     DetectorInfo,

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from ninspect.report import save_overlay
+from ninspect.report.picture import save_overlay
 from tests.support import Array, random_pixels
 
 

@@ -12,7 +12,8 @@ from ninspect import scan
 from ninspect.audit.describe import describe_attention
 from ninspect.detect import Attention
 from ninspect.errors import UsageError
-from ninspect.report import png, save_pictures
+from ninspect.report import save_pictures
+from ninspect.report.picture import png
 from ninspect.report.pictures import picture_files
 from tests.report.examples import ATTENTION, TRIGGER, example, picture, stopped
 from tests.support import backdoored_weights, linear_scan_files, names_in, random_pixels
