@@ -71,9 +71,7 @@ def open_network(model: Path, options: ScanOptions) -> Network:
 
 def open_as_told(model: Path, options: ScanOptions) -> tuple[Network, ScanOptions]:
     """The network, and the options with what the file says."""
-    file = read_model(model)
-    refuse_operators(file.proto)
-    classifier = classifier_of(file, options)
+    classifier = classifier_of(read_model(model), options)
     options = settled(classifier, options)
     return connect(classifier, options), options
 
@@ -84,8 +82,9 @@ def classifier_of(file: ModelFile, options: ScanOptions) -> Classifier:
     Raises:
         ModelError: it is not a classifier that can be analysed.
     """
-    settings = options.preprocess
-    return understand(file, output=options.output, layout=settings.layout, size=settings.size)
+    settings, proto = options.preprocess, file.parse()
+    refuse_operators(proto)
+    return understand(file, proto, output=options.output, layout=settings.layout, size=settings.size)
 
 
 def connect(classifier: Classifier, options: ScanOptions) -> Network:

@@ -34,7 +34,7 @@ from ninspect.detect import (
 from ninspect.errors import InconclusiveError
 from ninspect.findings import Finding, FindingError
 from ninspect.machine import library_versions
-from ninspect.model import ModelFile, hidden_decisions, read_model, refuse_operators
+from ninspect.model import ModelFile, hidden_decisions, read_model
 from ninspect.report.schema import SCHEMA, Result
 from ninspect.runtime import Network, Pixels
 from ninspect.samples import Samples, load_samples, repeated_patch
@@ -89,7 +89,6 @@ def scan(
     try:
         record.file = read_model(model)
         record.findings += record.file.findings
-        refuse_operators(record.file.proto)
         classifier = classifier_of(record.file, options)
         record.findings += hidden_decisions(classifier)
         record.options = options = settled(classifier, options)

@@ -3,6 +3,7 @@
 from ninspect.model.class_names import class_names, names_in_metadata
 from ninspect.model.classifier import Classifier, load_classifier, understand
 from ninspect.model.describe import describe
+from ninspect.model.external import FileHash
 from ninspect.model.gradient_kind import GradientKind, gradient_kind
 from ninspect.model.hidden_steps import hidden_decisions
 from ninspect.model.layout import ImageLayout
@@ -11,6 +12,7 @@ from ninspect.model.operator_check import refuse_operators
 
 __all__ = [
     "Classifier",
+    "FileHash",
     "GradientKind",
     "ImageLayout",
     "ModelFile",

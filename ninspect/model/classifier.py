@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +49,8 @@ class Classifier:
         logits: name of the tensor before a final Softmax, LogSoftmax or Sigmoid.
         activations: operators between logits and output, in graph order.
         classes: number of classes K, at least 2.
+        parameters: numbers in the file's initializers.
+        operators: how often the file's graph has each.
         metadata: the file's own metadata properties.
     """
 
@@ -64,23 +67,39 @@ class Classifier:
     logits: str
     activations: tuple[str, ...]
     classes: int
+    parameters: int
+    operators: Mapping[str, int]
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        shape = ", ".join(map(str, ["N" if self.batch is None else self.batch, *self.layout.input_shape]))
+        image = f"{self.input!r} [{shape}] {self.dtype} {self.layout.name}"
+        return (
+            f"<Classifier {self.file.path!r}: {image} to {self.output!r}, {self.classes} classes, opset {self.opset}>"
+        )
 
 
 def load_classifier(
     path: Path, *, output: str | None = None, layout: str | None = None, size: tuple[int, int] | None = None
 ) -> Classifier:
     """Read an ONNX file and find its image input and its logits: `understand` of `read_model`."""
-    return understand(read_model(path), output=output, layout=layout, size=size)
+    file = read_model(path)
+    return understand(file, file.parse(), output=output, layout=layout, size=size)
 
 
 def understand(
-    file: ModelFile, *, output: str | None = None, layout: str | None = None, size: tuple[int, int] | None = None
+    file: ModelFile,
+    proto: onnx.ModelProto,
+    *,
+    output: str | None = None,
+    layout: str | None = None,
+    size: tuple[int, int] | None = None,
 ) -> Classifier:
     """Find the image input and the logits of a model.
 
     Args:
         file: the model, read and checked.
+        proto: what it parses to; changed in place.
         output: name of the class-score output, where the model has several.
         layout: "NCHW", "NHWC" or "flat", where the shape of the input does not tell.
         size: (height, width) of the images, where the model does not fix it.
@@ -89,7 +108,8 @@ def understand(
         UsageError: no such output, or a layout or size that the model cannot take.
         ModelError: the model is not an image classifier that can be analysed.
     """
-    proto = file.proto
+    parameters = sum(math.prod(tensor.dims) for tensor in proto.graph.initializer)
+    operators = dict(sorted(Counter(node.op_type for node in proto.graph.node).items()))
     opset = unify_opsets(proto)
     if opset > onnx.defs.onnx_opset_version():
         raise ModelError(
@@ -128,6 +148,8 @@ def understand(
         logits=str(logits.name),
         activations=activations,
         classes=_class_count(model.graph, name, scores, logits),
+        parameters=parameters,
+        operators=operators,
         metadata={entry.key: entry.value for entry in proto.metadata_props},
     )
 

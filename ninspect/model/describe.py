@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-
 from ninspect.model.classifier import Classifier
 from ninspect.model.layout import count_channels
 
 
-def describe(classifier: Classifier) -> dict[str, str | int | list[int | str] | dict[str, int]]:
+def describe(classifier: Classifier) -> dict[str, str | int | list[int | str] | dict[str, int] | dict[str, str]]:
     """Facts about a classifier that can be printed or written as JSON."""
     file, layout = classifier.file, classifier.layout
     height, width, channels = layout.image_shape
-    graph = file.proto.graph
     return {
         "path": file.path,
         "sha256": file.sha256,
+        "files": {part.name: part.sha256 for part in file.files},
         "producer": classifier.producer or "unknown",
         "opset": classifier.opset,
         "input": classifier.input,
@@ -28,6 +25,6 @@ def describe(classifier: Classifier) -> dict[str, str | int | list[int | str] | 
         "activation": " ".join(classifier.activations) or "none",
         "logits": classifier.logits,
         "classes": classifier.classes,
-        "parameters": sum(math.prod(tensor.dims) for tensor in graph.initializer),
-        "operators": dict(sorted(Counter(node.op_type for node in graph.node).items())),
+        "parameters": classifier.parameters,
+        "operators": dict(classifier.operators),
     }

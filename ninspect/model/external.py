@@ -5,9 +5,10 @@ Neither the onnx package nor ONNX Runtime ever gets a path: they get the numbers
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath, PureWindowsPath
 from stat import S_ISLNK, S_ISREG
 from typing import BinaryIO
@@ -21,22 +22,46 @@ from ninspect.model.tensors import is_external, size_in_bytes, tensors_in
 
 # With its weights a model is one protobuf message, as ONNX Runtime takes it.
 _MAX_BYTES = 2 * 1024**3
+_PIECE = 1024**2  # bytes read at a time
 _KNOWN = ("location", "offset", "length", "checksum")
 # Reads memory of the process in ONNX Runtime, at the address that is the offset.
 _MEMORY = "_ORT_MEM_ADDR_"
 
 
-def has_external_data(proto: onnx.ModelProto) -> bool:
-    """Whether any tensor of a model lies in another file."""
-    return any(map(is_external, tensors_in(proto)))
+@dataclass(frozen=True)
+class FileHash:
+    """One file of a model, as it was read.
+
+    Attributes:
+        name: relative to the model's folder, with slashes.
+        sha256: of all its bytes, also of those that belong to no tensor.
+        bytes: how many they are.
+    """
+
+    name: str
+    sha256: str
+    bytes: int
 
 
-def load_external_data(proto: onnx.ModelProto, folder: Path) -> None:
+@dataclass
+class _Cut:
+    """The bytes of a file, from `start` to before `end`, that are one tensor's data, as far as they are read."""
+
+    tensor: onnx.TensorProto
+    start: int
+    end: int
+    pieces: list[bytes] = field(default_factory=list)
+
+
+def load_external_data(proto: onnx.ModelProto, folder: Path) -> tuple[FileHash, ...]:
     """Put the data of all external tensors into a model.
 
     Args:
         proto: the model; changed in place.
         folder: the one that the model's file is in; locations are relative to it.
+
+    Returns:
+        The files that were read, in the order of their names; none where the model has all its data.
 
     Raises:
         FindingError: a location is not one of a file of the model's own (HX001 to HX005).
@@ -46,15 +71,16 @@ def load_external_data(proto: onnx.ModelProto, folder: Path) -> None:
     total = sum(map(size_in_bytes, tensors))
     if total >= _MAX_BYTES:
         raise ModelError(f"the model's external weights take {total} bytes; ninspect reads models below 2 GiB")
-    with ExitStack() as opened:
-        files: dict[str, BinaryIO] = {}
-        for tensor in tensors:
-            location, offset = place(tensor)
-            if location not in files:
-                files[location] = opened.enter_context(open_external(folder, location, tensor.name))
-            tensor.raw_data = _read(files[location], location, offset, tensor)
-            tensor.ClearField("data_location")
-            del tensor.external_data[:]
+    cuts: dict[str, list[_Cut]] = {}
+    for tensor in tensors:
+        location, offset = place(tensor)
+        name = "/".join(_parts(location, tensor.name))
+        cuts.setdefault(name, []).append(_Cut(tensor, offset, offset + size_in_bytes(tensor)))
+    files = []
+    for name, parts in sorted(cuts.items()):
+        with open_external(folder, name, parts[0].tensor.name) as stream:
+            files.append(_read(stream, name, parts))
+    return tuple(files)
 
 
 def place(tensor: onnx.TensorProto) -> tuple[str, int]:
@@ -125,7 +151,7 @@ def open_external(folder: Path, location: str, name: str) -> BinaryIO:
         raise ModelError(f"the model keeps weights in '{location}', which cannot be read: {error.strerror}") from error
 
 
-def _parts(location: str, name: str) -> Iterable[str]:
+def _parts(location: str, name: str) -> tuple[str, ...]:
     """The components of a location, read so that no system sees more in them than another."""
     windows, here = PureWindowsPath(location), PurePath(location)
     if windows.drive or windows.root or ".." in windows.parts or _MEMORY in location or "\0" in location:
@@ -133,16 +159,36 @@ def _parts(location: str, name: str) -> Iterable[str]:
     return here.parts
 
 
-def _read(stream: BinaryIO, location: str, offset: int, tensor: onnx.TensorProto) -> bytes:
-    size = size_in_bytes(tensor)
-    available = os.fstat(stream.fileno()).st_size
-    data = b""
-    if offset + size <= available:
-        stream.seek(offset)
-        data = stream.read(size)
-    if len(data) != size:
+def _read(stream: BinaryIO, name: str, cuts: Sequence[_Cut]) -> FileHash:
+    """Fill tensors with the very bytes that are hashed, so that nobody can exchange the one for the other meanwhile."""
+    size = os.fstat(stream.fileno()).st_size
+    for cut in cuts:
+        _check_end(cut, name, size)
+        cut.tensor.ClearField("data_location")
+        del cut.tensor.external_data[:]
+        cut.tensor.raw_data = b""
+    waiting = sorted(cuts, key=lambda cut: cut.start, reverse=True)
+    begun, digest, position = list[_Cut](), hashlib.sha256(), 0
+    while piece := stream.read(min(_PIECE, size - position)):
+        digest.update(piece)
+        end = position + len(piece)
+        while waiting and waiting[-1].start < end:
+            begun.append(waiting.pop())
+        for cut in begun:
+            cut.pieces.append(piece[max(cut.start - position, 0) : cut.end - position])
+            if cut.end <= end:
+                cut.tensor.raw_data = b"".join(cut.pieces)
+                cut.pieces.clear()
+        begun = [cut for cut in begun if cut.end > end]
+        position = end
+    for cut in begun + waiting:  # the file was cut short after its size was asked
+        _check_end(cut, name, position)
+    return FileHash(name, digest.hexdigest(), position)
+
+
+def _check_end(cut: _Cut, name: str, available: int) -> None:
+    if cut.end > available:
         raise ModelError(
-            f"'{location}' has {available} bytes, but the weights of tensor '{tensor.name}' are bytes {offset} to "
-            f"{offset + size}; it is truncated, or a Git LFS pointer: download it again"
+            f"'{name}' has {available} bytes, but the weights of tensor '{cut.tensor.name}' are bytes {cut.start} to "
+            f"{cut.end}; it is truncated, or a Git LFS pointer: download it again"
         )
-    return data

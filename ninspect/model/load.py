@@ -12,35 +12,57 @@ from google.protobuf.message import DecodeError
 from ninspect.errors import ModelError, UsageError
 from ninspect.files import open_plain
 from ninspect.findings import Finding
-from ninspect.model.external import has_external_data, load_external_data
+from ninspect.model.external import FileHash, load_external_data
 from ninspect.model.integrity import check_integrity
 from ninspect.model.sniff import refuse_mistakes
 from ninspect.model.wire import check_wire
+from ninspect.text import byte_count
 
 _MAX_BYTES = 2 * 1024**3  # protobuf's own limit
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A parsed model and the bytes it came from.
+    """A model as it was read.
 
     Attributes:
         path: as given.
-        sha256: of the file's bytes.
+        files: the graph's own file, then those with external weights in the order of their names.
         original: what ONNX Runtime gets to run the model unchanged; the file's bytes, with external weights included.
         findings: what is remarkable about the file, and does not keep it from being analysed.
     """
 
     path: str
-    sha256: str
+    files: tuple[FileHash, ...]
     original: bytes
     findings: tuple[Finding, ...] = ()
 
     @property
-    def proto(self) -> onnx.ModelProto:
-        """The parsed model, anew each time: to keep it would take as much memory as the bytes."""
+    def sha256(self) -> str:
+        """What the model is known by, as hexadecimal digits.
+
+        Of a model in one file, the hash of that file, whatever its name. Of a model with weights in other files, the
+        hash of a list of hashes, which these commands give in the model's folder:
+
+            { sha256sum < model.onnx; sha256sum a.data sub/b.data; } | sha256sum
+
+        The data files are in the order of the bytes of their names, each with the path that the model has for it. Each
+        line of the list is the hash, two spaces, and the name, which is `-` for the graph.
+        """
+        graph, *data = self.files
+        if not data:
+            return graph.sha256
+        lines = [f"{graph.sha256}  -\n", *(f"{file.sha256}  {file.name}\n" for file in data)]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    def parse(self) -> onnx.ModelProto:
+        """The model as protobuf, anew each time: to keep it would take as much memory as the bytes."""
         proto: onnx.ModelProto = onnx.ModelProto.FromString(self.original)
         return proto
+
+    def __repr__(self) -> str:
+        size = byte_count(sum(file.bytes for file in self.files))
+        return f"<ModelFile {self.path!r}: {size}, sha256 {self.sha256}>"
 
 
 def read_model(path: Path) -> ModelFile:
@@ -61,11 +83,10 @@ def read_model(path: Path) -> ModelFile:
     if not proto.graph.node or not proto.graph.output:
         raise ModelError(f"{path} holds no network: its graph has no nodes or no outputs")
     findings = check_integrity(proto)
-    original = data
-    if has_external_data(proto):
-        load_external_data(proto, path.parent)
-        original = proto.SerializeToString()
-    return ModelFile(str(path), hashlib.sha256(data).hexdigest(), original, tuple(findings))
+    graph = FileHash(path.name, hashlib.sha256(data).hexdigest(), len(data))
+    external = load_external_data(proto, path.parent)
+    original = proto.SerializeToString() if external else data
+    return ModelFile(str(path), (graph, *external), original, tuple(findings))
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -2,6 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnx_ir as ir
 import pytest
 
@@ -277,8 +278,8 @@ def test_a_wrong_gradient_is_inconclusive_even_where_a_class_stands_out(
 
 
 def test_a_conversion_that_changes_the_model_is_inconclusive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def otherwise(file: ModelFile, **options: object) -> Classifier:
-        classifier = understand(file)
+    def otherwise(file: ModelFile, proto: onnx.ModelProto, **options: object) -> Classifier:
+        classifier = understand(file, proto)
         weights = classifier.model.graph.initializers["w"]
         weights.const_value = ir.tensor(np.zeros((144, 10), np.float32))
         return classifier

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ninspect.errors import InconclusiveError, ModelError, UsageError
-from ninspect.model import hidden_decisions, read_model, refuse_operators, understand
+from ninspect.model import hidden_decisions, load_classifier, read_model, refuse_operators, understand
 from ninspect.preprocess import Preprocess
 from ninspect.samples import load_samples
 from tests.support import convolutional_model, random_pixels
@@ -63,8 +63,8 @@ def test_a_damaged_model_is_understood_or_refused(data: bytes, tmp_path: Path) -
     path.write_bytes(data)
     with suppress(ModelError, UsageError):
         file = read_model(path)
-        refuse_operators(file.proto)
-        hidden_decisions(understand(file))
+        refuse_operators(file.parse())
+        hidden_decisions(understand(file, file.parse()))
 
 
 @thorough
@@ -77,7 +77,7 @@ def test_a_repeated_part_is_refused_or_changes_nothing(index: int, part: str, tm
     path = tmp_path / "model.onnx"
     path.write_bytes(model.SerializeToString())
     with suppress(ModelError):
-        assert understand(read_model(path)).classes == 6
+        assert load_classifier(path).classes == 6
 
 
 def _array_files() -> dict[str, bytes]:

@@ -9,9 +9,11 @@ def test_a_model_is_described_by_facts_of_the_file(tmp_path: Path) -> None:
     model = linear_model(even_weights(), head="y = Softmax(logits)")
     model.producer_name = "pytorch"
     path = save(model, tmp_path / "model.onnx")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert describe(load_classifier(path)) == {
         "path": str(path),
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "sha256": digest,
+        "files": {"model.onnx": digest},
         "producer": "pytorch",
         "opset": 18,
         "input": "x",

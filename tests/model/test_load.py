@@ -1,20 +1,25 @@
 import gzip
 import hashlib
+import io
 import os
 import pickle
+import subprocess
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from numpy.typing import NDArray
 
 from ninspect.errors import ModelError, UsageError
 from ninspect.findings import FindingError
-from ninspect.model import read_model
+from ninspect.model import ModelFile, external, load_classifier, read_model
 from tests.support import even_weights, linear_model, onnx_model
 
 MODEL = linear_model(even_weights()).SerializeToString()
+SIGNS = Path(__file__).parents[2] / "models" / "signs"
 
 
 def zipped(path: Path) -> None:
@@ -29,7 +34,22 @@ def test_a_model_is_read_with_its_digest(tmp_path: Path) -> None:
     assert file.path == str(path)
     assert file.original == MODEL
     assert file.sha256 == hashlib.sha256(MODEL).hexdigest()
-    assert [node.op_type for node in file.proto.graph.node] == ["Flatten", "MatMul", "Identity"]
+    assert [(part.name, part.sha256, part.bytes) for part in file.files] == [("model.onnx", file.sha256, len(MODEL))]
+    assert [node.op_type for node in file.parse().graph.node] == ["Flatten", "MatMul", "Identity"]
+
+
+def test_a_model_is_the_same_under_another_name(tmp_path: Path) -> None:
+    for name in ("one.onnx", "two.onnx"):
+        (tmp_path / name).write_bytes(MODEL)
+    one, two = read_model(tmp_path / "one.onnx"), read_model(tmp_path / "two.onnx")
+    assert (one.files == two.files, one.sha256 == two.sha256) == (False, True)
+
+
+def test_what_is_read_prints_itself_in_a_line() -> None:
+    classifier = load_classifier(SIGNS / "clean_torch.onnx")
+    for thing, words in ((classifier, "43 classes"), (classifier.file, classifier.file.sha256)):
+        assert words in repr(thing)
+        assert len(repr(thing)) < 300
 
 
 @pytest.mark.parametrize(
@@ -108,10 +128,137 @@ def save_with_external_weights(folder: Path) -> Path:
 def test_weights_in_another_file_become_part_of_the_model(tmp_path: Path) -> None:
     path = save_with_external_weights(tmp_path)
     file = read_model(path)
-    assert file.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     (weights,) = onnx.ModelProto.FromString(file.original).graph.initializer
     expected = even_weights().reshape(10, 144).T.astype(np.float32)
     assert np.array_equal(onnx.numpy_helper.to_array(weights), expected)
+
+
+def sha256sum(path: Path, *weights: str) -> str:
+    """What the docstring of `ModelFile.sha256` tells an auditor to run."""
+    command = '{ sha256sum < "$0"; sha256sum "$@"; } | sha256sum'
+    run = subprocess.run(
+        ["sh", "-c", command, path.name, *weights],
+        cwd=path.parent,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        check=True,
+    )
+    return run.stdout.split()[0]
+
+
+def test_the_digest_covers_weights_in_another_file(tmp_path: Path) -> None:
+    path = save_with_external_weights(tmp_path)
+    file = read_model(path)
+    assert [(part.name, part.sha256, part.bytes) for part in file.files] == [
+        (name, hashlib.sha256((tmp_path / name).read_bytes()).hexdigest(), (tmp_path / name).stat().st_size)
+        for name in ("model.onnx", "weights.bin")
+    ]
+    assert file.sha256 == sha256sum(path, "weights.bin")
+    path.rename(tmp_path / "other.onnx")
+    assert read_model(tmp_path / "other.onnx").sha256 == file.sha256
+
+
+def one_number_replaced(folder: Path) -> None:
+    content = bytearray((folder / "weights.bin").read_bytes())
+    content[400:404] = np.float32(12).tobytes()
+    (folder / "weights.bin").write_bytes(content)
+
+
+def file_exchanged(folder: Path) -> None:
+    (folder / "weights.bin").write_bytes(np.full(1440, 0.5, np.float32).tobytes())
+
+
+def file_renamed(folder: Path) -> None:
+    (folder / "weights.bin").rename(folder / "renamed.bin")
+    change_external(folder / "model.onnx", location="renamed.bin")
+
+
+def bytes_that_no_tensor_has(folder: Path) -> None:
+    with (folder / "weights.bin").open("ab") as stream:
+        stream.write(b"\0")
+
+
+@pytest.mark.parametrize("change", [one_number_replaced, file_exchanged, file_renamed, bytes_that_no_tensor_has])
+def test_other_weights_make_another_digest(tmp_path: Path, change: Callable[[Path], None]) -> None:
+    path = save_with_external_weights(tmp_path)
+    before = read_model(path).sha256
+    change(tmp_path)
+    assert read_model(path).sha256 != before
+
+
+def save_in_parts(
+    folder: Path, arrays: dict[str, NDArray[np.float32]], places: dict[str, tuple[str, int]]
+) -> ModelFile:
+    """Read a model with these tensors at (file, offset); files hold random bytes where no tensor is."""
+    model = linear_model(even_weights())
+    contents: dict[str, bytearray] = {}
+    for name, array in arrays.items():
+        file, offset = places[name]
+        content = contents.setdefault(str(Path(file)), bytearray(np.random.default_rng(0).bytes(6 * 2**20)))
+        content[offset : offset + array.nbytes] = array.tobytes()
+        tensor = model.graph.initializer.add(name=name, data_type=onnx.TensorProto.FLOAT, dims=array.shape)
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        for key, value in (("location", file), ("offset", str(offset)), ("length", str(array.nbytes))):
+            tensor.external_data.add(key=key, value=value)
+    for file, content in contents.items():
+        (folder / file).parent.mkdir(exist_ok=True)
+        (folder / file).write_bytes(content)
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+    return read_model(folder / "model.onnx")
+
+
+def test_tensors_are_cut_out_wherever_they_lie_in_their_files(tmp_path: Path) -> None:
+    """Longer than what is read at a time, within one another, out of order, empty, at the end, spelled otherwise."""
+    large = np.arange(2**20, dtype=np.float32)
+    arrays = {"late": large[:100], "large": large, "within": large[500:900], "none": large[:0], "other": large[:7]}
+    places = {
+        "late": ("b.data", 6 * 2**20 - 400),
+        "large": ("b.data", 4242),
+        "within": ("./b.data", 4242 + 2000),
+        "none": ("b.data", 6 * 2**20),
+        "other": ("a/a.data", 13),
+    }
+    file = save_in_parts(tmp_path, arrays, places)
+    read = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in file.parse().graph.initializer}
+    for name, array in arrays.items():
+        assert np.array_equal(read[name], array), name
+    assert [part.name for part in file.files] == ["model.onnx", "a/a.data", "b.data"]
+    assert file.sha256 == sha256sum(tmp_path / "model.onnx", "a/a.data", "b.data")
+
+
+class Changing(io.FileIO):
+    """A file that someone else writes to as soon as a part of it was read."""
+
+    def __init__(self, path: Path, change: Callable[[Path], object]) -> None:
+        super().__init__(path)
+        self.path, self.change = path, change
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        piece = super().read(size)
+        self.change(self.path)
+        return piece or b""
+
+
+def test_what_is_hashed_is_what_is_used_even_if_the_file_changes_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = np.arange(3 * 2**19, dtype=np.float32)
+    places = {"large": ("b.data", 0)}
+    before = save_in_parts(tmp_path, {"large": numbers}, places).files[1]
+
+    def change_with(change: Callable[[Path], object]) -> None:
+        monkeypatch.setattr(external, "open_external", lambda folder, name, tensor: Changing(folder / name, change))
+
+    change_with(lambda path: path.write_bytes(bytes(6 * 2**20)))
+    file = read_model(tmp_path / "model.onnx")
+    (large,) = (tensor for tensor in file.parse().graph.initializer if tensor.name == "large")
+    assert file.files[1].sha256 != before.sha256
+    rest = bytes(6 * 2**20 - len(large.raw_data))
+    assert hashlib.sha256(large.raw_data + rest).hexdigest() == file.files[1].sha256
+
+    change_with(lambda path: os.truncate(path, 2**20))
+    with pytest.raises(ModelError, match=r"'b\.data' has 1048576 bytes, but the weights of tensor 'large' are bytes 0"):
+        read_model(tmp_path / "model.onnx")
 
 
 @pytest.mark.parametrize("damage", ["missing", "short"])
@@ -211,5 +358,5 @@ def test_a_constant_in_another_file_is_resolved_too(tmp_path: Path) -> None:
     constant.data_location = onnx.TensorProto.EXTERNAL
     constant.external_data.add(key="location", value="c.bin")
     (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
-    read = read_model(tmp_path / "model.onnx").proto.graph.node[0].attribute[0].t
+    read = read_model(tmp_path / "model.onnx").parse().graph.node[0].attribute[0].t
     assert onnx.numpy_helper.to_array(read).tolist() == list(range(10))
