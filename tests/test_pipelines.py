@@ -2,12 +2,15 @@
 
 import json
 import os
+import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 import yaml
 
@@ -26,15 +29,57 @@ def steps() -> dict[str, Any]:
     return {step["name"]: step for step in action["runs"]["steps"] if "name" in step}
 
 
-def test_the_pre_commit_hook_scans_every_model_and_fails_if_one_does(tmp_path: Path) -> None:
+def run_hook(folder: Path, *files: str | Path) -> subprocess.CompletedProcess[str]:
+    """The hook as pre-commit runs it: with names of changed files, relative to the repository, of those that match."""
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    matching = [str(file) for file in files if re.search(hook.get("files", ""), str(file))]
+    return run([*shlex.split(hook["entry"]), *matching], folder)
+
+
+def test_the_pre_commit_hook_scans_every_model_and_fails_if_one_does(tmp_path: Path) -> None:
     (tmp_path / "empty.onnx").touch()
     models = [tmp_path / "empty.onnx", DIGITS / "clean_keras.onnx"]
     (tmp_path / "pyproject.toml").write_text(f"[tool.ninspect.scan]\nsamples = '{DIGITS / 'samples'}'\n")
-    done = run([*shlex.split(hook["entry"]), *map(str, models)], tmp_path)
+    done = run_hook(tmp_path, *models)
     assert done.returncode == 3
     assert f"INCONCLUSIVE  {models[0]}" in done.stdout
     assert f"CLEAN  {models[1]}" in done.stdout
+
+
+def scanned(done: subprocess.CompletedProcess[str]) -> list[str]:
+    return re.findall(r"^(?:CLEAN|SUSPECTED|INCONCLUSIVE)  (.*)$", done.stdout, re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two models that share weights in another file, one with weights of its own, and one without; weights damaged."""
+    folder = tmp_path_factory.mktemp("repository")
+    (folder / "models" / "weights").mkdir(parents=True)
+    for name, place in (("a.onnx", "weights/a.data"), ("b.onnx", "weights/a.data"), ("c.onnx", "layers.0.weight")):
+        model = onnx.load(DIGITS / "clean_torch.onnx")
+        (folder / "models" / place).unlink(missing_ok=True)
+        onnx.save(model, folder / "models" / name, save_as_external_data=True, location=place, size_threshold=0)
+        (folder / "models" / place).write_bytes(b"not all of it")
+    shutil.copy(DIGITS / "clean_torch.onnx", folder / "models" / "one_file.onnx")
+    (folder / "models" / "notes.txt").write_text("nothing")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("files", "models"),
+    [
+        (["models/weights/a.data"], ["models/a.onnx", "models/b.onnx"]),
+        (["models/layers.0.weight"], ["models/c.onnx"]),
+        (["models/weights/a.data", "models/b.onnx"], ["models/b.onnx", "models/a.onnx"]),
+        (["models/notes.txt"], []),
+    ],
+)
+def test_the_pre_commit_hook_scans_the_models_whose_weights_change(
+    repository: Path, files: list[str], models: list[str]
+) -> None:
+    done = run_hook(repository, *files)
+    assert scanned(done) == models
+    assert done.returncode == (3 if models else 0), done.stderr
 
 
 @pytest.mark.parametrize(("model", "code"), [("clean_keras", 0), ("translucent_keras", 1)])
