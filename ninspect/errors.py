@@ -40,12 +40,6 @@ class ModelError(InconclusiveError):
     """The file is not an ONNX image classifier that ninspect can run."""
 
 
-class HarmfulFileError(ModelError):
-    """The file itself looks like an attack."""
-
-    exit_code = ExitCode.SUSPECTED
-
-
 class UnsupportedOperatorError(ModelError):
     """Operators on the path from the image to the logits have no gradient rule.
 

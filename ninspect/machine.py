@@ -8,6 +8,8 @@ import platform
 import sys
 from importlib.metadata import version
 
+import psutil
+
 _LIBRARIES = ("ninspect", "onnx", "onnx-ir", "numpy", "scipy")
 
 
@@ -64,9 +66,4 @@ def cuda_device_count() -> int:
 
 def spare_memory() -> int:
     """A limit that suffices for every usual model, and that this machine can bear."""
-    usual = 8 * 1024**3
-    try:
-        present = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):  # Windows, and whatever else is not Unix
-        return usual
-    return min(usual, present * 3 // 4)
+    return min(8 * 1024**3, psutil.virtual_memory().total * 3 // 4)

@@ -63,12 +63,14 @@ def _work(request: dict[str, Any], pipe: Pipe) -> Any:
         memory=request["memory"],
         seconds=request["seconds"],
         gpu=request["gpu"],
+        watched=request["watched"],
     )
     if missing and request["required"]:
         reasons = "; ".join(f"{layer}: {reason}" for layer, reason in missing.items())
         raise UsageError(f"--sandbox require: this system cannot provide all layers ({reasons}); use --sandbox auto")
     pipe.tell("missing", missing)
-    return JOBS[request["job"]](Listener(pipe.tell, pipe.write), **request["arguments"])
+    work = request["work"]
+    return JOBS[work["job"]](Listener(pipe.tell, pipe.write), **work["arguments"])
 
 
 if __name__ == "__main__":

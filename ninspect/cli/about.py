@@ -13,6 +13,7 @@ from typing import Any
 import typer
 
 from ninspect.cli import options as opt
+from ninspect.cli.dispatch import WORKER
 from ninspect.cli.output import emit
 from ninspect.errors import ExitCode
 from ninspect.isolation import LAYERS, Listener, run
@@ -71,7 +72,7 @@ def doctor(format_: opt.InfoFormat = "text") -> None:
 
     limits = opt.limits("auto", None, None)
     assert limits is not None
-    facts = run("doctor", {}, [], True, limits, Listener(tell))
+    facts = run(WORKER, {"job": "doctor", "arguments": {}}, [], True, limits, Listener(tell))
     facts["memory limit"] = byte_count(limits.memory)
     facts["sandbox"] = ", ".join(layer for layer in LAYERS if layer not in missing)
     _show(facts | {f"without {layer}": reason for layer, reason in missing.items()}, format_)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ninspect.report import IsolationInfo, Result
 
 
+WORKER = "ninspect.worker"
+
+
 class Interrupted(BaseException):
     """Ctrl-C, or a request to terminate. No Exception: what is being interrupted might handle those."""
 
@@ -73,7 +76,8 @@ def perform(
         return JOBS[job](listener, **arguments)
     model = Path(arguments["model"])
     paths = [model, model.parent, *filter(None, readable)]
-    return run(job, arguments, paths, arguments.get("device", "cpu") != "cpu", limits, listener)
+    work = {"job": job, "arguments": arguments}
+    return run(WORKER, work, paths, arguments.get("device", "cpu") != "cpu", limits, listener)
 
 
 def perform_scan(

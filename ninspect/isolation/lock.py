@@ -34,7 +34,9 @@ def end_with(parent: int) -> None:
             os._exit(1)
 
 
-def lock(readable: Iterable[Path], *, memory: int, seconds: float, gpu: bool = False) -> dict[str, str]:
+def lock(
+    readable: Iterable[Path], *, memory: int, seconds: float, gpu: bool = False, watched: bool = True
+) -> dict[str, str]:
     """Give up all rights but those that a scan needs. To be called after the imports, before anything untrusted.
 
     Args:
@@ -42,6 +44,7 @@ def lock(readable: Iterable[Path], *, memory: int, seconds: float, gpu: bool = F
         memory: bytes that may be allocated from now on.
         seconds: of wall time that the parent will wait.
         gpu: leave the devices of the GPU open, and the address space without limit, of which CUDA reserves terabytes.
+        watched: the parent sees how much memory this process holds, and ends it when that is too much.
 
     Returns:
         The members of `LAYERS` that this system cannot provide, each with the reason.
@@ -49,7 +52,9 @@ def lock(readable: Iterable[Path], *, memory: int, seconds: float, gpu: bool = F
     modules = (sys.prefix, sys.base_prefix, *filter(None, sys.path))
     files = [*readable, *map(Path, (*modules, *_SYSTEM, *(_DRIVER if gpu else ())))]
     devices = gpu_devices() if gpu else []
-    return _limit(memory, seconds, gpu) | _restrict(files, devices)
+    limited = _limit(memory, seconds, gpu)
+    missing = {} if limited or watched else {"memory": "this system neither limits nor tells the memory of a process"}
+    return missing | _restrict(files, devices)
 
 
 def gpu_devices() -> list[Path]:
@@ -57,12 +62,12 @@ def gpu_devices() -> list[Path]:
     return [path for path in (*Path("/dev").glob("nvidia*"), Path("/dev/dxg")) if path.is_char_device()]
 
 
-def _limit(memory: int, seconds: float, gpu: bool) -> dict[str, str]:
-    """Resource limits; those that cannot be had are no more than a second fence around what the parent does."""
+def _limit(memory: int, seconds: float, gpu: bool) -> bool:
+    """Resource limits, a second fence around what the parent does; returns whether there is one of the memory."""
     try:
         import resource
     except ImportError:
-        return {"memory": "this system has no resource limits"}
+        return False
 
     def limit(kind: int, value: int) -> None:
         hard = resource.getrlimit(kind)[1]
@@ -74,12 +79,12 @@ def _limit(memory: int, seconds: float, gpu: bool) -> dict[str, str]:
     limit(resource.RLIMIT_CPU, math.ceil(seconds) * processors + 60)
     if not gpu:
         limit(resource.RLIMIT_FSIZE, 0)
-    if not _LINUX:
-        return {"memory": "this system does not enforce a limit of the address space"}
+    if not _LINUX:  # it would not enforce a limit of the address space
+        return False
     limit(resource.RLIMIT_NPROC, _tasks() + _SPARE_TASKS)
     if not gpu:
         limit(resource.RLIMIT_AS, _address_space() + memory + processors * _STACKS)
-    return {}
+    return not gpu
 
 
 def _tasks() -> int:

@@ -16,20 +16,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from ninspect.errors import ExitCode, HarmfulFileError, InconclusiveError, NinspectError, UsageError
+import psutil
+
+from ninspect.errors import ExitCode, InconclusiveError, NinspectError, UsageError
 from ninspect.isolation.lock import gpu_devices
 from ninspect.isolation.pipe import PIECE, Listener
 from ninspect.text import byte_count
 
 NONSENSE = "the process that read the model sent nonsense"
-_LONGEST = 16 * 1024**2  # bytes of one message; a result with pictures has a few
+_LONGEST = 64 * 1024**2  # bytes of one message; a result has pictures, and exact triggers of several images' size
 _MOST_OUTPUT = 4 * 1024**3  # bytes of a file; ONNX files end at half of that
 _MOST_STEPS = 10**15
 _LONGEST_ERROR = 4000  # characters
 _LAST_BREATH = 2  # seconds from the end of the messages to that of the process
 _SAMPLING = 0.1  # seconds between two looks at the worker's memory
 _ERRORS: dict[object, type[NinspectError]] = {
-    ExitCode.SUSPECTED: HarmfulFileError,
+    ExitCode.SUSPECTED: InconclusiveError,
     ExitCode.USAGE: UsageError,
     ExitCode.INCONCLUSIVE: InconclusiveError,
 }
@@ -56,35 +58,36 @@ class Limits:
 
 
 def run(
-    job: str, arguments: dict[str, Any], readable: Sequence[Path], gpu: bool, limits: Limits, listener: Listener
+    module: str, work: dict[str, Any], readable: Sequence[Path], gpu: bool, limits: Limits, listener: Listener
 ) -> dict[str, Any]:
-    """Do a job in a worker process.
+    """Have work done in a worker process.
 
     Args:
-        job: its name in `ninspect.jobs`.
-        arguments: for it, as JSON has them.
+        module: what the process runs: a module that takes a request and answers as `ninspect.worker` does.
+        work: what it shall do, as JSON has it.
         readable: files and folders that the worker may read.
         gpu: the worker may use a GPU, if there is one.
         limits: what the worker may take.
-        listener: gets what the job tells and writes; first of all, which layers of the lock are missing.
+        listener: gets what the worker tells and writes; first of all, which layers of the lock are missing.
 
     Returns:
-        The job's answer: JSON from a process that a hostile file may have taken over.
+        The answer: JSON from a process that a hostile file may have taken over.
 
     Raises:
-        NinspectError: as the job raised it.
+        NinspectError: as the worker raised it.
         InconclusiveError: the worker died, took too much time or memory, or sent nonsense.
     """
+    worker = _start(module)
     request = {
-        "job": job,
-        "arguments": arguments,
+        "work": work,
         "readable": [str(path) for path in readable],
         "gpu": gpu and bool(gpu_devices()),
         "parent": os.getpid(),
+        "watched": _resident(worker.pid) is not None,
         **vars(limits),
     }
-    worker = _start(request)
     try:
+        _send(request, worker)
         for kind, value in _messages(worker, limits):
             if kind == "answer":
                 return dict(value)
@@ -99,20 +102,22 @@ def run(
         _kill(worker)
 
 
-def _start(request: dict[str, Any]) -> subprocess.Popen[bytes]:
-    worker = subprocess.Popen(
+def _start(module: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
         # -P: import nothing from the folder that the user is in.
-        [sys.executable, "-P", "-m", "ninspect.worker"],
+        [sys.executable, "-P", "-m", module],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=None if os.environ.get("NINSPECT_TRACEBACK") else subprocess.DEVNULL,
         env=_environment(),
         start_new_session=True,  # Ctrl-C is for the parent, and the whole group can be killed
     )
+
+
+def _send(request: dict[str, Any], worker: subprocess.Popen[bytes]) -> None:
     assert worker.stdin is not None
     with suppress(BrokenPipeError), worker.stdin as stdin:  # a worker that died at once is noticed soon enough
         stdin.write(json.dumps(request).encode())
-    return worker
 
 
 def _environment() -> dict[str, str]:
@@ -131,7 +136,7 @@ def _messages(worker: subprocess.Popen[bytes], limits: Limits) -> Iterator[tuple
             raise InconclusiveError(
                 f"it took more than {limits.seconds:g} s and was stopped; allow more with --timeout"
             )
-        if _resident(worker.pid) > limits.memory:
+        if (_resident(worker.pid) or 0) > limits.memory:
             raise InconclusiveError(
                 f"it took more than {byte_count(limits.memory)} of memory and was stopped; allow more with --max-memory"
             )
@@ -191,15 +196,18 @@ def _refuse(constant: str) -> None:
 
 
 def _error(code: int, message: str) -> NinspectError:
-    return _ERRORS.get(code, NinspectError)(message[:_LONGEST_ERROR])
+    error = _ERRORS.get(code, NinspectError)(message[:_LONGEST_ERROR])
+    if code == ExitCode.SUSPECTED:  # the file itself looks like an attack
+        error.exit_code = ExitCode.SUSPECTED
+    return error
 
 
-def _resident(process: int) -> int:
-    """Bytes of memory that a process holds; 0 where the system does not tell."""
+def _resident(process: int) -> int | None:
+    """Bytes of memory that a process holds; None where the system does not tell, or the process is gone."""
     try:
-        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
-        return 0
+        return int(psutil.Process(process).memory_info().rss)
+    except psutil.Error:
+        return None
 
 
 def _end(worker: subprocess.Popen[bytes]) -> str:

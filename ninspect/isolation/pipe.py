@@ -1,4 +1,4 @@
-"""Who asked for a job, and wants to know how it goes on."""
+"""Who asked for work, and wants to know how it goes on."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def _ignore(*news: object) -> None:
 
 @dataclass(frozen=True)
 class Listener:
-    """What to do with news of a job.
+    """What to do with news of the work.
 
     Attributes:
         tell: called with the kind of the news and its value. `missing`: why layers of the lock are missing, by layer;
             `progress`: [done, total]; `partial`: a result as far as it is known; `log`: a line.
-        write: called with the next piece of the file that the job makes.
+        write: called with the next piece of the file that the work makes.
     """
 
     tell: Callable[[str, Any], None] = _ignore

@@ -185,7 +185,7 @@ HIJACKED = "import os, sys, time, threading\nif 'ninspect.worker' in sys.orig_ar
 FOREVER = "time.sleep(1000)"
 LIES: dict[str, str] = {
     "garbage": rf"os.write(1, b'\x00\xff\n'); {FOREVER}",
-    "a line without an end": f"[os.write(1, b' ' * 2**20) for _ in range(40)]; {FOREVER}",
+    "a line without an end": f"[os.write(1, b' ' * 2**20) for _ in range(80)]; {FOREVER}",
     "deep nesting": rf"os.write(1, b'[' * 50_000 + b'\n'); {FOREVER}",
     "another message": rf"os.write(1, b'{{\"verdict\": \"clean\"}}\n'); {FOREVER}",
     "an answer that is no result": rf"os.write(1, b'{{\"answer\": {{\"verdict\": \"clean\"}}}}\n'); {FOREVER}",
