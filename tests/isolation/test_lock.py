@@ -69,3 +69,16 @@ print(*lock([], memory=2**30, seconds=60))
 def test_threads_that_the_lock_would_not_reach_are_noticed() -> None:
     run = subprocess.run([sys.executable, "-c", THREAD], capture_output=True, encoding="utf-8", timeout=60, check=True)
     assert run.stdout == "files network\n"
+
+
+UNWATCHED = "from ninspect.isolation.lock import lock; print(*lock([], memory=2**30, seconds=60, gpu={}, watched={}))"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the address space")
+@pytest.mark.parametrize(
+    ("gpu", "watched", "missing"), [(False, False, False), (True, True, False), (True, False, True)]
+)
+def test_memory_is_a_layer_only_where_something_limits_it(gpu: bool, watched: bool, missing: bool) -> None:
+    program = UNWATCHED.format(gpu, watched)
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8", timeout=60, check=True)
+    assert ("memory" in run.stdout.split()) == missing
