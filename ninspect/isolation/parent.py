@@ -78,15 +78,15 @@ def run(
         InconclusiveError: the worker died, took too much time or memory, or sent nonsense.
     """
     worker = _start(module)
-    request = {
-        "work": work,
-        "readable": [str(path) for path in readable],
-        "gpu": gpu and bool(gpu_devices()),
-        "parent": os.getpid(),
-        "watched": _resident(worker.pid) is not None,
-        **vars(limits),
-    }
     try:
+        request = {
+            "work": work,
+            "readable": [str(path) for path in readable],
+            "gpu": gpu and bool(gpu_devices()),
+            "parent": os.getpid(),
+            "watched": _resident(worker.pid) is not None,
+            **vars(limits),
+        }
         _send(request, worker)
         for kind, value in _messages(worker, limits):
             if kind == "answer":
