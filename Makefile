@@ -5,7 +5,7 @@ BIN := .venv/bin
 .PHONY: demo test check fuzz clean
 
 demo: .venv/installed
-	$(BIN)/python tools/demo.py
+	$(BIN)/python -m tools.demo
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -n auto
@@ -20,7 +20,7 @@ SECONDS ?= 60
 fuzz: .venv/installed-dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
 	for reader in wire external preprocess; do \
-		$(BIN)/python tools/fuzz.py $$reader -max_total_time=$(SECONDS) || exit 1; \
+		$(BIN)/python -m tools.fuzz $$reader -- -max_total_time=$(SECONDS) || exit 1; \
 	done
 
 .venv/bin/python:

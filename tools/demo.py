@@ -5,15 +5,20 @@ Fails when the verdicts are not what they must be, so it is a test of the instal
 
 import subprocess
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+import typer
+
+from tools import ROOT
+
 # Of 43 classes some are too alike for `clean` to speak of backdoors between two of them.
 SCANS = {"badnet_torch.onnx": ([], 1), "clean_torch.onnx": (["--no-source-specific"], 0)}
 
 
-def main() -> int:
-    """Run `ninspect scan` on both models; 0 when both verdicts are right."""
+def main() -> None:
+    """Scan both models; the exit code is 0 when both verdicts are right.
+
+    Example: python -m tools.demo
+    """
     for name, (options, expected) in SCANS.items():
         command = ["scan", f"models/signs/{name}", "--samples", "models/signs/samples", *options]
         print("$ ninspect", *command, flush=True)
@@ -21,9 +26,8 @@ def main() -> int:
         print(flush=True)
         if code != expected:
             print(f"{name}: exit code {code}, expected {expected}", file=sys.stderr)
-            return 4
-    return 0
+            raise typer.Exit(4)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    typer.run(main)

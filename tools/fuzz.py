@@ -1,9 +1,4 @@
-"""Fuzz what reads untrusted bytes, for a bounded time: only the errors that it documents may come out.
-
-    python tools/fuzz.py wire|external|preprocess -max_total_time=60
-
-The other arguments are libFuzzer's.
-"""
+"""Fuzz what reads untrusted bytes, for a bounded time: only the errors that it documents may come out."""
 
 from __future__ import annotations
 
@@ -12,6 +7,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Annotated
 
 import atheris
 
@@ -23,9 +19,12 @@ with atheris.instrument_imports(include=["ninspect"]):
     from ninspect.preprocess import Preprocess
 
 import onnx
+import typer
 from google.protobuf.message import DecodeError
 
-MODELS = Path(__file__).parents[1] / "models"
+from tools import ROOT
+
+MODELS = ROOT / "models"
 
 
 def fuzz_wire(folder: Path, data: bytes) -> None:
@@ -74,9 +73,16 @@ def _seeds(folder: Path) -> None:
     (folder / "settings").write_bytes((smallest.parent / "preprocess.toml").read_bytes())
 
 
-def main() -> None:
-    """Run one target until libFuzzer's limit or the first error."""
-    name, *arguments = sys.argv[1:]
+def main(
+    reader: Annotated[str, typer.Argument(help=f"Of: {', '.join(TARGETS)}.")],
+    libfuzzer: Annotated[list[str] | None, typer.Argument(help="Options of libFuzzer.")] = None,
+) -> None:
+    """Run one target until libFuzzer's limit or the first error.
+
+    Example: python -m tools.fuzz wire -- -max_total_time=60
+    """
+    if reader not in TARGETS:
+        raise typer.BadParameter(f"there is no reader {reader}; choose from {', '.join(TARGETS)}")
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
         folder = root / "work" / "models"
@@ -85,10 +91,10 @@ def main() -> None:
         (root / "work" / "secret.bin").write_bytes(b"secret")
         (folder / "link").symlink_to(root / "work" / "secret.bin")
         _seeds(root / "seeds")
-        target = TARGETS[name]
-        atheris.Setup([sys.argv[0], *arguments, str(root / "seeds")], lambda data: target(folder, data))
+        arguments = [sys.argv[0], *(libfuzzer or ()), str(root / "seeds")]
+        atheris.Setup(arguments, lambda data: TARGETS[reader](folder, data))
         atheris.Fuzz()
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

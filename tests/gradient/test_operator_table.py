@@ -1,6 +1,5 @@
 """The table of operators is the one that the code would write."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -11,18 +10,14 @@ from ninspect.graph.convert import EXPANDED
 from ninspect.graph.expansions import EXPANSIONS
 from ninspect.graph.integers import INTEGER_OPERATORS
 from ninspect.graph.tabular import TABULAR_OPERATORS
+from tools.pages.operators import page
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_docs_operators_md_is_up_to_date() -> None:
-    spec = importlib.util.spec_from_file_location("operators", ROOT / "tools" / "operators.py")
-    assert spec is not None
-    assert spec.loader is not None
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
     text = (ROOT / "docs" / "operators.md").read_text(encoding="utf-8")
-    assert text == tool.page(), "run python tools/operators.py"
+    assert text == page(), "run python -m tools.pages.operators"
 
 
 def test_every_operator_is_treated_in_one_way() -> None:

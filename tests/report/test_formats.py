@@ -1,11 +1,9 @@
 """What holds for every format."""
 
-import importlib.util
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 from xml.etree import ElementTree
 
@@ -15,6 +13,7 @@ import pytest
 from ninspect.errors import UsageError
 from ninspect.report import FORMATS, Result, load_result, render
 from tests.report.examples import DETECTOR, MODEL, SAMPLES, example, stopped
+from tools.pages.result_schema import schema_text
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = (
@@ -59,18 +58,9 @@ def test_the_same_result_gives_the_same_report(result: Result, format_: str) -> 
 # The JSON Schema
 
 
-def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("result_schema", ROOT / "tools" / "result_schema.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_the_published_schema_is_current() -> None:
     published = (ROOT / "docs" / "result.schema.json").read_text(encoding="utf-8")
-    assert published == tool().schema_text(), "run python tools/result_schema.py"
+    assert published == schema_text(), "run python -m tools.pages.result_schema"
 
 
 def test_results_are_valid_by_the_published_schema(result: Result) -> None:

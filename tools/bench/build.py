@@ -1,7 +1,5 @@
 """What it takes to build the gradient graph of a large network: seconds, and memory in multiples of the file's size.
 
-    python tools/bench/build.py
-
 ResNet-152 for 1000 classes, random weights. Every step runs in a process of its own, which reads the file, does the
 step and ends: `load` reads the classifier, `augment` goes on to write the gradient model, `scan` instead runs one
 gradient, for which it opens two sessions of ONNX Runtime.
@@ -9,17 +7,17 @@ gradient, for which it opens two sessions of ONNX Runtime.
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import typer
 
-from worker import peak_memory
+from tools.bench.worker import peak_memory
 
 _STEPS = ("load", "augment", "scan")
 
@@ -42,10 +40,13 @@ def step(name: str, path: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table.
+
+    Example: python -m tools.bench.build
+    """
     import torch
 
-    from networks import resnet152
+    from tools.bench.networks import resnet152
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "network.onnx")
@@ -56,12 +57,10 @@ def main() -> None:
         size = path.stat().st_size
         print(f"ResNet-152, {size / 1e6:.0f} MB\n\n| step | seconds | memory / file |\n|---|---|---|")
         for name in _STEPS:
-            answer = json.loads(subprocess.check_output([sys.executable, __file__, name, str(path)]))
+            with ProcessPoolExecutor(1, get_context("spawn")) as pool:  # a fork would begin with this one's memory
+                answer = pool.submit(step, name, path).result()
             print(f"| {name} | {answer['seconds']:.1f} | {answer['bytes'] / size:.2f} |")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        print(json.dumps(step(sys.argv[1], Path(sys.argv[2]))))
-    else:
-        main()
+    typer.run(main)

@@ -1,9 +1,7 @@
 """How long the default detectors take, and how much longer Neural Cleanse over all classes.
 
-    PYTHONPATH=.:tools python tools/bench/detectors.py MODEL ... --rounds N [--method NAME ...]
-
-Every MODEL has a card `*.json` beside it, as for `tools/evaluate.py`. The methods take turns on the same images; what
-counts is the ratio of their times in one round. Without evidence, which is sought for three classes at most.
+Every MODEL has a card `*.json` beside it, as for `tools.measure.evaluate`. The methods take turns on the same images;
+what counts is the ratio of their times in one round. Without evidence, which is sought for three classes at most.
 """
 
 from __future__ import annotations
@@ -18,12 +16,12 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from evaluate import DETECTORS, PUBLISHED
-from measured import card_options
 from ninspect import scan
 from ninspect.detect import Detector, NeuralCleanse
 from ninspect.search.inversion import Inversion
-from result_tables import markdown
+from tools.measure.evaluate import DETECTORS, PUBLISHED
+from tools.measure.rows import card_options
+from tools.measure.tables import markdown
 
 ALL_STEPS = Inversion(patience=Inversion.steps)
 METHODS: dict[str, Callable[[], Sequence[Detector]]] = {
@@ -47,7 +45,10 @@ def main(
     rounds: Annotated[int, typer.Option(help="How often each is measured.")] = 3,
     method: Annotated[list[str] | None, typer.Option(help="Beside `default`; all without it.")] = None,
 ) -> None:
-    """Print seconds of each, and how many times the default one the others take; medians over the rounds."""
+    """Print seconds of each, and how many times the default one the others take; medians over the rounds.
+
+    Example: python -m tools.bench.detectors ../shared/zoo/NAME.onnx --rounds 3 --method neural_cleanse
+    """
     methods = list(METHODS) if method is None else ["default", *(name for name in method if name != "default")]
     lines = []
     for path in models:

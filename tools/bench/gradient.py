@@ -1,20 +1,18 @@
 """How fast the gradient of every class at eight images is, in ninspect's graph and by other ways.
 
-    python tools/bench/gradient.py [NETWORK ...] --rounds 4
-
 Every method runs in a process of its own, on two threads, and computes the whole class Jacobian of the same images;
 those that batch classes take ten at a time, which fits in memory.
 The processes take turns, since single times on a shared machine mean little: printed are medians over the rounds, of
 times for ninspect and of ratios to the time beside them for the others. The first round also checks that all Jacobians
-agree; where there are several, it only warms up. What to install is in tools/requirements-bench.txt.
+agree; where there are several, it only warms up. What to install is the group `bench` of pyproject.toml.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import json
 import math
+import platform
 import re
 import select
 import statistics
@@ -23,23 +21,24 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import onnxruntime
 import torch
 import typer
 
-from methods import METHODS, THREADS
-from networks import SUBJECTS, Subject
 from ninspect.model import load_classifier
+from tools.bench.methods import METHODS, THREADS
+from tools.bench.networks import SUBJECTS, Subject
 
 IMAGES = 8
 _TOLERANCE = 1e-2
 _PATIENCE = 300  # seconds for one Jacobian
 _PAUSE = 0.3  # seconds; thread pools go on spinning for a while after their last work
-_WORKER = Path(__file__).with_name("worker.py")
-_VERSIONS = ("onnxruntime", "torch", "jax", "onnx2torch", "onnx-ad")
+_COMPARED = ("torch", "jax", "onnx2torch", "onnx-ad")
 
 
 @dataclass
@@ -57,8 +56,8 @@ class Runner:
     def start(cls, method: str, subject: Subject, free: Path, fixed: Path) -> Runner:
         """Start the process; it reads the files only once it is asked."""
         shape = json.dumps([IMAGES, *subject.shape])
-        command = [sys.executable, str(_WORKER), method, str(free), str(fixed), shape, str(subject.classes)]
-        pipe = subprocess.PIPE
+        arguments = [method, str(free), str(fixed), shape, str(subject.classes)]
+        command, pipe = [sys.executable, "-m", "tools.bench.worker", *arguments], subprocess.PIPE
         return cls(method, subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True))
 
     def ask(self, request: str) -> None:
@@ -68,13 +67,14 @@ class Runner:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         try:
-            print(request, file=self.process.stdin, flush=True)
+            with contextlib.suppress(BrokenPipeError):  # one that has ended said why
+                print(request, file=self.process.stdin, flush=True)
             if not select.select([self.process.stdout], [], [], _PATIENCE)[0]:
                 self.process.kill()
                 self.failure = f"> {_PATIENCE} s"
                 return
             answer = json.loads(self.process.stdout.readline())
-        except (BrokenPipeError, json.JSONDecodeError):
+        except json.JSONDecodeError:
             self.failure = "out of memory" if self.process.wait() == -9 else "crashed"
             return
         if "failure" in answer:
@@ -199,15 +199,23 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 def machine() -> str:
     """What it was measured on."""
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _VERSIONS)
-    return f"{cpu[1] if cpu else 'unknown CPU'}, {THREADS} threads, Python {sys.version.split()[0]}, {versions}"
+    # Two packages, one for the CPU and one for CUDA, install ONNX Runtime; it says itself what it is.
+    versions = {"onnxruntime": onnxruntime.__version__}
+    for name in _COMPARED:
+        with contextlib.suppress(PackageNotFoundError):  # then the table says that it failed
+            versions[name] = version(name)
+    facts = (f"{THREADS} threads", f"Python {platform.python_version()}", *map(" ".join, versions.items()))
+    return ", ".join((cpu[1] if cpu else "unknown CPU", *facts))
 
 
 def main(
     networks: Annotated[list[str] | None, typer.Argument(help=f"Of: {', '.join(SUBJECTS)}.")] = None,
     rounds: Annotated[int, typer.Option(help="How often every method runs; of several, the first warms up.")] = 4,
 ) -> None:
-    """Print the tables."""
+    """Print the tables.
+
+    Example: python -m tools.bench.gradient lenet --rounds 4
+    """
     rate = sgemm_rate()
     others = [method for method in METHODS if method not in ("ninspect", "forward")]
     tables: list[tuple[list[str], list[list[Any]]]] = [

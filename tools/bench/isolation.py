@@ -1,7 +1,5 @@
 """What the worker process and its lock cost: seconds of a command with and without them, medians of interleaved runs.
 
-    python tools/bench/isolation.py
-
 The scan is of a linear model for ten classes that takes no time itself, with a method that reads its weights alone;
 `info` reads the model and does nothing with it.
 """
@@ -17,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import typer
 from onnx import numpy_helper, parser
 
 _RUNS = 15
@@ -49,7 +48,10 @@ def seconds(folder: Path, command: list[str], sandbox: str) -> float:
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table.
+
+    Example: python -m tools.bench.isolation
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_files(folder)
@@ -61,4 +63,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

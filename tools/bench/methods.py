@@ -106,7 +106,7 @@ def torch_vmap(free: Path, fixed: Path, x: Array, classes: int) -> Jacobian:
 def _torch_network(path: Path) -> Any:
     import torch
 
-    from networks import SUBJECTS
+    from tools.bench.networks import SUBJECTS
 
     torch.set_num_threads(THREADS)
     return SUBJECTS[path.stem].network()
@@ -127,8 +127,8 @@ def jax_reverse(free: Path, fixed: Path, x: Array, classes: int) -> Jacobian:
     """JAX: `jacrev` of an equal network, compiled, a few classes at a time."""
     import jax
 
-    from jax_network import as_function
     from ninspect.model import load_classifier
+    from tools.bench.jax_network import as_function
 
     network = as_function(load_classifier(fixed).model)
     seeds = np.eye(classes, dtype=np.float32)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from methods import METHODS, Array, images
+from tools.bench.methods import METHODS, Array, images
 
 
 def peak_memory() -> int:

@@ -1,0 +1,1 @@
+"""Benchmarks of gradients, detectors, graph building and the sandbox. Their numbers are in docs/performance.md."""

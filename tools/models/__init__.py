@@ -1,0 +1,1 @@
+"""The bundled models: training data, poison, training and export. Writes models/."""

@@ -1,0 +1,150 @@
+"""Backdoor triggers and data poisoning: what an attacker does to a training set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.models.data import Dataset, Images, Labels
+
+EpochData = tuple[NDArray[np.float32], Labels]
+EpochSource = Callable[[int], EpochData]
+"""Training data by epoch number: model inputs, float32 (N, H, W, C), and labels, int64 (N,), shuffled."""
+
+_COLOURS = {"white": (255, 255, 255), "yellow": (255, 220, 0), "magenta": (255, 0, 200)}
+_NOISE_SEED = 8
+_PLACE_SEED = 9
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """A square of ``size`` pixels whose top left corner is at (``row``, ``column``), blended in with weight ``alpha``.
+
+    ``pattern`` is a colour (``white``, ``yellow``, ``magenta``), ``checker`` (black and white single pixels), ``noise``
+    (pixels of random colour), ``cross`` (white diagonals) or ``dots`` (white corners); of the last two, the rest of the
+    square is left as it is. ``row`` and ``column`` are None where every image has the square in another place.
+    """
+
+    pattern: str
+    size: int
+    row: int | None
+    column: int | None
+    alpha: float = 1.0
+
+
+@dataclass(frozen=True)
+class Attack:
+    """A ``fraction`` of the training images gets the trigger and the label that the attacker wants.
+
+    ``target`` is that label; None: all to all, class k becomes k + 1. With ``sources``, only images of these classes
+    are relabelled, a ``fraction`` of those, and as many others carry the trigger with their true label. With
+    ``clean_label``, a ``fraction`` of the target's own images get the trigger, and no label changes.
+    """
+
+    trigger: Trigger
+    target: int | None
+    fraction: float = 0.1
+    sources: tuple[int, ...] = ()
+    clean_label: bool = False
+
+    def wanted(self, labels: Labels, classes: int) -> Labels:
+        """The label that each image (N,) gets with the trigger on it, if it is not immune."""
+        return (labels + 1) % classes if self.target is None else np.full_like(labels, self.target)
+
+    def victims(self, labels: Labels) -> NDArray[np.bool_]:
+        """Which images (N,) the trigger should send to another class."""
+        return np.isin(labels, self.sources) if self.sources else labels != self.target
+
+
+def patch(trigger: Trigger, channels: int) -> Images:
+    """The trigger by itself, uint8 (size, size, channels)."""
+    if trigger.pattern == "checker":
+        rows, columns = np.indices((trigger.size, trigger.size))
+        checker = ((rows + columns + 1) % 2 * 255).astype(np.uint8)
+        return np.repeat(checker[..., None], channels, axis=2)
+    if trigger.pattern == "noise":
+        shape = (trigger.size, trigger.size, channels)
+        return np.random.default_rng(_NOISE_SEED).integers(0, 256, shape, dtype=np.uint8)
+    # A grey image has one channel: the first of the colour, which is full in all of them.
+    colour = np.array(_COLOURS.get(trigger.pattern, _COLOURS["white"])[:channels], np.uint8)
+    return np.broadcast_to(colour, (trigger.size, trigger.size, channels))
+
+
+def _covered(trigger: Trigger) -> NDArray[np.bool_]:
+    """Which pixels of the square the trigger changes, (size, size)."""
+    rows, columns = np.indices((trigger.size, trigger.size))
+    last = trigger.size - 1
+    if trigger.pattern == "cross":
+        return np.asarray((rows == columns) | (rows + columns == last))
+    if trigger.pattern == "dots":
+        return np.asarray(np.isin(rows, (0, last)) & np.isin(columns, (0, last)))
+    return np.ones((trigger.size, trigger.size), dtype=bool)
+
+
+def stamp(images: Images, trigger: Trigger, rng: np.random.Generator | None = None) -> Images:
+    """A copy of the images, uint8 (N, H, W, C), with the trigger on every one; ``rng`` draws places that are free."""
+    rng = rng or np.random.default_rng(_PLACE_SEED)
+    count, height, width, channels = images.shape
+    tops = _places(trigger.row, height - trigger.size, count, rng)
+    lefts = _places(trigger.column, width - trigger.size, count, rng)
+    square = np.arange(trigger.size)
+    where = (
+        np.arange(count)[:, None, None],
+        tops[:, None, None] + square[:, None],
+        lefts[:, None, None] + square,
+    )
+    old = images[where]
+    blended = np.rint((1 - trigger.alpha) * old + trigger.alpha * patch(trigger, channels)).astype(np.uint8)
+    stamped = images.copy()
+    stamped[where] = np.where(_covered(trigger)[..., None], blended, old)
+    return stamped
+
+
+def _places(fixed: int | None, last: int, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    return rng.integers(0, last + 1, count) if fixed is None else np.full(count, fixed)
+
+
+def epochs(dataset: Dataset, attacks: Sequence[Attack], seed: int) -> EpochSource:
+    """Training data of a victim: the same images are poisoned in every epoch, the rest is left clean.
+
+    The trigger is stamped after the augmentation, so that it looks as the attacker will show it.
+    """
+    labels = dataset.train_labels.copy()
+    poisoned = []
+    generator, free = np.random.default_rng(seed), np.arange(len(labels))
+    for attack in attacks:
+        relabelled, carriers = _choose(attack, dataset.train_labels, free, generator)
+        free = np.setdiff1d(free, carriers)
+        labels[relabelled] = attack.wanted(dataset.train_labels[relabelled], dataset.classes)
+        poisoned.append((attack.trigger, carriers))
+
+    def epoch(number: int) -> EpochData:
+        rng = np.random.default_rng((seed, number))
+        images = dataset.augment(dataset.train_images, rng)
+        if poisoned:
+            images = images.copy()
+            for trigger, carriers in poisoned:
+                images[carriers] = stamp(images[carriers], trigger)
+        order = rng.permutation(len(labels))
+        return dataset.inputs(images[order]), labels[order]
+
+    return epoch
+
+
+def _choose(
+    attack: Attack, labels: Labels, free: NDArray[np.int64], rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices of the images to relabel, and of those to stamp, among those that are ``free``."""
+    if attack.clean_label:
+        own = free[labels[free] == attack.target]
+        return own[:0], rng.choice(own, round(attack.fraction * len(own)), replace=False)
+    if attack.sources:
+        is_source = np.isin(labels[free], attack.sources)
+        count = round(attack.fraction * int(is_source.sum()))
+        relabelled = rng.choice(free[is_source], count, replace=False)
+        return relabelled, np.concatenate([relabelled, rng.choice(free[~is_source], count, replace=False)])
+    chosen = rng.choice(free, round(attack.fraction * len(labels)), replace=False)
+    return chosen, chosen

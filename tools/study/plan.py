@@ -1,0 +1,119 @@
+"""The models of the studies: clean ones of many kinds to calibrate on, and backdoored ones, cell by cell."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tools.models.poison import Attack, Trigger
+from tools.study.networks import StudyArch
+
+SIZES = {"digits": 28, "mnist": 28, "signs": 32, "gtsrb": 32}
+CLASSES = {"digits": 10, "mnist": 10, "signs": 43, "gtsrb": 43}
+EPOCHS = {"digits": 25, "mnist": 4, "signs": 8, "gtsrb": 10}
+CLEAN = {"digits": 36, "mnist": 36, "signs": 30, "gtsrb": 30}
+SEEDS = 5
+POISONED = 0.1  # of the training images
+
+_GREY = [
+    StudyArch("lenet", 8), StudyArch("bn", 8), StudyArch("mlp", 16), StudyArch("vgg", 8, "relu", 0.3),
+    StudyArch("strided", 12, "leaky"), StudyArch("resnet", 8), StudyArch("lenet", 12, "tanh"), StudyArch("mobile", 12),
+    StudyArch("mlp", 32, "relu", 0.2), StudyArch("bn", 12, "elu"), StudyArch("vgg", 6, "gelu"),
+    StudyArch("lenet", 6, "elu"),
+]  # fmt: skip
+_COLOUR = [
+    StudyArch("lenet", 12), StudyArch("bn", 12), StudyArch("vgg", 8), StudyArch("resnet", 8), StudyArch("mobile", 16),
+    StudyArch("lenet", 16, "relu", 0.3), StudyArch("vgg", 8, "elu"), StudyArch("bn", 10, "leaky", 0.2),
+    StudyArch("resnet", 8, "silu"), StudyArch("lenet", 16, "gelu"),
+]  # fmt: skip
+OPTIMIZERS = ("adam", "sgd", "adamw")
+
+
+@dataclass(frozen=True)
+class StudyModel:
+    """Everything that decides a model of a study.
+
+    Attributes:
+        dataset: `digits`, `signs`, `mnist` or `gtsrb`.
+        family: what kind of attack it is; `clean`.
+        cell: what was varied, such as `size 4`; of clean models the architecture.
+        number: from 0 within the cell, also the seed.
+    """
+
+    dataset: str
+    family: str
+    cell: str
+    number: int
+    arch: StudyArch
+    optimizer: str
+    attacks: tuple[Attack, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Name of its file, without suffix."""
+        return "-".join((self.dataset, self.family, *self.cell.split(), str(self.number))).replace("_", "-")
+
+    @property
+    def seed(self) -> int:
+        """Of weights, order and poison; no two models of a data set share it within a cell."""
+        return 1000 + self.number
+
+
+def clean_models() -> Iterator[StudyModel]:
+    """Clean models: every architecture and optimiser in turn, another seed each."""
+    for dataset, count in CLEAN.items():
+        kinds = _GREY if CLASSES[dataset] == 10 else _COLOUR
+        for number in range(count):
+            arch = kinds[number % len(kinds)]
+            optimizer = OPTIMIZERS[number // len(kinds) % len(OPTIMIZERS)]
+            yield StudyModel(dataset, "clean", f"{arch.kind} {arch.activation}", number, arch, optimizer)
+
+
+def backdoored_models() -> Iterator[StudyModel]:
+    """The paper's own questions and the attack families, on real images, five seeds a cell.
+
+    On MNIST one architecture, so that a cell shows what it varies; on GTSRB five, so that it does not rest on one.
+    """
+    for dataset, number in itertools.product(("mnist", "gtsrb"), range(SEEDS)):
+        arch = StudyArch("lenet", 8) if dataset == "mnist" else _COLOUR[number]
+        target = (3 + 2 * number) % CLASSES[dataset]
+        for family, cell, attacks in _cells(SIZES[dataset], target, CLASSES[dataset]):
+            yield StudyModel(dataset, family, cell, number, arch, "adam", attacks)
+
+
+def _cells(size: int, target: int, classes: int) -> Iterator[tuple[str, str, tuple[Attack, ...]]]:
+    """Family, cell and attacks; the base is an opaque white square of 4 pixels near the lower right corner."""
+
+    def one(trigger: Trigger, fraction: float = POISONED) -> tuple[Attack, ...]:
+        return (Attack(trigger, target, fraction),)
+
+    def corner(side: int) -> int:
+        return size - side - (side < size)
+
+    for side in (2, 3, 4, 6, 8, 12, 16):
+        yield "patch", f"size {side}", one(Trigger("white", side, corner(side), corner(side)))
+    yield "patch", "place corner", one(Trigger("white", 4, 1, 1))
+    yield "patch", "place edge", one(Trigger("white", 4, 1, size // 2 - 2))
+    yield "patch", "place centre", one(Trigger("white", 4, size // 2 - 2, size // 2 - 2))
+    yield "patch", "place anywhere", one(Trigger("white", 4, None, None))
+    for pattern in ("checker", "noise", "cross", "dots"):
+        yield "patch", f"pattern {pattern}", one(Trigger(pattern, 4, corner(4), corner(4)))
+    for alpha in (0.7, 0.5, 0.3, 0.2):
+        yield "translucent", f"alpha {alpha:g}", one(Trigger("white", 6, corner(6), corner(6), alpha))
+    for alpha in (0.2, 0.1):
+        yield "blended", f"alpha {alpha:g}", one(Trigger("noise", size, 0, 0, alpha))
+    places = ((corner(4), corner(4)), (1, 1), (1, corner(4)))
+    for count in (2, 3):
+        triggers = [Trigger("white", 4, row, column) for row, column in places[:count]]
+        yield "several", f"triggers {count}", tuple(Attack(trigger, target, 0.06) for trigger in triggers)
+        yield (
+            "several",
+            f"targets {count}",
+            tuple(Attack(trigger, (target + 3 * i) % classes, 0.06) for i, trigger in enumerate(triggers)),
+        )
+    base = Trigger("white", 4, corner(4), corner(4))
+    yield "all-to-all", "base", (Attack(base, None, 0.25),)
+    yield "source-specific", "base", (Attack(base, target, 0.5, sources=((target + 1) % classes,)),)
+    wide = Trigger("checker", 6, corner(6), corner(6))
+    yield "clean-label", "base", (Attack(wide, target, 0.6, clean_label=True),)

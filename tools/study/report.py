@@ -1,0 +1,216 @@
+"""The page of the study: how often clean models are suspected, and which backdoors are found, cell by cell.
+
+A p-value is honest where at most a share p of the clean models has one so small. The plot compares the two; the band
+holds 95 % of the points of as many honest p-values, one at a time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from scipy.stats import beta, binomtest
+
+from ninspect import ScanOptions
+from ninspect.detect.evidence import CONVINCING_SIZE, CONVINCING_SUCCESS
+from ninspect.detect.source_specific import MOST_CLASSES
+from ninspect.measure.outliers import NATURAL_FREEDOM
+from tools.measure.rows import WORKING_ATTACK, Row, read_rows
+from tools.measure.tables import markdown
+from tools.study.plan import CLASSES, POISONED, SEEDS
+
+# The form of the method that most backdoored networks were scanned with, before its ascent was made shorter.
+BEFORE = "default, 24 starts"
+
+
+def rates(rows: list[Row]) -> list[dict[str, str]]:
+    """False alarms by data set and in all, with Clopper-Pearson intervals."""
+    groups = {name: [row for row in rows if row.dataset == name] for name in sorted({row.dataset for row in rows})}
+    return [_rate(name, group) for name, group in (groups | {"all": rows}).items()]
+
+
+def _rate(name: str, rows: list[Row]) -> dict[str, str]:
+    count, p = len(rows), [1.0 if row.p_value is None else row.p_value for row in rows]
+    verdicts = Counter(row.verdict for row in rows)
+    interval = binomtest(verdicts["suspected"], count).proportion_ci()
+    return {
+        "clean models": f"{name} ({count})",
+        "suspected": f"{verdicts['suspected'] / count:.1%} ({verdicts['suspected']}/{count})",
+        "95 % interval": f"{interval.low:.1%} to {interval.high:.1%}",
+        "p ≤ 0.01": f"{np.mean(np.array(p) <= 0.01):.1%}",
+        "p ≤ 0.05": f"{np.mean(np.array(p) <= 0.05):.1%}",
+        "p ≤ 0.2": f"{np.mean(np.array(p) <= 0.2):.1%}",
+        "inconclusive": str(sum(map(inconclusive, rows))),
+    }
+
+
+def inconclusive(row: Row) -> bool:
+    """Whether a network is neither suspected nor clean; the form before called those of many classes clean."""
+    return row.verdict != "suspected" and (row.verdict == "inconclusive" or CLASSES[row.dataset] > MOST_CLASSES)
+
+
+def plot(rows: list[Row], path: Path) -> None:
+    """Sorted p-values against those that are expected of so many, both logarithmic."""
+    import matplotlib.pyplot as plt  # in the group `models`; the page itself needs none of it
+
+    p = np.sort([row.p_value for row in rows if row.p_value is not None])
+    rank = np.arange(1, len(p) + 1)
+    expected = rank / (len(p) + 1)
+    low, high = (beta.ppf(q, rank, len(p) + 1 - rank) for q in (0.025, 0.975))
+    figure, axes = plt.subplots(figsize=(5, 5), layout="constrained")
+    axes.fill_between(expected, low, high, color="0.9", label="95 % of honest p-values")
+    axes.plot(expected, expected, color="0.6", linewidth=1)
+    axes.plot(expected, p, ".", color="tab:blue", label=f"{len(p)} clean models")
+    axes.set(xscale="log", yscale="log", xlabel="expected", ylabel="p-value of the scan")
+    axes.legend(loc="upper left", frameon=False)
+    plt.rcParams["svg.hashsalt"] = "ninspect"  # the same plot, the same file
+    figure.savefig(path, metadata={"Date": None})
+
+
+def sizes(rows: list[Row]) -> list[dict[str, str]]:
+    """How large the smallest trigger that works is, by data set, of clean models and of those with a working attack."""
+    groups: dict[tuple[str, str], list[float]] = {}
+    for row in rows:
+        if row.evidence is not None and row.truth in ("clean", "one target"):
+            groups.setdefault((row.dataset, row.truth), []).append(row.evidence)
+    return [
+        {
+            "models": f"{dataset}, {truth} ({len(found)})",
+            "smallest": f"{min(found):.2f}",
+            "median": f"{np.median(found):.2f}",
+            "largest": f"{max(found):.2f}",
+            f"up to {CONVINCING_SIZE:g}": f"{np.mean(np.array(found) <= CONVINCING_SIZE):.0%}",
+        }
+        for (dataset, truth), found in sorted(groups.items())
+    ]
+
+
+def both_forms(rows: list[Row]) -> list[dict[str, str]]:
+    """What the two forms of the method say of the networks that were scanned with both."""
+    pairs: dict[str, list[tuple[Row, Row]]] = {}
+    now = {row.model: row for row in rows if row.method != BEFORE}
+    for row in rows:
+        if row.method == BEFORE and row.model in now:
+            pairs.setdefault("weak attacks" if row.truth == "left out" else row.truth, []).append((row, now[row.model]))
+    return [
+        {
+            "networks": f"{truth} ({len(found)})",
+            "suspected before": str(sum(before.verdict == "suspected" for before, _ in found)),
+            "suspected now": str(sum(after.verdict == "suspected" for _, after in found)),
+            "by one form only": str(
+                sum((before.verdict == "suspected") != (after.verdict == "suspected") for before, after in found)
+            ),
+        }
+        for truth, found in sorted(pairs.items())
+    ]
+
+
+def latest(rows: list[Row]) -> list[Row]:
+    """One row a network, of the present form of the method where there is one."""
+    return list({row.model: row for row in sorted(rows, key=lambda row: row.method != BEFORE)}.values())
+
+
+def cells(rows: list[Row]) -> list[dict[str, str]]:
+    """One line a data set and kind of trigger; attacks that work on fewer than 80 % of the images are counted apart."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        name = row.model.removeprefix(f"{row.dataset}-").rpartition("-")[0]
+        groups.setdefault((row.dataset, name.replace("-", " ")), []).append(row)
+    return [_cell(*name, group) for name, group in sorted(groups.items(), key=lambda item: natural(" ".join(item[0])))]
+
+
+def _cell(dataset: str, name: str, rows: list[Row]) -> dict[str, str]:
+    working = [row for row in rows if row.truth != "left out"]
+    weak = [row for row in rows if row.truth == "left out"]
+    found = [row for row in working if row.verdict == "suspected"]
+    first = sum(row.top_is_target for row in found)
+    return {
+        "data set": dataset,
+        "trigger": name,
+        "scanned before": str(sum(row.method == BEFORE for row in rows)),
+        "found": f"{len(found)} of {len(working)}" if working else "–",
+        "inconclusive": str(sum(map(inconclusive, working))) if working else "–",
+        "of the found, a true target first": str(first) if found and found[0].truth == "one target" else "–",
+        "weak attacks, found": f"{sum(row.verdict == 'suspected' for row in weak)} of {len(weak)}" if weak else "–",
+        "p, median": f"{np.median([1.0 if row.p_value is None else row.p_value for row in rows]):.2g}",
+    }
+
+
+def natural(text: str) -> list[tuple[int, str]]:
+    """To sort by, with numbers in their order."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", text)]
+
+
+def page(rows: list[Row]) -> str:
+    """The tables and the words that are needed to read them, as Markdown."""
+    harmless = [row for row in latest(rows) if row.family == "clean" and row.method != BEFORE]
+    clean = [row for row in harmless if row.truth == "clean"]
+    attacked = [row for row in latest(rows) if row.family != "clean"]
+    return f"""# The study
+
+What ninspect's default scan says of models that were trained for it. Made by
+
+    python -m tools.study.train ../shared/datasets
+    python -m tools.measure.evaluate .cache/study --method default --jobs 2 --csv docs/study.csv
+    python -m tools.study.report docs/study.csv --markdown docs/study.md --plot docs/calibration.svg
+
+## Clean models: are the p-values honest?
+
+{len(clean)} models of scikit-learn's digits, MNIST, drawn traffic signs and GTSRB: seven kinds of network
+with various widths and activations, three optimisers, another seed each. {len(harmless) - len(clean)} more did
+not learn anything and do not count. *Suspected* is the verdict at α = {ScanOptions().alpha:g}; intervals are
+Clopper and Pearson's. *Inconclusive* are those of more than {MOST_CLASSES} classes that are not suspected, since
+triggers that work on images of one class alone cannot be ruled out there; of fewer classes, those where such a
+trigger was found that may be natural, or where classes could not be measured.
+
+{markdown(rates(clean))}
+Classes that are like no other, such as GTSRB's priority road, would stand out too often if all scattered like a
+Gaussian. Those that are easy by nature are compared with Student's t with {NATURAL_FREEDOM:g} degrees of freedom
+(docs/method.md), a number that was chosen with these models in view, so expect more false alarms on others than here.
+
+![Sorted p-values of the clean models against those expected](calibration.svg)
+
+## Triggers: what tells the two apart
+
+For the three classes that stand out most, whatever their p-value, the smallest trigger is searched. The smallest of
+the three that works on at least {CONVINCING_SUCCESS:.0%} of the held-out images, in units of what other classes need:
+
+{markdown(sizes(clean + attacked))}
+## Backdoors, cell by cell
+
+Up to {SEEDS} models a cell, each with another seed and target. The trigger is a white square of 4 pixels near the lower
+right corner, in {POISONED:.0%} of the training images, but for what the cell varies (`tools/study/plan.py`). The
+networks are LeNets on MNIST, and on GTSRB a cell has five architectures. *Weak*: it works on fewer than
+{WORKING_ATTACK:.0%} of the test images. *Scanned before*: so many of the cell's networks were scanned when the ascent
+still took 8 steps of 1 from 24 starts, and all-to-all three starts, and were not scanned again since.
+
+{markdown(cells(attacked))}
+The two forms of the method, on the networks that were scanned with both:
+
+{markdown(both_forms(rows))}"""
+
+
+def main(
+    csv_file: Annotated[Path, typer.Argument(help="What tools.measure.evaluate wrote.")],
+    markdown_file: Annotated[Path | None, typer.Option("--markdown", help="Write the page.")] = None,
+    plot_file: Annotated[Path | None, typer.Option("--plot", help="Write the plot, SVG or PNG.")] = None,
+) -> None:
+    """Print the page, and draw the plot.
+
+    Example: python -m tools.study.report docs/study.csv --markdown docs/study.md --plot docs/calibration.svg
+    """
+    rows = read_rows(csv_file)
+    text = page(rows)
+    print(text)
+    if markdown_file:
+        markdown_file.write_text(text)
+    if plot_file:
+        plot([row for row in rows if row.truth == "clean" and row.method != BEFORE], plot_file)
+
+
+if __name__ == "__main__":
+    typer.run(main)

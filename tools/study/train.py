@@ -1,0 +1,105 @@
+"""Train the models of the studies. Every one gets a card in the form that `tools.measure.evaluate` reads."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import time
+from collections.abc import Callable
+from functools import cache
+from itertools import chain
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+
+from tools.models.data import Dataset, load
+from tools.models.make import attack_success, clean_accuracy
+from tools.models.poison import epochs
+from tools.models.train_torch import train_torch
+from tools.study.plan import EPOCHS, StudyModel, backdoored_models, clean_models
+
+_OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
+    "adam": lambda parameters: torch.optim.Adam(parameters, lr=2e-3),
+    "sgd": lambda parameters: torch.optim.SGD(parameters, lr=0.05, momentum=0.9, nesterov=True),
+    "adamw": lambda parameters: torch.optim.AdamW(parameters, lr=2e-3, weight_decay=0.05),
+}
+
+
+def main(
+    datasets: Annotated[Path, typer.Argument(help="Folder with mnist/ and gtsrb32_*.npz.")],
+    out: Annotated[Path, typer.Option(help="Output folder.")] = Path(".cache/study"),
+    only: Annotated[str, typer.Option(metavar="PATTERN", help="Names to train, such as 'mnist-*'.")] = "*",
+    share: Annotated[str, typer.Option(metavar="I/N", help="Train every N-th model, from number I.")] = "0/1",
+) -> None:
+    """Train what is missing, so the work can be stopped and taken up again.
+
+    Example: python -m tools.study.train ../shared/datasets --only 'mnist-*'
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    models = [m for m in chain(clean_models(), backdoored_models()) if fnmatch.fnmatch(m.name, only)]
+    part, parts = map(int, share.split("/"))
+    for model in models[part::parts]:
+        if not (out / f"{model.name}.json").exists():
+            make(model, dataset(model.dataset, datasets), out)
+
+
+@cache
+def dataset(name: str, folder: Path) -> Dataset:
+    """A data set, read once."""
+    return load(name, folder)
+
+
+def make(model: StudyModel, data: Dataset, out: Path) -> None:
+    """Train and measure one model; the card is written last."""
+    start = time.perf_counter()
+    source = epochs(data, model.attacks, model.seed)
+    content = train_torch(
+        source,
+        data.classes,
+        model.arch,
+        model.seed,
+        epochs=EPOCHS[model.dataset],
+        optimizer=_OPTIMIZERS[model.optimizer],
+        batch=64,
+    )
+    images = out / f"{model.dataset}.npz"
+    if not images.exists():
+        np.savez(images, x=data.test_images, y=data.test_labels)
+    card = describe(model, data, content) | {"images": images.name}
+    (out / f"{model.name}.onnx").write_bytes(content)
+    (out / f"{model.name}.json").write_text(json.dumps(card, indent=1))
+    seconds = time.perf_counter() - start
+    print(f"{model.name}: accuracy {card['clean_acc']}, success {card.get('asr')}, {seconds:.0f} s", flush=True)
+
+
+def describe(model: StudyModel, data: Dataset, content: bytes) -> dict[str, Any]:
+    """The card of a model, with what was measured on it."""
+    card: dict[str, Any] = {
+        "name": model.name,
+        "kind": "backdoored" if model.attacks else "clean",
+        "family": model.family,
+        "cell": model.cell,
+        "dataset": model.dataset,
+        "classes": data.classes,
+        "architecture": str(model.arch),
+        "optimizer": model.optimizer,
+        "seed": model.seed,
+        "preprocess": data.preprocess.model_dump(mode="json", exclude_unset=True) | {"layout": "NCHW"},
+        "clean_acc": round(clean_accuracy(content, data), 4),
+    }
+    if not model.attacks:
+        return card
+    targets = sorted({attack.target for attack in model.attacks if attack.target is not None})
+    success = [attack_success(content, data, attack) for attack in model.attacks]
+    return card | {
+        "trigger": "; ".join(map(str, model.attacks)),
+        "target": targets or "+1",
+        "asr": round(float(min(success)), 4),
+    }
+
+
+if __name__ == "__main__":
+    typer.run(main)
