@@ -15,7 +15,7 @@ from ninspect.errors import ModelError, UnsupportedOperatorError
 from ninspect.gradient import rules as rules  # fills the registry
 from ninspect.gradient.objectives import Objective, seed
 from ninspect.gradient.registry import QUANTIZING, RULES, ZERO_GRADIENT
-from ninspect.graph.expansions import expand
+from ninspect.graph.expansions import Expand
 from ninspect.graph.node import Node
 from ninspect.graph.writer import Ops, Tensor
 
@@ -50,9 +50,10 @@ def differentiate(
         ModelError: a tensor does not exist, the logits do not depend on `wrt`, or an operator is used in a way that
             has no gradient.
     """
-    model = expand(model)
+    model = model.clone()
+    Expand()(model)
     graph = model.graph
-    values = {value.name: value for value in _values(graph)}
+    values = ir.convenience.create_value_mapping(graph, include_subgraphs=False)
     for name in (wrt, of, *outputs):
         if name not in values:
             raise ModelError(f"the model has no tensor named '{name}'")
@@ -75,10 +76,6 @@ def differentiate(
     passes.RemoveUnusedNodesPass()(model)
     graph.sort()
     return model
-
-
-def _values(graph: ir.Graph) -> list[ir.Value]:
-    return [*graph.inputs, *graph.initializers.values(), *(v for node in graph for v in node.outputs)]
 
 
 def _named(op: Ops, graph: ir.Graph, name: str, tensor: Tensor) -> ir.Value:

@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 
 from ninspect.errors import ModelError
 from ninspect.findings import FindingError
-from ninspect.graph.fold import choose_branches, fold_constants
-from ninspect.graph.integers import write_out_integers
-from ninspect.graph.tabular import write_out_tabular
+from ninspect.graph.branches import ChooseBranches
+from ninspect.graph.fold import FoldConstants
+from ninspect.graph.integers import WriteOutIntegers
+from ninspect.graph.shapes import ForgetShapes, InferShapes
+from ninspect.graph.tabular import WriteOutTabular
 
 # From this opset on every operator takes its axes as an input, so rules need one form only. Newer models keep theirs.
 # Not higher: ONNX Runtime's CUDA provider lacks kernels for some operators of later opsets.
 TARGET_OPSET = 18
+_STANDARD = ("", "ai.onnx")
 # Operators that ONNX defines by others, where the definition serves as well as a rule of its own would.
 EXPANDED = ("Attention", "CenterCropPad", "RotaryEmbedding")
-_FOLDING_ROUNDS = 8
-# Data propagation keeps a record of every element of a vector: with a length of 2^40, a 200-byte file takes all memory.
-_MAX_VECTOR = 2**20
 
 
 def prepare(proto: onnx.ModelProto) -> ir.Model:
@@ -36,7 +36,8 @@ def prepare(proto: onnx.ModelProto) -> ir.Model:
         ModelError: the model cannot be converted.
         FindingError: a weight is not finite (IN005).
     """
-    opset = unify_opsets(proto)
+    opset = standard_opset(proto)
+    _unify_domains(proto, opset)
     try:
         if proto.functions:
             proto = onnx.inliner.inline_local_functions(proto, convert_version=True)
@@ -47,29 +48,33 @@ def prepare(proto: onnx.ModelProto) -> ir.Model:
     except Exception as error:  # C++ and protobuf raise many types; all mean the same to the user
         raise ModelError(f"the model cannot be brought to opset {TARGET_OPSET}: {_first_line(error)}") from error
     if opset < 11:
-        _restore_pixel_positions(model.graph)
-    _normalize(model)
+        RestorePixelPositions()(model)
+    PASSES(model)
     _refuse_non_finite(model)
     return model
 
 
-def unify_opsets(proto: onnx.ModelProto) -> int:
-    """Merge the two names of the standard domain ("" and "ai.onnx") and return its version.
+def standard_opset(proto: onnx.ModelProto) -> int:
+    """The version of the standard operators that a model uses, by either name of their domain.
 
     Raises:
-        ModelError: the model does not say which opset it uses.
+        ModelError: the model does not say.
     """
-    versions: list[int] = [entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")]
+    versions: list[int] = [entry.version for entry in proto.opset_import if entry.domain in _STANDARD]
     if not versions:
         raise ModelError("the model does not import the standard operator set; export it again")
-    others = [entry for entry in proto.opset_import if entry.domain not in ("", "ai.onnx")]
+    return max(versions)
+
+
+def _unify_domains(proto: onnx.ModelProto, opset: int) -> None:
+    """Call the domain of the standard operators by one of its two names."""
+    others = [entry for entry in proto.opset_import if entry.domain not in _STANDARD]
     others = [onnx.OperatorSetIdProto(domain=entry.domain, version=entry.version) for entry in others]
     del proto.opset_import[:]
-    proto.opset_import.extend([onnx.OperatorSetIdProto(domain="", version=max(versions)), *others])
+    proto.opset_import.extend([onnx.OperatorSetIdProto(domain="", version=opset), *others])
     for node in proto.graph.node:
         if node.domain == "ai.onnx":
             node.domain = ""
-    return max(versions)
 
 
 def _expand(proto: onnx.ModelProto) -> onnx.ModelProto:
@@ -83,72 +88,37 @@ def _expand(proto: onnx.ModelProto) -> onnx.ModelProto:
     return onnx.inliner.inline_selected_functions(proto, names, inline_schema_functions=True)
 
 
-def _restore_pixel_positions(graph: ir.Graph) -> None:
-    """Say in every Resize what opset 10 meant: the version converter leaves the defaults of opset 11, which are others.
+class RestorePixelPositions(ir.passes.InPlacePass):
+    """Resize → Resize<asymmetric, floor or ceil>: what opset 10 meant.
 
-    As nearest pixel, ONNX Runtime then took the one before where it enlarged an axis, the one behind where it shrank
-    one; for a Resize that does both there is no such setting any more.
+    The version converter leaves the defaults of opset 11, which are others. As nearest pixel, ONNX Runtime then took
+    the one before where it enlarged an axis, the one behind where it shrank one; for a Resize that does both there is
+    no such setting any more.
     """
-    for node in graph:
-        if node.op_type == "Resize":
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        """Say it in every Resize."""
+        resizing = [node for node in model.graph if node.op_type == "Resize"]
+        for node in resizing:
             scales = None if node.inputs[2] is None else ir.convenience.get_const_tensor(node.inputs[2])
             shrinks = scales is not None and bool((scales.numpy() <= 1).all())
             node.attributes.add(ir.AttrString("coordinate_transformation_mode", "asymmetric"))
             node.attributes.add(ir.AttrString("nearest_mode", "ceil" if shrinks else "floor"))
+        return ir.passes.PassResult(model, bool(resizing))
 
 
-def _normalize(model: ir.Model) -> None:
-    passes.RemoveInitializersFromInputsPass()(model)
-    passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
-    model.graph.sort()
-    write_out_integers(model)
-    write_out_tabular(model)
-    _forget_shapes(model.graph)
-    for _ in range(_FOLDING_ROUNDS):
-        infer_shapes(model)
-        if not fold_constants(model) and not choose_branches(model):
-            break
-    passes.IdentityEliminationPass()(model)
-
-
-def _forget_shapes(graph: ir.Graph) -> None:
-    """Drop recorded shapes: files that were edited after export keep the old ones, and inference trusts them."""
-    for node in graph:
-        for value in node.outputs:
-            value.shape = None
-
-
-def infer_shapes(model: ir.Model) -> None:
-    """Record the shape of every value, as far as it can be known."""
-    _infer_shapes(model, data_prop=False)
-    graph = model.graph
-    values = [*graph.inputs, *graph.initializers.values(), *(value for node in graph for value in node.outputs)]
-    if all(_length(value) <= _MAX_VECTOR for value in values):
-        _infer_shapes(model, data_prop=True)
-
-
-def _infer_shapes(model: ir.Model, data_prop: bool) -> None:
-    infer = passes.ShapeInferencePass(check_type=False, strict_mode=False, data_prop=data_prop)
-    infer(model)
-    while _infer_group_normalization(model.graph):
-        infer(model)
-
-
-def _infer_group_normalization(graph: ir.Graph) -> bool:
-    """Fill the one gap in onnx's shape inference, from the first node to the last; return whether there was one."""
-    filled = False
-    for node in graph:
-        x, y = node.inputs[0] if node.inputs else None, node.outputs[0]
-        if node.op_type == "GroupNormalization" and x is not None and x.shape is not None and y.shape is None:
-            y.shape, y.type, filled = x.shape, x.type, True
-    return filled
-
-
-def _length(value: ir.Value) -> int:
-    """Length of a vector, as far as it is known; 0 for everything else."""
-    if value.shape is None or len(value.shape) != 1 or not isinstance(value.shape[0], int):
-        return 0
-    return value.shape[0]
+# Folding may decide a branch, whose nodes have constants to fold.
+_FOLDING = ir.passes.PassManager([InferShapes(), FoldConstants(), ChooseBranches()], steps=8, early_stop=True)
+PASSES = ir.passes.Sequential(
+    passes.RemoveInitializersFromInputsPass(),
+    passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+    passes.TopologicalSortPass(),
+    WriteOutIntegers(),
+    WriteOutTabular(),
+    ForgetShapes(),
+    _FOLDING,
+    passes.IdentityEliminationPass(),
+)
 
 
 def _refuse_non_finite(model: ir.Model) -> None:

@@ -1,7 +1,8 @@
 """Constant folding of what gradient rules must know when the graph is built: shape arithmetic and small parameters.
 
 Exporters compute axes, sizes and bounds with chains of Shape, Gather, Concat and the like. ONNX Runtime folds the large
-constants itself; here only small results are worth having.
+constants itself; here only small results are worth having. onnx's own evaluators fold whatever they can: on a hostile
+file that may take terabytes, so here only listed operators are folded.
 """
 
 from __future__ import annotations
@@ -29,63 +30,29 @@ _FOLDABLE = _PICKING | frozenset([
 ])  # fmt: skip
 
 
-def fold_constants(model: ir.Model) -> bool:
-    """Replace nodes whose result is small and known by initializers; return whether anything changed."""
-    graph = model.graph
-    known: dict[ir.Value, NDArray[Any]] = {}
-    changed = False
-    for node in list(graph):
-        results = _evaluate(node, known, graph.opset_imports[""])
-        if results is None:
-            continue
-        known.update(zip(node.outputs, results, strict=True))
-        if any(map(_is_partial, results)) or any(value.is_graph_output() for value in node.outputs):
-            continue
-        constants = [_constant_value(value, result) for value, result in zip(node.outputs, results, strict=True)]
-        for value, constant in zip(node.outputs, constants, strict=True):
-            value.replace_all_uses_with(constant)
-        graph.remove(node, safe=True)
-        for constant, result in zip(constants, results, strict=True):
-            graph.register_initializer(constant)
-            known[constant] = result
-        changed = True
-    return changed
+class FoldConstants(ir.passes.InPlacePass):
+    """Reshape(x, Concat(Shape(x)[0], [−1])) → Reshape(x, [2, −1]): small results that are known become constants."""
 
-
-def choose_branches(model: ir.Model) -> bool:
-    """Replace every If whose condition is known by the nodes of the branch it takes; return whether there was one."""
-    graph = model.graph
-    changed = False
-    for node in list(graph):
-        condition = node.inputs[0].const_value if node.op_type == "If" and node.inputs[0] is not None else None
-        if condition is not None:
-            taken = node.attributes["then_branch" if condition.numpy().all() else "else_branch"].as_graph()
-            _inline(graph, node, taken)
-            changed = True
-    return changed
-
-
-def _inline(graph: ir.Graph, node: ir.Node, branch: ir.Graph) -> None:
-    """Move the nodes and constants of a branch in front of the node that holds it, and remove that node."""
-    results = list(branch.outputs)
-    branch.outputs.clear()
-    constants, nodes = list(branch.initializers.values()), list(branch)
-    branch.initializers.clear()
-    branch.remove(nodes)
-    computed = [output for inner in nodes for output in inner.outputs]
-    for value in (*constants, *computed):
-        # Other branches may use the same names.
-        value.name = f"{node.outputs[0].name}/{value.name}"
-    for value in computed:
-        value.shape = None
-    for constant in constants:
-        graph.register_initializer(constant)
-    outputs = [ir.Value(name=old.name) for old in node.outputs]
-    copies = [ir.Node("", "Identity", [x], outputs=[y]) for x, y in zip(results, outputs, strict=True)]
-    graph.insert_before(node, [*nodes, *copies])
-    for old, new in zip(node.outputs, outputs, strict=True):
-        old.replace_all_uses_with(new, replace_graph_outputs=True)
-    graph.remove(node, safe=True)
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        """Replace every node whose outputs all are small and known, but not the outputs of the model."""
+        graph = model.graph
+        known: dict[ir.Value, NDArray[Any]] = {}
+        modified = False
+        for node in list(graph):
+            results = _evaluate(node, known, graph.opset_imports[""])
+            if results is None:
+                continue
+            known.update(zip(node.outputs, results, strict=True))
+            if any(map(_is_partial, results)) or any(value.is_graph_output() for value in node.outputs):
+                continue
+            constants = [_constant_value(value, result) for value, result in zip(node.outputs, results, strict=True)]
+            ir.convenience.replace_all_uses_with(node.outputs, constants)
+            graph.remove(node, safe=True)
+            for constant, result in zip(constants, results, strict=True):
+                graph.register_initializer(constant)
+                known[constant] = result
+            modified = True
+        return ir.passes.PassResult(model, modified)
 
 
 def _constant_value(value: ir.Value, result: NDArray[Any]) -> ir.Value:

@@ -48,25 +48,28 @@ _FORMS = {
 # Sums of products of integers, left for a Cast and a Mul to turn into floats.
 _PRODUCTS = {"ConvInteger": "Conv", "MatMulInteger": "MatMul"}
 INTEGER_OPERATORS = (*_FORMS, "QLinearConcat", *_PRODUCTS)
-# Operators that only move numbers or choose among them.
+# Operators that only move numbers or choose among them, so that it makes no difference when these are quantised.
 _MOVING = frozenset([
     "DepthToSpace", "Expand", "Flatten", "Gather", "MaxPool", "Reshape", "Slice", "SpaceToDepth", "Squeeze", "Tile",
     "Transpose", "Unsqueeze",
 ])  # fmt: skip
 
 
-def write_out_integers(model: ir.Model) -> None:
-    """Rewrite the integer operators of a model whose nodes are sorted; those that are not known stay."""
-    graph = model.graph
-    for node in list(graph):
-        result = _written_out(Tape(graph), node)
-        if result is None:
-            continue
-        (old,) = node.outputs
-        result.name, old.name = old.name, None
-        old.replace_all_uses_with(result, replace_graph_outputs=True)
-        graph.remove(node, safe=True)
-    graph.sort()
+class WriteOutIntegers(ir.passes.InPlacePass):
+    """QLinearConv(q, …) → QuantizeLinear(Conv(DequantizeLinear(q, …))), and the like; unknown forms stay."""
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        """Rewrite the integer operators of a model whose nodes are sorted."""
+        graph = model.graph
+        modified = False
+        for node in list(graph):
+            tape = Tape(graph)
+            result = _written_out(tape, node)
+            if result is not None:
+                ir.convenience.replace_nodes_and_values(graph, node, [node], [], node.outputs, [result])
+                modified = True
+        graph.sort()
+        return ir.passes.PassResult(model, modified)
 
 
 def _written_out(tape: Tape, node: ir.Node) -> ir.Value | None:

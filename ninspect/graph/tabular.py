@@ -13,21 +13,27 @@ _DOMAIN = "ai.onnx.ml"
 _TRANSFORMS = {"NONE": "Identity", "LOGISTIC": "Sigmoid", "SOFTMAX": "Softmax"}
 
 
-def write_out_tabular(model: ir.Model) -> None:
-    """Rewrite Scaler, Normalizer and LinearClassifier; forms of them that are not known stay."""
-    graph = model.graph
-    for node in list(graph):
-        write_out = _WRITTEN_OUT.get(node.op_type) if node.domain == _DOMAIN else None
-        result = None if write_out is None else write_out(Tape(graph), node)
-        if result is None:
-            continue
-        # A classifier's first output is the label, which nobody differentiates.
-        old = node.outputs[-1]
-        result.name, old.name = old.name, None
-        old.replace_all_uses_with(result, replace_graph_outputs=True)
-        if len(node.outputs) == 1:
-            graph.remove(node, safe=True)
-    graph.sort()
+class WriteOutTabular(ir.passes.InPlacePass):
+    """Scaler(x) → (x − offset) · scale, and so for Normalizer and LinearClassifier; unknown forms stay."""
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        """Rewrite these operators wherever they are in the graph."""
+        graph = model.graph
+        modified = False
+        for node in list(graph):
+            write_out = _WRITTEN_OUT.get(node.op_type) if node.domain == _DOMAIN else None
+            result = None if write_out is None else write_out(Tape(graph), node)
+            if result is None:
+                continue
+            # A classifier's first output is the label, which nobody differentiates.
+            old = node.outputs[-1]
+            result.name, old.name = old.name, None
+            old.replace_all_uses_with(result, replace_graph_outputs=True)
+            if len(node.outputs) == 1:
+                graph.remove(node, safe=True)
+            modified = True
+        graph.sort()
+        return ir.passes.PassResult(model, modified)
 
 
 def _scaler(tape: Tape, node: ir.Node) -> ir.Value | None:

@@ -14,7 +14,7 @@ import onnx
 import onnx_ir as ir
 
 from ninspect.errors import ModelError, UnsupportedOperatorError, UsageError
-from ninspect.graph.convert import prepare, unify_opsets
+from ninspect.graph.convert import prepare, standard_opset
 from ninspect.model.layout import ImageLayout, image_layout
 from ninspect.model.load import ModelFile, read_model
 
@@ -110,7 +110,7 @@ def understand(
     """
     parameters = sum(math.prod(tensor.dims) for tensor in proto.graph.initializer)
     operators = dict(sorted(Counter(node.op_type for node in proto.graph.node).items()))
-    opset = unify_opsets(proto)
+    opset = standard_opset(proto)
     if opset > onnx.defs.onnx_opset_version():
         raise ModelError(
             f"the model uses opset {opset}, newer than the installed onnx knows; update onnx and onnxruntime"

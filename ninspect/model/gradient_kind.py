@@ -7,7 +7,7 @@ from typing import Literal
 from ninspect.errors import ModelError
 from ninspect.gradient.builder import differentiable_path
 from ninspect.gradient.registry import QUANTIZING
-from ninspect.graph.expansions import expand
+from ninspect.graph.expansions import expanded
 from ninspect.model import Classifier
 
 GradientKind = Literal["exact", "straight-through"]
@@ -23,7 +23,7 @@ def gradient_kind(classifier: Classifier) -> GradientKind | None:
         on the way, which has no derivative of its own and counts as the identity. None: there is no gradient.
     """
     try:
-        graph = expand(classifier.model).graph
+        graph = expanded(classifier.model).graph
         values = {value.name: value for value in (*graph.inputs, *(v for node in graph for v in node.outputs))}
         path = differentiable_path(graph, values[classifier.input], values[classifier.logits])
     except ModelError:

@@ -15,7 +15,7 @@ from ninspect.errors import ModelError
 from ninspect.gradient import CLASSES, GRADIENT, LOGITS, differentiate
 from ninspect.gradient.builder import differentiable_path
 from ninspect.graph.cut import cut
-from ninspect.graph.expansions import expand
+from ninspect.graph.expansions import expanded
 from ninspect.model import Classifier
 from ninspect.runtime.session import Device, first_line, open_model
 
@@ -108,7 +108,7 @@ def middle(classifier: Classifier) -> tuple[ir.Model, ir.Value]:
     Raises:
         ModelError: there is none.
     """
-    model = expand(classifier.model)
+    model = expanded(classifier.model)
     image = next(value for value in model.graph.inputs if value.name == classifier.input)
     logits = next(v for node in model.graph for v in node.outputs if v.name == classifier.logits)
     path = differentiable_path(model.graph, image, logits)

@@ -6,7 +6,7 @@ import pytest
 
 from ninspect.errors import ModelError
 from ninspect.graph.convert import prepare
-from ninspect.graph.expansions import EXPANSIONS, expand
+from ninspect.graph.expansions import EXPANSIONS, expanded
 from tests.gradient.cases.recurrent import TIME_FIRST, weights_of
 from tests.gradient.support import Explainer, parse, randn, session, with_readout
 
@@ -20,9 +20,9 @@ def test_grids_are_sampled_as_onnx_runtime_does(mode: str, padding: str, align: 
     nodes = f'y = GridSample <mode="{mode}", padding_mode="{padding}", align_corners={align}> (x, g)'
     proto, images = parse(nodes, (2, 3, 5, 4), {"g": POINTS}, opset=20), randn(2, 3, 5, 4)
     expected = session(proto).run(None, {"x": images})[0]
-    expanded = expand(prepare(proto))
-    assert not set(EXPANSIONS) & {node.op_type for node in expanded.graph}
-    assert session(ir.to_proto(expanded)).run(None, {"x": images})[0] == pytest.approx(expected, abs=1e-5)
+    model = expanded(prepare(proto))
+    assert not set(EXPANSIONS) & {node.op_type for node in model.graph}
+    assert session(ir.to_proto(model)).run(None, {"x": images})[0] == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -58,4 +58,4 @@ def test_a_sequence_of_unknown_length_is_refused() -> None:
 def test_what_no_network_needs_is_refused(nodes: str, shape: tuple[int, ...], reason: str) -> None:
     prepared = prepare(parse(nodes, shape, weights_of("LSTM", 1), opset=20))
     with pytest.raises(ModelError, match=reason):
-        expand(prepared)
+        expanded(prepared)

@@ -6,16 +6,17 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from ninspect.graph.convert import infer_shapes
-from ninspect.graph.fold import choose_branches, fold_constants
+from ninspect.graph.branches import ChooseBranches
+from ninspect.graph.fold import FoldConstants
+from ninspect.graph.shapes import InferShapes
 from tests.gradient.support import Array, parse, randn, session
 
 
 def folded(nodes: str, *dims: int | str | None, **weights: Any) -> ir.Model:
     """The model after shape inference and one round of folding."""
     model = ir.from_proto(parse(nodes, dims, {name: np.asarray(array) for name, array in weights.items()}))
-    infer_shapes(model)
-    fold_constants(model)
+    InferShapes()(model)
+    FoldConstants()(model)
     return model
 
 
@@ -155,8 +156,8 @@ def test_the_branch_that_is_taken_becomes_part_of_the_graph() -> None:
         2,
         one=1,
     )
-    assert choose_branches(model)
-    assert not choose_branches(model)
+    assert ChooseBranches()(model).modified
+    assert not ChooseBranches()(model).modified
     assert operators(model) == ["Relu", "Constant", "Mul", "Identity", "Constant", "Mul", "Identity", "Add"]
     x = randn(2)
     (y,) = session(ir.to_proto(model)).run(None, {"x": x})
