@@ -15,6 +15,7 @@ from ninspect.errors import ModelError, UnsupportedOperatorError
 from ninspect.gradient import rules as rules  # fills the registry
 from ninspect.gradient.objectives import Objective, seed
 from ninspect.gradient.registry import QUANTIZING, RULES, ZERO_GRADIENT
+from ninspect.gradient.regroup import RegroupProducts
 from ninspect.graph.expansions import Expand
 from ninspect.graph.node import Node
 from ninspect.graph.writer import Ops, Tensor
@@ -25,6 +26,7 @@ CLASSES, LOGITS, OBJECTIVE, GRADIENT = (
     "ninspect/objective",
     "ninspect/gradient",
 )
+_TIDYING = ir.passes.Sequential(RegroupProducts(CLASSES), passes.RemoveUnusedNodesPass(), passes.TopologicalSortPass())
 
 
 def differentiate(
@@ -60,7 +62,6 @@ def differentiate(
     op = Ops()
     path = differentiable_path(graph, values[wrt], values[of])
     classes = ir.Value(name=CLASSES, shape=ir.Shape(["S", "N"]), type=ir.TensorType(ir.DataType.INT64))
-    op.varying.add(classes)
     logits = op.Reshape(op.tensor(values[of]), [-1, count])
     start = seed(op, objective, logits, op.tensor(classes), count)
     gradient = _accumulate(op, path, values[wrt], values[of], start.cotangent)
@@ -73,8 +74,7 @@ def differentiate(
     graph.outputs.extend(values[name] for name in dict.fromkeys(outputs))
     for name, tensor in ((LOGITS, logits), (OBJECTIVE, start.value), (GRADIENT, gradient)):
         graph.outputs.append(_named(op, graph, name, tensor))
-    passes.RemoveUnusedNodesPass()(model)
-    graph.sort()
+    _TIDYING(model)
     return model
 
 

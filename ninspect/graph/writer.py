@@ -6,22 +6,14 @@ reads like its formula: `ybar * y * (1 - y)`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
+import onnx
 import onnx_ir as ir
 from numpy.typing import NDArray
-
-# Operators whose output type is not that of their first input.
-_RESULT_TYPE = {
-    "Shape": ir.DataType.INT64,
-    "ArgMax": ir.DataType.INT64,
-    "NonZero": ir.DataType.INT64,
-    **dict.fromkeys(
-        ("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Not"), ir.DataType.BOOL
-    ),
-}
 
 
 class Tensor:
@@ -101,20 +93,15 @@ class Ops:
     Inputs may be tensors, numbers or arrays: floats become constants of the first tensor's type, integers of type
     int64 unless the first tensor is a float.
 
-    A cotangent holds an image for each class, a factor such as a ReLU's mask one for all classes. So products are
-    regrouped where they arise: (ȳ·a)·b is written as ȳ·(a·b), and ȳ·a + ȳ·b as ȳ·(a + b).
-
     Args:
         prefix: put before the name of every new node and value, so that they cannot clash with the model's.
     """
 
     def __init__(self, prefix: str = "ninspect/") -> None:
         self.nodes: list[ir.Node] = []
-        self.varying: set[ir.Value] = set()  # what differs from class to class
         self.constants: dict[tuple[str, tuple[int, ...], bytes], ir.Value] = {}
         self._prefix = prefix
         self._shapes: dict[ir.Value, Tensor] = {}
-        self._products: dict[ir.Value, tuple[Tensor, Tensor]] = {}
 
     def __getattr__(self, operator: str) -> Callable[..., Tensor]:
         if not operator[:1].isupper():
@@ -132,14 +119,7 @@ class Ops:
         attributes = attributes or {}
         reference = next((x for x in inputs if isinstance(x, Tensor)), None)
         tensors = [None if x is None else self.like(x, reference) for x in inputs]
-        if (regrouped := self._regrouped(operator, tensors)) is not None:
-            return [self._product(*regrouped)]
-        return self._append(operator, tensors, attributes, outputs)
-
-    def _append(
-        self, operator: str, tensors: Sequence[Tensor | None], attributes: dict[str, Any], outputs: int = 1
-    ) -> list[Tensor]:
-        dtype = self._result_type(operator, tensors, attributes)
+        dtype = _result_type(operator, tensors, attributes)
         values = [
             ir.Value(name=f"{self._prefix}v{len(self.nodes)}_{i}", type=ir.TensorType(dtype)) for i in range(outputs)
         ]
@@ -152,43 +132,7 @@ class Ops:
             name=f"{self._prefix}{operator}_{len(self.nodes)}",
         )
         self.nodes.append(node)
-        if any(t is not None and t.value in self.varying for t in tensors):
-            self.varying.update(values)
         return [Tensor(self, value) for value in values]
-
-    def _regrouped(self, operator: str, tensors: Sequence[Tensor | None]) -> tuple[Tensor, Tensor] | None:
-        """The result as a cotangent times one factor, where it is that; half precision would round the factor."""
-        operands = [t for t in tensors if t is not None and t.dtype in (ir.DataType.FLOAT, ir.DataType.DOUBLE)]
-        if len(operands) < len(tensors):
-            return None
-        if operator in ("Add", "Sub"):
-            (a, factor), (b, other) = (self._products.get(t.value, (t, None)) for t in operands)
-            shared = a.value is b.value and factor is not None and other is not None
-            return (a, self.emit(operator, [factor, other])[0]) if shared else None
-        if operator not in ("Mul", "Div", "Neg"):
-            return None
-        if operator == "Mul" and operands[1].value in self.varying:
-            operands.reverse()
-        cotangent, *rest = operands
-        if cotangent.value not in self.varying or any(t.value in self.varying for t in rest):
-            return None
-        if cotangent.value in self._products:
-            cotangent, factor = self._products[cotangent.value]
-            return cotangent, self.emit(operator, [factor, *rest])[0]
-        return (cotangent, rest[0]) if operator == "Mul" else None
-
-    def _product(self, cotangent: Tensor, factor: Tensor) -> Tensor:
-        (product,) = self._append("Mul", [cotangent, factor], {})
-        self._products[product.value] = cotangent, factor
-        return product
-
-    @staticmethod
-    def _result_type(operator: str, inputs: Sequence[Tensor | None], attributes: dict[str, Any]) -> ir.DataType:
-        if operator == "Cast":
-            return ir.DataType(attributes["to"])
-        source = inputs[1] if operator == "Where" else inputs[0]
-        assert source is not None
-        return _RESULT_TYPE.get(operator, source.dtype)
 
     def tensor(self, value: ir.Value) -> Tensor:
         """Wrap a value of the model."""
@@ -305,3 +249,26 @@ class Ops:
         """A zero cotangent `[S, *like.shape]`, with S and the type taken from another cotangent."""
         count = self.Shape(ybar, start=0, end=1)
         return self.Expand(self.const(0.0, ybar.dtype), self.vector(count, self.shape(like)))
+
+
+def _result_type(operator: str, inputs: Sequence[Tensor | None], attributes: Mapping[str, Any]) -> ir.DataType:
+    """The type that the standard gives the first output: one alone, or that of the inputs with the same variable."""
+    if operator == "Cast":
+        return ir.DataType(attributes["to"])
+    fixed, source = _typing(operator)
+    if fixed is not None:
+        return fixed
+    reference = inputs[source]
+    assert reference is not None
+    return reference.dtype
+
+
+@cache
+def _typing(operator: str) -> tuple[ir.DataType | None, int]:
+    """The one type that the first output of an operator can have, or None; and the first input that shares its type."""
+    schema = onnx.defs.get_schema(operator)
+    variable = schema.outputs[0].type_str
+    allowed = next((c.allowed_type_strs for c in schema.type_constraints if c.type_param_str == variable), [variable])
+    if len(allowed) == 1:
+        return ir.DataType[allowed[0].removeprefix("tensor(").removesuffix(")").upper()], 0
+    return None, [formal.type_str for formal in schema.inputs].index(variable)
