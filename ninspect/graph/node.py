@@ -12,6 +12,11 @@ from ninspect.errors import ModelError
 from ninspect.graph.writer import Ops, Tensor
 
 
+def from_end(axis: int, rank: int) -> int:
+    """An axis counted from the end, which is −1; so it names the same axis of a cotangent, which has one more."""
+    return axis if axis < 0 else axis - rank
+
+
 class Node:
     """One forward node as a rule sees it: tensors, attributes and constant inputs.
 
@@ -63,6 +68,10 @@ class Node:
         """The value of an attribute, or the default where it is absent."""
         attribute = self._node.attributes.get(name)
         return default if attribute is None else attribute.value
+
+    def axis(self, default: int) -> int:
+        """The axis that the node works along in its first input, counted from the end."""
+        return from_end(self.attribute("axis", default), self.x.rank)
 
     def again(self, *inputs: Tensor) -> Tensor:
         """The first output of the same operator, with the same attributes, on other inputs."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ninspect.gradient.registry import vjp
-from ninspect.graph.node import Node
+from ninspect.graph.node import Node, from_end
 from ninspect.graph.writer import Ops, Tensor
 
 
@@ -48,19 +48,16 @@ def layer_normalization(op: Ops, node: Node, ybar: Tensor, *statistics: Tensor |
     """
     if any(statistic is not None for statistic in statistics):
         raise node.refuse("its mean or deviation is used")
-    x, axis = node.x, node.attribute("axis", -1)
-    first = axis if axis < 0 else axis - x.rank
-    xbar = _standardize_adjoint(op, x, ybar * node.required(1), list(range(first, 0)), node.attribute("epsilon", 1e-5))
+    axes = list(range(node.axis(-1), 0))
+    xbar = _standardize_adjoint(op, node.x, ybar * node.required(1), axes, node.attribute("epsilon", 1e-5))
     return [xbar, None, None][: len(node.inputs)]
 
 
 @vjp("RMSNormalization")
 def rms_normalization(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
     """y = x̂ · scale, x̂ = x / √(mean x² + ε) from `axis` to the last axis."""
-    x, axis = node.x, node.attribute("axis", -1)
-    first = axis if axis < 0 else axis - x.rank
-    scaled = ybar * node.required(1)
-    return [_scale_adjoint(op, x, scaled, list(range(first, 0)), node.attribute("epsilon", 1e-5)), None]
+    axes = list(range(node.axis(-1), 0))
+    return [_scale_adjoint(op, node.x, ybar * node.required(1), axes, node.attribute("epsilon", 1e-5)), None]
 
 
 @vjp("InstanceNormalization")
@@ -95,7 +92,7 @@ def mean_variance_normalization(op: Ops, node: Node, ybar: Tensor) -> list[Tenso
         ModelError: it normalises over the batch, so images of one batch change each other's output.
     """
     x = node.x
-    axes = [a if a < 0 else a - x.rank for a in node.attribute("axes", [0, 2, 3])]
+    axes = [from_end(axis, x.rank) for axis in node.attribute("axes", [0, 2, 3])]
     if -x.rank in axes:
         raise node.refuse("it normalises over the batch, so images of one batch change each other's output")
     return [_standardize_adjoint(op, x, ybar, axes, 1e-18)]
@@ -122,8 +119,7 @@ def local_response_normalization(op: Ops, node: Node, ybar: Tensor) -> list[Tens
 @vjp("LpNormalization")
 def lp_normalization(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     """y = x/‖x‖: x̄ = (ȳ − u · Σ ȳ·y) / ‖x‖ with u = y, or the sign of x for p = 1; 0 where the norm is 0."""
-    x, axis, p = node.x, node.attribute("axis", -1), node.attribute("p", 2)
-    axes = [axis if axis < 0 else axis - x.rank]
+    x, axes, p = node.x, [node.axis(-1)], node.attribute("p", 2)
     norm = op.ReduceL1(x, axes) if p == 1 else op.ReduceL2(x, axes)
     slope = op.Sign(x) if p == 1 else node.y
     zero = op.Equal(norm, 0.0)

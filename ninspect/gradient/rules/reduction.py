@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ninspect.gradient.registry import vjp
-from ninspect.graph.node import Node
+from ninspect.graph.node import Node, from_end
 from ninspect.graph.writer import Ops, Tensor
 
 
@@ -15,7 +15,7 @@ def _axes(node: Node) -> list[int]:
     axes = node.constant(1, []) if given is None else np.asarray(given)
     if axes.size == 0:
         return [] if node.attribute("noop_with_empty_axes", 0) else list(range(-node.x.rank, 0))
-    return [int(a) if a < 0 else int(a) - node.x.rank for a in axes]
+    return [from_end(int(axis), node.x.rank) for axis in axes]
 
 
 def _keep_axes(op: Ops, node: Node, tensor: Tensor) -> Tensor:
@@ -103,10 +103,9 @@ def reduce_prod(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
 @vjp("CumSum")
 def cum_sum(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
     """x̄ = the sums of ȳ from the other end."""
-    axis = int(node.constant(1))
+    axis = from_end(int(node.constant(1)), node.x.rank)
     backwards = 1 - node.attribute("reverse", 0)
-    last = axis if axis < 0 else axis - node.x.rank
-    return [op.CumSum(ybar, op.const(last), exclusive=node.attribute("exclusive", 0), reverse=backwards), None]
+    return [op.CumSum(ybar, op.const(axis), exclusive=node.attribute("exclusive", 0), reverse=backwards), None]
 
 
 @vjp("GlobalAveragePool")
@@ -136,15 +135,10 @@ def global_lp_pool(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
 def softmax(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     """x̄ = y · (ȳ − Σ ȳ·y)."""
     weighted = ybar * node.y
-    return [weighted - node.y * op.ReduceSum(weighted, _softmax_axis(node), keepdims=1)]
+    return [weighted - node.y * op.ReduceSum(weighted, [node.axis(-1)], keepdims=1)]
 
 
 @vjp("LogSoftmax")
 def log_softmax(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     """x̄ = ȳ − eʸ · Σ ȳ."""
-    return [ybar - op.Exp(node.y) * op.ReduceSum(ybar, _softmax_axis(node), keepdims=1)]
-
-
-def _softmax_axis(node: Node) -> list[int]:
-    axis = node.attribute("axis", -1)
-    return [axis if axis < 0 else axis - node.x.rank]
+    return [ybar - op.Exp(node.y) * op.ReduceSum(ybar, [node.axis(-1)], keepdims=1)]

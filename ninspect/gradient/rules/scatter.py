@@ -18,7 +18,7 @@ def gather_elements(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
     """x̄ collects ȳ at the indices."""
     index = op.Expand(node.required(1), op.Shape(ybar))
     wide = _wide(op, ybar)
-    xbar = op.ScatterElements(op.zeros(wide, node.x), index, wide, axis=_axis(node, 0), reduction="add")
+    xbar = op.ScatterElements(op.zeros(wide, node.x), index, wide, axis=node.axis(0), reduction="add")
     return [op.cast(xbar, ybar), None]
 
 
@@ -29,7 +29,7 @@ def scatter_elements(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
     Raises:
         ModelError: it combines updates with the data by their product or extremum.
     """
-    index, axis = node.required(1), _axis(node, 0)
+    index, axis = node.required(1), node.axis(0)
     index = op.Expand(index, op.vector(_class_count(op, ybar), op.shape(index)))
     updates_bar = op.GatherElements(ybar, index, axis=axis)
     if _adds(node):
@@ -41,7 +41,7 @@ def scatter_elements(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
 def top_k(op: Ops, node: Node, ybar: Tensor, _: Tensor | None) -> list[Tensor | None]:
     """x̄ is ȳ at the indices of the largest, else 0."""
     index = op.Expand(node.outputs[1], op.Shape(ybar))
-    return [op.ScatterElements(op.zeros(ybar, node.x), index, ybar, axis=_axis(node, -1)), None]
+    return [op.ScatterElements(op.zeros(ybar, node.x), index, ybar, axis=node.axis(-1)), None]
 
 
 # The indices of GatherND and ScatterND speak of leading axes, so there the class axis goes to the end and comes back.
@@ -110,12 +110,6 @@ def _class_count(op: Ops, ybar: Tensor) -> Tensor:
 def _wide(op: Ops, ybar: Tensor) -> Tensor:
     """ONNX Runtime's CPU provider cannot add in half precision where it scatters."""
     return op.Cast(ybar, to=int(ir.DataType.FLOAT)) if ybar.dtype == ir.DataType.FLOAT16 else ybar
-
-
-def _axis(node: Node, default: int) -> int:
-    """The node's axis, counted from the end."""
-    axis: int = node.attribute("axis", default)
-    return axis if axis < 0 else axis - node.x.rank
 
 
 def _adds(node: Node) -> bool:

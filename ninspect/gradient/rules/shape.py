@@ -34,7 +34,7 @@ def expand(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
 @vjp("Concat")
 def concat(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     """Each input gets its own piece of ȳ."""
-    axis = _from_end(node.attribute("axis", 1), node.y.rank)
+    axis = node.axis(1)
     parts = [x for x in node.inputs if x is not None]
     sizes = op.vector(*(op.size(x, axis) for x in parts))
     return op.emit("Split", [ybar, sizes], {"axis": axis}, outputs=len(parts))
@@ -45,13 +45,8 @@ def split(op: Ops, node: Node, *ybars: Tensor | None) -> list[Tensor | None]:
     """x̄ = the pieces joined again, zeros for pieces that nothing uses."""
     some = next(ybar for ybar in ybars if ybar is not None)
     pieces = [op.zeros(some, y) if ybar is None else ybar for ybar, y in zip(ybars, node.outputs, strict=True)]
-    axis = _from_end(node.attribute("axis", 0), node.x.rank)
+    axis = node.axis(0)
     return [op.Concat(*pieces, axis=axis), None][: len(node.inputs)]
-
-
-def _from_end(axis: int, rank: int) -> int:
-    """The same axis counted from the end: negative."""
-    return axis if axis < 0 else axis - rank
 
 
 @vjp("Tile")
