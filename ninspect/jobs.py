@@ -17,7 +17,7 @@ from ninspect.errors import UsageError
 from ninspect.gradient import Objective
 from ninspect.isolation import Listener
 from ninspect.machine import installation
-from ninspect.model import Classifier, describe, gradient_kind, load_classifier
+from ninspect.model import Classifier, describe, load_classifier
 from ninspect.model import class_names as names_of_classes
 from ninspect.preprocess import Preprocess, specified
 from ninspect.report.picture import save_overlay
@@ -121,7 +121,7 @@ def augment(listener: Listener, *, model: str, preprocess: Facts, output: str | 
     facts = {
         "inputs": [value.name for value in augmented.graph.inputs],
         "outputs": [value.name for value in augmented.graph.outputs],
-        "gradient": gradient_kind(classifier),
+        "gradient": classifier.gradient_kind,
     }
     save_model(augmented, listener.write)
     return facts
@@ -130,7 +130,7 @@ def augment(listener: Listener, *, model: str, preprocess: Facts, output: str | 
 def info(listener: Listener, *, model: str, preprocess: Facts, output: str | None) -> Facts:
     """What is understood of a model."""
     classifier = _classifier(model, preprocess, output)
-    return describe(classifier) | {"gradient": gradient_kind(classifier) or "none"}
+    return describe(classifier) | {"gradient": classifier.gradient_kind or "none"}
 
 
 def doctor(listener: Listener) -> Facts:

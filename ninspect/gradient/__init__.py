@@ -2,6 +2,7 @@
 
 from ninspect.gradient.builder import CLASSES, GRADIENT, LOGITS, OBJECTIVE, differentiate
 from ninspect.gradient.objectives import OBJECTIVES, Objective
+from ninspect.gradient.path import GradientKind, gradient_kind
 
 __all__ = [
     "CLASSES",
@@ -9,6 +10,8 @@ __all__ = [
     "LOGITS",
     "OBJECTIVE",
     "OBJECTIVES",
+    "GradientKind",
     "Objective",
     "differentiate",
+    "gradient_kind",
 ]

@@ -6,15 +6,13 @@ shape `[S, *s]`. One run of the forward pass serves all classes, and S and the b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import onnx_ir as ir
 import onnx_ir.passes.common as passes
 
-from ninspect.errors import ModelError, UnsupportedOperatorError
-from ninspect.gradient import rules as rules  # fills the registry
+from ninspect.errors import ModelError
 from ninspect.gradient.objectives import Objective, seed
-from ninspect.gradient.registry import QUANTIZING, RULES, ZERO_GRADIENT
+from ninspect.gradient.path import differentiable_path
+from ninspect.gradient.registry import RULES
 from ninspect.gradient.regroup import RegroupProducts
 from ninspect.graph.expansions import Expand
 from ninspect.graph.node import Node
@@ -83,62 +81,6 @@ def _named(op: Ops, graph: ir.Graph, name: str, tensor: Tensor) -> ir.Value:
     value = ir.Value(name=name, type=ir.TensorType(tensor.dtype))
     graph.append(ir.Node("", "Identity", [tensor.value], outputs=[value], name=name))
     return value
-
-
-def differentiable_path(graph: ir.Graph, wrt: ir.Value, of: ir.Value) -> list[ir.Node]:
-    """The nodes that carry a derivative from one tensor to another, in graph order.
-
-    Raises:
-        UnsupportedOperatorError: some of them have no gradient rule.
-        ModelError: there are none.
-    """
-    active = {wrt}
-    reached = []
-    for node in graph:
-        if any(v in active for v in reads(node)) and not _is_constant_almost_everywhere(node):
-            active.update(v for v in node.outputs if _carries_gradient(node, v))
-            reached.append(node)
-    needed = {of}
-    path = []
-    for node in reversed(reached):
-        if any(v in needed and v in active for v in node.outputs):
-            needed.update(reads(node))
-            path.append(node)
-    path.reverse()
-    missing = [(_qualified(node), node.name or "") for node in path if _rule_name(node) not in RULES]
-    if missing:
-        raise UnsupportedOperatorError(missing)
-    if not path and wrt is not of:
-        raise ModelError(f"'{of.name}' does not depend on '{wrt.name}' in a way that has a gradient")
-    return path
-
-
-def reads(node: ir.Node) -> Iterator[ir.Value]:
-    """The values that a node depends on: its inputs, and what its branches or loop bodies take from around them."""
-    yield from (value for value in node.inputs if value is not None)
-    for attribute in node.attributes.values():
-        if attribute.type == ir.AttributeType.GRAPH:
-            body = attribute.as_graph()
-            yield from body.outputs
-            for inner in body:
-                yield from reads(inner)
-
-
-def _carries_gradient(node: ir.Node, output: ir.Value) -> bool:
-    """Floats do, and integers that stand for floats."""
-    return output.dtype is None or output.dtype.is_floating_point() or _rule_name(node) in QUANTIZING
-
-
-def _is_constant_almost_everywhere(node: ir.Node) -> bool:
-    return node.domain == "" and node.op_type in ZERO_GRADIENT
-
-
-def _rule_name(node: ir.Node) -> str | None:
-    return node.op_type if node.domain == "" else None
-
-
-def _qualified(node: ir.Node) -> str:
-    return f"{node.domain}::{node.op_type}" if node.domain else node.op_type
 
 
 def _accumulate(op: Ops, path: list[ir.Node], wrt: ir.Value, of: ir.Value, start: Tensor) -> Tensor:

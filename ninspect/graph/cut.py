@@ -1,6 +1,8 @@
-"""The second half of a model: what an inner activation becomes."""
+"""Cutting a graph in two: where it can be done, and the second half, which says what an inner activation becomes."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 
 import onnx_ir as ir
 import onnx_ir.passes.common as passes
@@ -25,8 +27,8 @@ def cut(model: ir.Model, at: str) -> ir.Model:
     """
     model = model.clone()
     graph = model.graph
-    inner = next((value for node in graph for value in node.outputs if value.name == at), None)
-    if inner is None:
+    inner = ir.convenience.create_value_mapping(graph, include_subgraphs=False).get(at)
+    if inner is None or inner.producer() is None:
         raise ModelError(f"no operator of the model computes a tensor named '{at}'")
     if inner.is_graph_output():
         raise ModelError(f"'{at}' is an output of the model, so nothing follows it")
@@ -39,3 +41,22 @@ def cut(model: ir.Model, at: str) -> ir.Model:
         if not value.uses() and not value.is_graph_output():
             graph.inputs.remove(value)
     return model
+
+
+def bottlenecks(path: Sequence[ir.Node], start: ir.Value) -> Iterator[tuple[ir.Value, int]]:
+    """Tensors that everything goes through which is computed from `start`, with the number of nodes up to each.
+
+    In graph order everything before such a tensor comes first and everything behind it after, so it is the only one
+    that is still to be read when its node is done.
+
+    Args:
+        path: all nodes between `start` and the end, in graph order.
+        start: what the first of them read.
+    """
+    last_read = {value: i for i, node in enumerate(path) for value in node.inputs if value is not None}
+    live = {start}
+    for i, node in enumerate(path):
+        live.update(value for value in node.outputs if last_read.get(value, i) > i)
+        live = {value for value in live if last_read[value] > i}
+        if len(live) == 1:
+            yield next(iter(live)), i + 1

@@ -4,7 +4,6 @@ from ninspect.model.class_names import class_names, names_in_metadata
 from ninspect.model.classifier import Classifier, load_classifier, understand
 from ninspect.model.describe import describe
 from ninspect.model.external import FileHash
-from ninspect.model.gradient_kind import GradientKind, gradient_kind
 from ninspect.model.hidden_steps import hidden_decisions
 from ninspect.model.layout import ImageLayout
 from ninspect.model.load import ModelFile, read_model
@@ -13,12 +12,10 @@ from ninspect.model.operator_check import refuse_operators
 __all__ = [
     "Classifier",
     "FileHash",
-    "GradientKind",
     "ImageLayout",
     "ModelFile",
     "class_names",
     "describe",
-    "gradient_kind",
     "hidden_decisions",
     "load_classifier",
     "names_in_metadata",

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ import onnx
 import onnx_ir as ir
 
 from ninspect.errors import ModelError, UnsupportedOperatorError, UsageError
+from ninspect.gradient import GradientKind, gradient_kind
 from ninspect.graph.convert import prepare, standard_opset
+from ninspect.graph.expansions import expanded
 from ninspect.model.layout import ImageLayout, image_layout
 from ninspect.model.load import ModelFile, read_model
 
@@ -77,6 +80,23 @@ class Classifier:
         return (
             f"<Classifier {self.file.path!r}: {image} to {self.output!r}, {self.classes} classes, opset {self.opset}>"
         )
+
+    @cached_property
+    def expanded(self) -> ir.Model:
+        """`model` without the operators of `EXPANSIONS`, so that it can be differentiated.
+
+        Raises:
+            ModelError: one of them is used in a form that is not known.
+        """
+        return expanded(self.model)
+
+    @cached_property
+    def gradient_kind(self) -> GradientKind | None:
+        """How far the gradient of the logits is their derivative; None where there is no gradient."""
+        try:
+            return gradient_kind(self.expanded, self.input, self.logits)
+        except ModelError:
+            return None
 
 
 def load_classifier(

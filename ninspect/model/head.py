@@ -6,13 +6,9 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from ninspect.gradient.registry import facts_of
 from ninspect.model.classifier import Classifier
 
-# What may stand between the layer and the logits: it treats all classes alike.
-_CLASSWISE = (
-    *("Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Cast", "Relu"),
-    *("Pad", "AveragePool", "MaxPool", "GlobalAveragePool", "GlobalMaxPool", "ReduceMean"),
-)
 _WITH_CONSTANT = ("Add", "Sub", "Mul", "Div")
 
 
@@ -25,7 +21,7 @@ def last_linear(classifier: Classifier) -> NDArray[np.float64] | None:
     Returns:
         `[K, d]`, or None where the logits are made in another way.
     """
-    value = next(v for node in classifier.model.graph for v in node.outputs if v.name == classifier.logits)
+    value = ir.convenience.create_value_mapping(classifier.model.graph, include_subgraphs=False)[classifier.logits]
     while (node := value.producer()) is not None:
         if node.op_type in _LAYERS:
             weights = _LAYERS[node.op_type](node)
@@ -39,7 +35,7 @@ def last_linear(classifier: Classifier) -> NDArray[np.float64] | None:
 
 def _source(node: ir.Node) -> ir.Value | None:
     """The tensor that a node passes on, or None where it does something else."""
-    if node.op_type in _CLASSWISE:
+    if facts_of(node).classwise:
         return node.inputs[0]
     if node.op_type in _WITH_CONSTANT:
         varying = [value for value in node.inputs if value is not None and _constant(value) is None]

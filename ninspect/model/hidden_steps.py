@@ -2,13 +2,14 @@
 
 A comparison, a rounding or an index that is computed from the image has the derivative zero, so `differentiate` lets no
 gradient through it. Whatever such a step does to the scores is invisible: a trigger that is recognised by one leaves no
-trace. Exporters write some activations with comparisons too, a HardSwish as `Where(x > 3, x, …)`. These are told from
-triggers by what they do: they are functions of one number that do not jump where the comparison changes.
+trace. Nor does what a ThresholdedRelu does to the scores, which has a derivative on both sides of its jump. Exporters
+write some activations with comparisons too, a HardSwish as `Where(x > 3, x, …)`. These are told from triggers by what
+they do: they are functions of one number that do not jump where the comparison changes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -18,24 +19,10 @@ from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 
 from ninspect.findings import Finding
-from ninspect.gradient.builder import reads
-from ninspect.gradient.registry import QUANTIZING, ZERO_GRADIENT
+from ninspect.gradient.path import reads
+from ninspect.gradient.registry import facts_of
 from ninspect.model import Classifier
 
-# Every element of the result depends on one element of each operand.
-_ELEMENTWISE = frozenset([
-    "Abs", "Add", "And", "Cast", "Ceil", "Clip", "Div", "Elu", "Equal", "Erf", "Exp", "Floor", "Greater",
-    "GreaterOrEqual", "HardSigmoid", "Identity", "LeakyRelu", "Less", "LessOrEqual", "Log", "Max", "Min", "Mul", "Neg",
-    "Not", "Or", "Pow", "Reciprocal", "Relu", "Round", "Sigmoid", "Sign", "Softplus", "Sqrt", "Sub", "Tanh", "Where",
-    "Xor",
-])  # fmt: skip
-# Steps of these are at one number or two, so that looking along a line finds them.
-_AFFINE = frozenset(["Abs", "Add", "Cast", "Clip", "Div", "Identity", "Max", "Min", "Mul", "Neg", "Relu", "Sub"])
-# Their results have a shape that depends on the values of some inputs, from the given one on.
-_SIZED = {
-    "Compress": 0, "ConstantOfShape": 0, "Expand": 1, "NonZero": 0, "OneHot": 1, "Pad": 1, "Range": 0, "Reshape": 1,
-    "Resize": 1, "Slice": 1, "Split": 1, "Tile": 1, "TopK": 1,
-}  # fmt: skip
 _MOST_NODES, _MOST_CHANNELS = 64, 4096
 _LINE = np.concatenate([-np.geomspace(1e6, 1e-4, 400), [0.0], np.geomspace(1e-4, 1e6, 400)])
 _HALVINGS = 60
@@ -49,7 +36,7 @@ def hidden_decisions(classifier: Classifier) -> list[Finding]:
         One finding with all nodes that decide, or none.
     """
     graph = classifier.model.graph
-    values = {value.name: value for value in (*graph.inputs, *(v for node in graph for v in node.outputs))}
+    values = ir.convenience.create_value_mapping(graph, include_subgraphs=False)
     search = _Search(graph, values[classifier.input], values[classifier.logits])
     nodes = list(dict.fromkeys(search.deciding()))
     if not nodes:
@@ -86,7 +73,7 @@ class _Search:
         ragged = set[ir.Value]()  # values whose shape depends on the image
         for node in self._nodes:
             read = list(reads(node))
-            sized = node.inputs[_SIZED.get(node.op_type, len(node.inputs)) :]
+            sized = node.inputs[facts_of(node).shape_from :]
             if any(value in ragged for value in read) or any(value in self._live for value in sized):
                 ragged.update(node.outputs)
             seen = ragged if node.op_type in ("Shape", "Size") else self._live
@@ -99,8 +86,8 @@ class _Search:
         for node in self._nodes:
             read = [value for value in reads(node) if value in jumping]
             step = self._is_step(node)
-            if node.op_type in _ELEMENTWISE and node.domain == "":
-                (result,) = node.outputs
+            if facts_of(node).elementwise:
+                result = node.outputs[0]
                 if (step or read) and not self._is_continuous(result):
                     jumping.add(result)
             elif any(value in self._live for value in node.outputs):
@@ -112,42 +99,56 @@ class _Search:
 
     def _is_step(self, node: ir.Node) -> bool:
         """Whether something of the image gets lost for the gradient here."""
-        read = [value for value in reads(node) if value in self._live]
-        if not read or node.op_type in ("Shape", "Size") or node.op_type in QUANTIZING:
+        read, facts = [value for value in reads(node) if value in self._live], facts_of(node)
+        if not read or node.op_type in ("Shape", "Size") or facts.quantizes:
             return False
-        if node.op_type in ("If", "Mod") or (node.op_type in ZERO_GRADIENT and node.domain == ""):
+        if node.op_type == "If" or facts.zero_gradient or facts.jumps(node):
             return True
         floats = any(value.dtype is None or value.dtype.is_floating_point() for value in read)
         results = [value for value in node.outputs if value in self._needed and value.dtype is not None]
         return floats and any(not value.dtype.is_floating_point() for value in results if value.dtype is not None)
 
-    def _region(self, value: ir.Value) -> tuple[list[ir.Node], list[ir.Value]]:
-        """The elementwise nodes that make a value, in order, and the live values that they start from."""
+    def _region(self, value: ir.Value, ends: Collection[ir.Node] = ()) -> tuple[list[ir.Node], list[ir.Value]]:
+        """The elementwise nodes behind a value, in order, and the live values, or results of `ends`, that they read."""
         found, leaves, waiting = set[ir.Node](), dict[ir.Value, None](), [value]
         while waiting:
             current = waiting.pop()
             node = current.producer()
-            if node is not None and node.op_type in _ELEMENTWISE and node.domain == "" and current in self._live:
+            if current not in self._live:
+                continue
+            if node is not None and facts_of(node).elementwise and node not in ends:
                 if node not in found:
                     found.add(node)
                     waiting.extend(v for v in node.inputs if v is not None)
-            elif current in self._live:
+            else:
                 leaves[current] = None
         return [node for node in self._nodes if node in found], list(leaves)
 
     def _is_continuous(self, value: ir.Value) -> bool:
         """Whether a value is a function of one number that does not jump."""
         nodes, leaves = self._region(value)
-        if value.dtype is None or not value.dtype.is_floating_point() or len(leaves) != 1 or len(nodes) > _MOST_NODES:
+        if value.dtype is None or not value.dtype.is_floating_point() or len(nodes) > _MOST_NODES:
             return False
         steps = [node for node in nodes if self._is_step(node)]
-        simple = (self._region(v)[0] for step in steps for v in step.inputs if v is not None)
-        if any(node.op_type not in _AFFINE and node not in steps for region in simple for node in region):
+        if any(facts_of(node).jumps(node) for node in steps):  # where it does, the result does not tell
             return False
+        if curved := self._curved(steps):
+            if any(self._is_step(node) for end in curved for node in self._region(end.outputs[0])[0]):
+                return False
+            nodes, leaves = self._region(value, curved)
         try:
-            return not _jumps(_Function(nodes, leaves[0], value), [step.outputs[0] for step in steps])
+            (leaf,) = leaves
+            return not _jumps(_Function(nodes, leaf, value), [step.outputs[0] for step in steps])
         except Exception:  # the reference evaluator raises whatever NumPy does; what is not understood may jump
             return False
+
+    def _curved(self, steps: list[ir.Node]) -> set[ir.Node]:
+        """What steps read that is not piecewise linear in what it is made of, so that it may cross them anywhere.
+
+        Of what is piecewise linear, or of its own result, a step is at one number or two, so a line finds it.
+        """
+        read = {node for step in steps for v in step.inputs if v is not None for node in self._region(v)[0]}
+        return {node for node in read.difference(steps) if not facts_of(node).piecewise_linear}
 
 
 class _Function:

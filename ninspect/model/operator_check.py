@@ -5,12 +5,7 @@ from __future__ import annotations
 import onnx
 
 from ninspect.errors import UnsupportedOperatorError
-from ninspect.gradient import rules as rules  # fills the registry
-from ninspect.gradient.registry import RULES, ZERO_GRADIENT
-from ninspect.graph.convert import EXPANDED
-from ninspect.graph.expansions import EXPANSIONS
-from ninspect.graph.integers import INTEGER_OPERATORS
-from ninspect.graph.tabular import TABULAR_OPERATORS
+from ninspect.model.operators import supported
 from ninspect.model.tensors import graphs_in
 
 # Forms of others in old opsets, constants, branches that are resolved when the model is read, and what scikit-learn's
@@ -28,7 +23,7 @@ def refuse_operators(proto: onnx.ModelProto) -> None:
     Raises:
         UnsupportedOperatorError: it does.
     """
-    allowed = {*RULES, *ZERO_GRADIENT, *EXPANSIONS, *EXPANDED, *INTEGER_OPERATORS, *TABULAR_OPERATORS, *ELSEWHERE}
+    allowed = {*supported(), *ELSEWHERE}
     own = {(function.domain, function.name) for function in proto.functions}
     unknown = [
         (f"{node.domain}::{node.op_type}" if node.domain not in ("", "ai.onnx") else node.op_type, node.name)

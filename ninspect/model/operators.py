@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ninspect.gradient.registry import RULES, ZERO_GRADIENT
+from ninspect.gradient.registry import FACTS, RULES
 from ninspect.graph.convert import EXPANDED
 from ninspect.graph.expansions import EXPANSIONS
 from ninspect.graph.integers import INTEGER_OPERATORS
@@ -31,7 +31,7 @@ class Support:
 def supported() -> dict[str, Support]:
     """Every operator that is known, by name."""
     table = {operator: Support("rule", _summary(rule.__doc__)) for operator, rule in RULES.items()}
-    table |= dict.fromkeys(ZERO_GRADIENT, Support("zero"))
+    table |= {operator: Support("zero") for operator, facts in FACTS.items() if facts.zero_gradient}
     table |= dict.fromkeys(EXPANDED, Support("expanded"))
     table |= {operator: Support("expanded", _summary(code.__doc__)) for operator, code in EXPANSIONS.items()}
     table |= dict.fromkeys((*INTEGER_OPERATORS, *TABULAR_OPERATORS), Support("written out"))

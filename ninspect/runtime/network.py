@@ -14,8 +14,8 @@ import onnx_ir.passes.common as passes
 from numpy.typing import NDArray
 
 from ninspect.errors import ModelError
-from ninspect.gradient import CLASSES, GRADIENT, LOGITS, OBJECTIVE, Objective, differentiate
-from ninspect.model import Classifier, GradientKind, gradient_kind
+from ninspect.gradient import CLASSES, GRADIENT, LOGITS, OBJECTIVE, GradientKind, Objective, differentiate
+from ninspect.model import Classifier
 from ninspect.model.head import last_linear
 from ninspect.preprocess import InputMap
 from ninspect.runtime.memory import LIVE_COTANGENTS, forward_values
@@ -138,10 +138,10 @@ class Network:
         shaped = gradient.reshape(*classes.shape, *self.input_map.layout.input_shape)
         return value.astype(np.float32), self.input_map.to_pixels(shaped)
 
-    @cached_property
+    @property
     def gradient_kind(self) -> GradientKind | None:
         """How far the gradients are derivatives."""
-        return gradient_kind(self.classifier)
+        return self.classifier.gradient_kind
 
     @cached_property
     def head(self) -> NDArray[np.float64] | None:
@@ -236,7 +236,7 @@ def gradient_model(classifier: Classifier, objective: Objective = "logit") -> ir
         ModelError: the logits do not depend on the image.
     """
     model = differentiate(
-        classifier.model,
+        classifier.expanded,
         wrt=classifier.input,
         of=classifier.logits,
         count=classifier.classes,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from onnx import defs
 
-from ninspect.gradient.registry import QUANTIZING, RULES, ZERO_GRADIENT
+from ninspect.gradient.registry import FACTS, RULES
 from ninspect.graph.convert import EXPANDED
 from ninspect.graph.expansions import EXPANSIONS
 from ninspect.graph.integers import INTEGER_OPERATORS
@@ -21,12 +21,13 @@ def test_docs_operators_md_is_up_to_date() -> None:
 
 
 def test_every_operator_is_treated_in_one_way() -> None:
-    kinds = [set(RULES), ZERO_GRADIENT, *map(set, (EXPANDED, EXPANSIONS, INTEGER_OPERATORS, TABULAR_OPERATORS))]
+    zero = {operator for operator, facts in FACTS.items() if facts.zero_gradient}
+    kinds = [set(RULES), zero, *map(set, (EXPANDED, EXPANSIONS, INTEGER_OPERATORS, TABULAR_OPERATORS))]
     assert len(set().union(*kinds)) == sum(map(len, kinds))
-    assert set(RULES) >= QUANTIZING
+    assert set(RULES) >= {operator for operator, facts in FACTS.items() if facts.quantizes}
 
 
-@pytest.mark.parametrize("operator", sorted({*RULES, *ZERO_GRADIENT, *EXPANDED, *EXPANSIONS}))
+@pytest.mark.parametrize("operator", sorted({*RULES, *FACTS, *EXPANDED, *EXPANSIONS}))
 def test_operators_are_those_of_the_standard(operator: str) -> None:
     assert defs.has(operator)
 

@@ -25,6 +25,11 @@ def test_grids_are_sampled_as_onnx_runtime_does(mode: str, padding: str, align: 
     assert session(ir.to_proto(model)).run(None, {"x": images})[0] == pytest.approx(expected, abs=1e-5)
 
 
+def test_a_model_without_such_operators_is_not_copied() -> None:
+    model = prepare(parse("y = Relu (x)", (2, 3), {}))
+    assert expanded(model) is model
+
+
 @pytest.mark.parametrize(
     ("attributes", "weights", "reason"),
     [

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ninspect.gradient.registry import RULES
-from ninspect.model import gradient_kind, load_classifier
+from ninspect.model import load_classifier
 from tests.support import convolutional_model, even_weights, linear_model, save
 
 STEP = {"step": 0.05, "zero": np.array(0, np.int8)}
@@ -55,16 +55,16 @@ def test_rounding_counts_where_the_gradient_goes(
     tmp_path: Path, nodes: str, weights: dict[str, Any], kind: str
 ) -> None:
     path = save(convolutional_model(nodes=nodes, **weights), tmp_path / "model.onnx")
-    assert gradient_kind(load_classifier(path)) == kind
+    assert load_classifier(path).gradient_kind == kind
 
 
 def test_rounded_probabilities_come_after_the_logits(tmp_path: Path) -> None:
     head = """step = Constant<value_float = 0.01>()
               p = Softmax(logits); q = QuantizeLinear(p, step); y = DequantizeLinear(q, step)"""
     classifier = load_classifier(save(linear_model(even_weights(), head=head), tmp_path / "model.onnx"))
-    assert (classifier.logits, gradient_kind(classifier)) == ("logits", "exact")
+    assert (classifier.logits, classifier.gradient_kind) == ("logits", "exact")
 
 
 def test_without_a_rule_there_is_no_gradient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(RULES, "Relu")
-    assert gradient_kind(load_classifier(save(convolutional_model(), tmp_path / "model.onnx"))) is None
+    assert load_classifier(save(convolutional_model(), tmp_path / "model.onnx")).gradient_kind is None

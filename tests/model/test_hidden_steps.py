@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from onnx import defs
 
+from ninspect.gradient.registry import FACTS, RULES
 from ninspect.model import hidden_decisions, load_classifier
 from tests.support import onnx_model, save
 
@@ -62,6 +64,18 @@ TRIGGERS = {
     "sum of an activation and a step": """
         r = Relu(f); c = Greater(f, most); k = Cast<to = 1>(c); s = Add(r, k); l2 = MatMul(s, w)
         y = Add(l, l2)""",
+    "thresholded relu": "t = ThresholdedRelu<alpha = 50.0>(f); l2 = MatMul(t, w); y = Add(l, l2)",
+    "thresholded relu below zero": "t = ThresholdedRelu<alpha = -0.5>(f); l2 = MatMul(t, w); y = Add(l, l2)",
+    "hard shrink": "s = Shrink<lambd = 50.0>(f); l2 = MatMul(s, w); y = Add(l, l2)",
+    "hard shrink on one side": """
+        n = Neg(f); r = Relu(n); m = Neg(r); s = Shrink<lambd = 50.0>(m); l2 = MatMul(s, w); y = Add(l, l2)""",
+    "shrink by too much": "s = Shrink<lambd = 50.0, bias = 51.0>(f); l2 = MatMul(s, w); y = Add(l, l2)",
+    "step, then an activation": """
+        c = Greater(f, most); t = Where(c, hundred, f); d = Greater(t, zerof); r = Where(d, t, zerof)
+        l2 = MatMul(r, w); y = Add(l, l2)""",
+    "step of a wave": """
+        m = Mul(f, hundred); s = Sin(m); c = Greater(s, most); k = Cast<to = 1>(c); l2 = MatMul(k, w)
+        y = Add(l, l2)""",
     "large values beside it": """
         c = Greater(f, most); e = Exp(f); z = Where(c, e, f); l2 = MatMul(z, w); y = Add(l, l2)""",
 }
@@ -74,6 +88,15 @@ HONEST = {
     "relu as a mask": "c = Greater(f, zerof); k = Cast<to = 1>(c); r = Mul(k, f); y = MatMul(r, w)",
     "leaky relu as where, per class": "c = Greater(l, zerof); s = Mul(l, slopes); y = Where(c, l, s)",
     "elu as where": "c = Greater(f, zerof); e = Exp(f); s = Sub(e, onef); r = Where(c, f, s); y = MatMul(r, w)",
+    "hard swish beside the identity": "c = Greater(f, three_f); h = HardSwish(f); r = Where(c, f, h); y = MatMul(r, w)",
+    "selu beside its line": """
+        c = Greater(f, zerof); g = Mul(f, gamma); s = Selu(f); r = Where(c, g, s); y = MatMul(r, w)""",
+    "leaky relu as where, after selu": """
+        a = Selu(f); c = Greater(a, zerof); s = Mul(a, tiny); r = Where(c, a, s); y = MatMul(r, w)""",
+    "thresholded relu at zero": "t = ThresholdedRelu<alpha = 0.0>(f); y = MatMul(t, w)",
+    "soft shrink": "s = Shrink<lambd = 0.5, bias = 0.5>(f); y = MatMul(s, w)",
+    "shrink at zero": "s = Shrink<lambd = 0.0>(f); y = MatMul(s, w)",
+    "masked dropout": "d, m = Dropout(f); c = Greater(d, zerof); r = Where(c, d, zerof); y = MatMul(r, w)",
     "absolute value with sign": "s = Sign(f); a = Mul(s, f); y = MatMul(a, w)",
     "safe division": """
         n = ReduceL2<keepdims = 1>(f, one); c = Equal(n, zerof); d = Where(c, small, n); q = Div(f, d)
@@ -91,10 +114,22 @@ HONEST = {
 }
 
 
-def classifier_with(nodes: str, folder: Path) -> Path:
+# Not everywhere on the line a finite number, so that it cannot be said whether they jump.
+BOUNDED = {"Acos", "Acosh", "Asin", "Atanh", "Log", "Reciprocal", "Sqrt", "Tan"}
+
+
+def activations() -> list[str]:
+    """Continuous functions of one number that are defined on the whole line."""
+    schemas = {operator: defs.get_schema(operator) for operator in RULES if FACTS[operator].elementwise}
+    unary = {operator for operator, schema in schemas.items() if schema.min_input == schema.max_input == 1}
+    return sorted(unary - BOUNDED - {"Cast", "Shrink", "ThresholdedRelu"})
+
+
+def classifier_with(nodes: str, folder: Path, opset: int = 18) -> Path:
     weights: dict[str, Any] = {
         "w": W, "evil": EVIL, "most": 0.99, "more": 0.9901, "hundred": 100.0, "tiny": 1e-5, "huge": 1e7, "far": 1e9,
         "zerof": 0.0, "onef": 1.0, "two": 2.0, "three_f": 3.0, "six": 6.0, "minus": -3.0, "small": 1e-12,
+        "gamma": 1.0507009873554805,
         "slopes": GENERATOR.random(10), "square": np.eye(64), "values": np.array([0.0, 1.0]),
         "zero": np.array([0]), "one": np.array([1]), "three": np.array([3]), "hw": np.array([2, 3]),
         "zeroscalar": np.array(0), "onescalar": np.array(1), "sixtyfour": np.array(64),
@@ -104,7 +139,7 @@ def classifier_with(nodes: str, folder: Path) -> Path:
     words = set(re.findall(r"\w+", text))
     used = {name: value for name, value in weights.items() if name in words}
     outputs = "float[N,10] y, int64[N,1] label" if "label" in nodes else "float[N,10] y"
-    return save(onnx_model(text, y=outputs, **used), folder / "model.onnx")
+    return save(onnx_model(text, y=outputs, opset=opset, **used), folder / "model.onnx")
 
 
 @pytest.mark.parametrize("name", TRIGGERS)
@@ -118,6 +153,14 @@ def test_a_decision_without_gradient_is_found(name: str, tmp_path: Path) -> None
 @pytest.mark.parametrize("name", HONEST)
 def test_what_exporters_write_is_no_decision(name: str, tmp_path: Path) -> None:
     assert hidden_decisions(load_classifier(classifier_with(HONEST[name], tmp_path))) == []
+
+
+@pytest.mark.parametrize("operator", activations())
+def test_every_activation_may_be_chosen_by_a_comparison(operator: str, tmp_path: Path) -> None:
+    """What is an activation, the table of gradient rules knows."""
+    nodes = f"c = Greater(f, zerof); a = {operator}(f); r = Where(c, a, a); y = MatMul(r, w)"
+    opset = max(18, defs.get_schema(operator).since_version)
+    assert hidden_decisions(load_classifier(classifier_with(nodes, tmp_path, opset))) == []
 
 
 def test_a_branch_that_depends_on_the_image_is_found(tmp_path: Path) -> None:

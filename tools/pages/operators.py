@@ -18,7 +18,7 @@ import typer
 from onnx import defs
 
 import ninspect
-from ninspect.gradient.registry import RULES, ZERO_GRADIENT
+from ninspect.gradient.registry import FACTS, RULES
 from ninspect.graph.convert import TARGET_OPSET
 from ninspect.graph.expansions import EXPANSIONS
 from ninspect.graph.tabular import TABULAR_OPERATORS
@@ -126,7 +126,8 @@ def _tests(operator: str) -> str:
         family = Path(inspect.getfile(inspect.unwrap(RULES[operator]))).stem if operator in RULES else ""
         file = family if family in _cases()[operator] else _cases()[operator].most_common(1)[0][0]
         parts.append(f"[{_cases()[operator].total()}](../tests/gradient/cases/{file}.py)")
-    if operator not in ZERO_GRADIENT and node_cases().get(operator):
+    differentiated = operator not in FACTS or not FACTS[operator].zero_gradient
+    if differentiated and node_cases().get(operator):
         parts.append(f"{len(node_cases()[operator])} of onnx")
     return ", ".join(parts)
 

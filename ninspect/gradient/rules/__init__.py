@@ -13,6 +13,7 @@ from ninspect.gradient.rules import (
     resize,
     scatter,
     shape,
+    steps,
 )
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "resize",
     "scatter",
     "shape",
+    "steps",
 ]

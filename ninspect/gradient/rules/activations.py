@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 
-from ninspect.gradient.registry import vjp
-from ninspect.gradient.rules.elementwise import pointwise
+import onnx_ir as ir
+
+from ninspect.gradient.registry import pointwise, vjp
 from ninspect.graph.node import Node
 from ninspect.graph.writer import Ops, Tensor
 
@@ -18,13 +19,13 @@ def _step(op: Ops, condition: Tensor, like: Tensor) -> Tensor:
     return op.cast(condition, like)
 
 
-@pointwise("Relu")
+@pointwise("Relu", piecewise_linear=True, never_negative=True, classwise=True)
 def relu(op: Ops, node: Node) -> Tensor:
     """[y > 0]."""
     return _step(op, op.Greater(node.y, 0.0), node.x)
 
 
-@pointwise("LeakyRelu")
+@pointwise("LeakyRelu", piecewise_linear=True)
 def leaky_relu(op: Ops, node: Node) -> Tensor:
     """1 where x > 0, else α."""
     return _slope(op, node.x, node.attribute("alpha", 0.01))
@@ -34,13 +35,13 @@ def _slope(op: Ops, x: Tensor, alpha: float) -> Tensor:
     return op.Where(op.Greater(x, 0.0), op.const(1.0, x.dtype), op.const(alpha, x.dtype))
 
 
-@pointwise("ThresholdedRelu")
+@pointwise("ThresholdedRelu", jumps=lambda node: node.attributes.get_float("alpha", 1.0) != 0)
 def thresholded_relu(op: Ops, node: Node) -> Tensor:
     """[x > α]."""
     return _step(op, op.Greater(node.x, node.attribute("alpha", 1.0)), node.x)
 
 
-@vjp("PRelu")
+@vjp("PRelu", elementwise=True, piecewise_linear=True)
 def prelu(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     """x̄ = ȳ · (1 where x > 0, else slope), slope̅ = ȳ · min(x, 0)."""
     x, slope = node.x, node.required(1)
@@ -71,13 +72,13 @@ def selu(op: Ops, node: Node) -> Tensor:
     return op.Where(op.Greater(x, 0.0), op.const(gamma, x.dtype), node.y + alpha * gamma)
 
 
-@pointwise("Sigmoid")
+@pointwise("Sigmoid", never_negative=True)
 def sigmoid(op: Ops, node: Node) -> Tensor:
     """y·(1 − y)."""
     return node.y * (1.0 - node.y)
 
 
-@pointwise("Softplus")
+@pointwise("Softplus", never_negative=True)
 def softplus(op: Ops, node: Node) -> Tensor:
     """sigmoid(x)."""
     return op.Sigmoid(node.x)
@@ -90,7 +91,7 @@ def softsign(op: Ops, node: Node) -> Tensor:
     return 1.0 / (root * root)
 
 
-@pointwise("HardSigmoid")
+@pointwise("HardSigmoid", piecewise_linear=True, never_negative=True)
 def hard_sigmoid(op: Ops, node: Node) -> Tensor:
     """α where 0 < y < 1, else 0."""
     inside = op.And(op.Greater(node.y, 0.0), op.Less(node.y, 1.0))
@@ -106,7 +107,7 @@ def hard_swish(op: Ops, node: Node) -> Tensor:
     return op.Where(op.LessOrEqual(x, -3.0), op.const(0.0, x.dtype), ramp)
 
 
-@vjp("Clip")
+@vjp("Clip", elementwise=True, piecewise_linear=True)
 def clip(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
     """x̄ = ȳ · [min ≤ x ≤ max]."""
     low, high = node.optional(1), node.optional(2)
@@ -118,7 +119,13 @@ def clip(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
     return [gate, None, None][: len(node.inputs)]
 
 
-@pointwise("Shrink")
+def _shrink_jumps(node: ir.Node) -> bool:
+    """Beyond λ it is x − bias, so it jumps by λ − bias; with λ < 0 it never rests at 0, and jumps by the bias."""
+    threshold, bias = node.attributes.get_float("lambd", 0.5), node.attributes.get_float("bias", 0.0)
+    return bias != max(threshold, 0)
+
+
+@pointwise("Shrink", jumps=_shrink_jumps)
 def shrink(op: Ops, node: Node) -> Tensor:
     """[|x| > λ]."""
     return _step(op, op.Greater(op.Abs(node.x), node.attribute("lambd", 0.5)), node.x)

@@ -3,61 +3,44 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from functools import wraps
+from collections.abc import Sequence
 
-from ninspect.gradient.registry import vjp
+from ninspect.gradient.registry import MANY, pointwise, vjp
 from ninspect.graph.node import Node
 from ninspect.graph.writer import Ops, Tensor
-
-
-def pointwise(*operators: str) -> Callable[[Callable[[Ops, Node], Tensor]], Callable[[Ops, Node], Tensor]]:
-    """Register y = f(x) by its derivative f'(x): x̄ = ȳ · f'(x)."""
-
-    def register(derivative: Callable[[Ops, Node], Tensor]) -> Callable[[Ops, Node], Tensor]:
-        @wraps(derivative)
-        def rule(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
-            return [ybar * derivative(op, node)]
-
-        rule.__doc__ = f"x̄ = ȳ · f′(x), f′(x) = {derivative.__doc__}"
-        vjp(*operators)(rule)
-        return derivative
-
-    return register
-
 
 # Arithmetic: each operand's cotangent is summed over the axes that broadcasting added.
 
 
-@vjp("Add")
+@vjp("Add", elementwise=True, piecewise_linear=True, keeps_sign_of=MANY)
 def add(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     """Ā = ȳ, B̄ = ȳ."""
     a, b = node.required(0), node.required(1)
     return [op.unbroadcast(ybar, node.y.symbols, a), op.unbroadcast(ybar, node.y.symbols, b)]
 
 
-@vjp("Sub")
+@vjp("Sub", elementwise=True, piecewise_linear=True)
 def sub(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     """Ā = ȳ, B̄ = −ȳ."""
     a, b = node.required(0), node.required(1)
     return [op.unbroadcast(ybar, node.y.symbols, a), op.unbroadcast(-ybar, node.y.symbols, b)]
 
 
-@vjp("Mul")
+@vjp("Mul", elementwise=True, piecewise_linear=True)
 def mul(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     """Ā = ȳ·B, B̄ = ȳ·A."""
     a, b = node.required(0), node.required(1)
     return [op.unbroadcast(ybar * b, node.y.symbols, a), op.unbroadcast(ybar * a, node.y.symbols, b)]
 
 
-@vjp("Div")
+@vjp("Div", elementwise=True, piecewise_linear=True)
 def div(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     """Ā = ȳ/B, B̄ = −ȳ·y/B."""
     a, b = node.required(0), node.required(1)
     return [op.unbroadcast(ybar / b, node.y.symbols, a), op.unbroadcast(-ybar * (node.y / b), node.y.symbols, b)]
 
 
-@vjp("Pow")
+@vjp("Pow", elementwise=True)
 def power(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
     """x̄ = ȳ · p · x^(p−1), and 0 where p = 0 (not 0·∞ at x = 0); the exponent is a constant."""
     x, p = node.x, node.required(1)
@@ -66,19 +49,19 @@ def power(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
     return [op.unbroadcast(ybar * slope, node.y.symbols, x), None]
 
 
-@vjp("Sum")
+@vjp("Sum", elementwise=True, piecewise_linear=True)
 def total(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     """Every summand gets ȳ."""
     return [op.unbroadcast(ybar, node.y.symbols, x) for x in node.inputs if x is not None]
 
 
-@vjp("Mean")
+@vjp("Mean", elementwise=True, piecewise_linear=True)
 def average(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     """Every summand gets ȳ / count."""
     return [op.unbroadcast(ybar / len(node.inputs), node.y.symbols, x) for x in node.inputs if x is not None]
 
 
-@vjp("Max", "Min")
+@vjp("Max", "Min", elementwise=True, piecewise_linear=True)
 def extremum(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     """ȳ goes to the operands that reach the extremum, in equal shares where several do."""
     operands, extreme = node.comparable()
@@ -91,7 +74,7 @@ def extremum(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     ]
 
 
-@vjp("Where")
+@vjp("Where", elementwise=True)
 def where(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
     """Ā = ȳ where the condition holds, B̄ = ȳ elsewhere."""
     condition, a, b = node.required(0), node.required(1), node.required(2)
@@ -103,19 +86,19 @@ def where(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
     ]
 
 
-@vjp("Neg")
+@vjp("Neg", elementwise=True, piecewise_linear=True)
 def neg(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     """x̄ = −ȳ."""
     return [-ybar]
 
 
-@vjp("Identity")
+@vjp("Identity", elementwise=True, piecewise_linear=True, keeps_sign_of=1, classwise=True)
 def identity(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     """x̄ = ȳ."""
     return [ybar]
 
 
-@vjp("Cast")
+@vjp("Cast", elementwise=True, piecewise_linear=True, classwise=True)
 def cast(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     """x̄ = ȳ in the type of x.
 
@@ -127,14 +110,14 @@ def cast(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     return [op.cast(ybar, node.x)]
 
 
-@vjp("CastLike")
+@vjp("CastLike", elementwise=True, piecewise_linear=True)
 def cast_like(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     """x̄ = ȳ in the type of x; the second input lends its type alone."""
     other = node.required(1)
     return [op.cast(ybar, node.x), op.cast(op.zeros(ybar, other), other)]
 
 
-@vjp("Dropout")
+@vjp("Dropout", elementwise=True, piecewise_linear=True, keeps_sign_of=1)
 def dropout(op: Ops, node: Node, ybar: Tensor | None, *_: Tensor | None) -> Sequence[Tensor | None]:
     """x̄ = ȳ: at inference Dropout is the identity.
 
@@ -146,7 +129,7 @@ def dropout(op: Ops, node: Node, ybar: Tensor | None, *_: Tensor | None) -> Sequ
     return [ybar, None, None][: len(node.inputs)]
 
 
-@vjp("Mod")
+@vjp("Mod", elementwise=True, jumps=lambda _: True)
 def mod(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     """y = A − q·B with a whole number q: Ā = ȳ, B̄ = −ȳ·q."""
     a, b = node.required(0), node.required(1)
@@ -163,13 +146,13 @@ def tanh(op: Ops, node: Node) -> Tensor:
     return 1.0 - node.y * node.y
 
 
-@pointwise("Abs")
+@pointwise("Abs", piecewise_linear=True, never_negative=True)
 def absolute(op: Ops, node: Node) -> Tensor:
     """sign(x)."""
     return op.Sign(node.x)
 
 
-@pointwise("Exp")
+@pointwise("Exp", never_negative=True)
 def exp(op: Ops, node: Node) -> Tensor:
     """y."""
     return node.y

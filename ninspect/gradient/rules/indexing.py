@@ -13,7 +13,7 @@ from ninspect.graph.node import Node
 from ninspect.graph.writer import Ops, Tensor
 
 
-@vjp("Slice")
+@vjp("Slice", shape_from=1)
 def slice_(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
     """x̄ is zero outside the slice: ȳ padded where the step is 1 and the bounds are known, else ȳ·M along each axis."""
     x = node.x
@@ -41,7 +41,7 @@ def _item(op: Ops, vector: Tensor, index: int) -> Tensor:
     return op.cast(op.Slice(vector, [index], [index + 1]), op.const(0))
 
 
-@vjp("Pad")
+@vjp("Pad", classwise=True, shape_from=1)
 def pad(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
     """x̄ = ȳ cropped, for a constant border; ȳ·M along each axis, for a border that repeats x."""
     x = node.x

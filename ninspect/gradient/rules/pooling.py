@@ -29,7 +29,7 @@ def _refuse_huge(node: Node, window: Window, most: int) -> None:
         raise node.refuse(f"its window has more than {most} inputs")
 
 
-@vjp("MaxPool")
+@vjp("MaxPool", keeps_sign_of=1, classwise=True)
 def max_pool(op: Ops, node: Node, ybar: Tensor, *_: Tensor | None) -> list[Tensor]:
     """x̄[p] = Σ over windows o of ȳ[o] · [p is the first maximum of window o]."""
     window = Window.of(node, node.attribute("kernel_shape"))
@@ -90,7 +90,7 @@ def _spread(op: Ops, ybar: Tensor, weights: Tensor, window: Window, node: Node) 
     return op.reshape_like(window_adjoint(op, merged, kernel, window, y, x), x)
 
 
-@vjp("AveragePool")
+@vjp("AveragePool", keeps_sign_of=1, classwise=True)
 def average_pool(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     """x̄[p] = Σ over the windows o that contain p of ȳ[o] / (number of inputs that window o averages)."""
     window = Window.of(node, node.attribute("kernel_shape"))

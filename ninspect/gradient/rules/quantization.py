@@ -11,7 +11,7 @@ from ninspect.graph.node import Node
 from ninspect.graph.writer import Ops, Tensor
 
 
-@vjp("QuantizeLinear")
+@vjp("QuantizeLinear", quantizes=True)
 def quantize_linear(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
     """x̄ = ȳ where round(x / scale) + zero point is in the range of the integers, else 0.
 
@@ -34,8 +34,7 @@ def _along_axis(op: Ops, node: Node, slices: Tensor) -> Tensor:
     parameter = op.cast(slices, node.x)
     if slices.rank == 0 or slices.dims == (1,):
         return parameter
-    axis = node.attribute("axis", 1)
-    trailing = node.x.rank - 1 - axis if axis >= 0 else -1 - axis
+    trailing = -1 - node.axis(1)
     return op.Unsqueeze(parameter, list(range(1, trailing + 1))) if trailing else parameter
 
 
@@ -50,7 +49,7 @@ def _nothing(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
     return [None if parameter is None else op.zeros(ybar, parameter) for parameter in node.inputs[1:]]
 
 
-@vjp("DynamicQuantizeLinear")
+@vjp("DynamicQuantizeLinear", quantizes=True)
 def dynamic_quantize_linear(op: Ops, node: Node, ybar: Tensor, *_: Tensor | None) -> list[Tensor]:
     """x̄ = ȳ: the range follows the image, so nothing is cut off."""
     return [op.cast(ybar, node.x)]

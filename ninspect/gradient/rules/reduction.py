@@ -40,7 +40,7 @@ def reduce_sum(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
     return _result(node, op.Expand(_keep_axes(op, node, ybar), op.shape(node.x)))
 
 
-@vjp("ReduceMean")
+@vjp("ReduceMean", keeps_sign_of=1, classwise=True)
 def reduce_mean(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
     """x̄ = ȳ / count, repeated along the reduced axes."""
     return _result(node, op.Expand(_keep_axes(op, node, ybar) / _count(op, node, ybar), op.shape(node.x)))
@@ -108,14 +108,14 @@ def cum_sum(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
     return [op.CumSum(ybar, op.const(axis), exclusive=node.attribute("exclusive", 0), reverse=backwards), None]
 
 
-@vjp("GlobalAveragePool")
+@vjp("GlobalAveragePool", keeps_sign_of=1, classwise=True)
 def global_average_pool(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     """x̄ = ȳ / (H·W), the same at every pixel."""
     sizes = op.vector(*(op.size(node.x, axis) for axis in range(2, node.x.rank)))
     return [op.Expand(ybar / op.cast(op.ReduceProd(sizes, keepdims=0), ybar), op.shape(node.x))]
 
 
-@vjp("GlobalMaxPool")
+@vjp("GlobalMaxPool", keeps_sign_of=1, classwise=True)
 def global_max_pool(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     """ȳ goes to the pixels that reach the maximum, in equal shares."""
     (x,), y = node.comparable()
@@ -131,7 +131,7 @@ def global_lp_pool(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     return [ybar * (op.Sign(x) * op.Pow(op.Abs(x) / safe, float(p - 1)))]
 
 
-@vjp("Softmax")
+@vjp("Softmax", never_negative=True)
 def softmax(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     """x̄ = y · (ȳ − Σ ȳ·y)."""
     weighted = ybar * node.y

@@ -19,7 +19,7 @@ _SETTINGS = (
 )
 
 
-@vjp("Resize")
+@vjp("Resize", shape_from=1)
 def resize(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
     """x̄ = ȳ·M along each resized axis; column i of M is what the node makes of the unit vector eᵢ.
 

@@ -37,7 +37,7 @@ def scatter_elements(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
     return [op.ScatterElements(ybar, index, op.zeros(ybar, node.required(2)), axis=axis), None, updates_bar]
 
 
-@vjp("TopK")
+@vjp("TopK", shape_from=1)
 def top_k(op: Ops, node: Node, ybar: Tensor, _: Tensor | None) -> list[Tensor | None]:
     """x̄ is ȳ at the indices of the largest, else 0."""
     index = op.Expand(node.outputs[1], op.Shape(ybar))

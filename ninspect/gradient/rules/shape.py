@@ -5,18 +5,19 @@ Axes count from the end, so the class axis does not disturb them.
 
 from __future__ import annotations
 
-from ninspect.gradient.registry import vjp
+from ninspect.gradient.registry import MANY, vjp
 from ninspect.graph.node import Node
 from ninspect.graph.writer import Ops, Tensor
 
 
-@vjp("Reshape", "Flatten", "Squeeze", "Unsqueeze")
+@vjp("Flatten", "Squeeze", "Unsqueeze", keeps_sign_of=1, classwise=True)
+@vjp("Reshape", keeps_sign_of=1, classwise=True, shape_from=1)
 def reshape(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
     """x̄ = ȳ in the shape of x."""
     return [op.reshape_like(ybar, node.x), None][: len(node.inputs)]
 
 
-@vjp("Transpose")
+@vjp("Transpose", keeps_sign_of=1)
 def transpose(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     """x̄ = ȳ with the inverse permutation."""
     rank = node.x.rank
@@ -25,13 +26,13 @@ def transpose(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     return [op.Transpose(ybar, perm=[0, *(axis + 1 for axis in inverse)])]
 
 
-@vjp("Expand")
+@vjp("Expand", shape_from=1)
 def expand(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
     """x̄ = ȳ summed over the repeated axes."""
     return [op.unbroadcast(ybar, node.y.symbols, node.x), None]
 
 
-@vjp("Concat")
+@vjp("Concat", keeps_sign_of=MANY)
 def concat(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     """Each input gets its own piece of ȳ."""
     axis = node.axis(1)
@@ -40,7 +41,7 @@ def concat(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
     return op.emit("Split", [ybar, sizes], {"axis": axis}, outputs=len(parts))
 
 
-@vjp("Split")
+@vjp("Split", shape_from=1)
 def split(op: Ops, node: Node, *ybars: Tensor | None) -> list[Tensor | None]:
     """x̄ = the pieces joined again, zeros for pieces that nothing uses."""
     some = next(ybar for ybar in ybars if ybar is not None)
@@ -49,7 +50,7 @@ def split(op: Ops, node: Node, *ybars: Tensor | None) -> list[Tensor | None]:
     return [op.Concat(*pieces, axis=axis), None][: len(node.inputs)]
 
 
-@vjp("Tile")
+@vjp("Tile", shape_from=1)
 def tile(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
     """x̄ = ȳ summed over the copies."""
     x, repeats = node.x, node.required(1)
