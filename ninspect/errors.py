@@ -69,3 +69,9 @@ def describe(error: Exception) -> tuple[ExitCode, str]:
         return ExitCode.USAGE, f"{os.fsdecode(error.filename)}: {error.strerror}"
     what = f"{type(error).__name__}: {error}"
     return ExitCode.INTERNAL, f"internal error, please report it: {what} (NINSPECT_TRACEBACK=1 shows where)"
+
+
+def first_line(error: Exception) -> str:
+    """The first line of another library's error, for a sentence of ours; without ONNX Runtime's prefix of codes."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return line.rpartition("] : ")[2][:300] if line.startswith("[ONNXRuntimeError]") else line[:300]

@@ -10,7 +10,7 @@ import onnx_ir as ir
 import onnx_ir.passes.common as passes
 from numpy.typing import NDArray
 
-from ninspect.errors import ModelError
+from ninspect.errors import ModelError, first_line
 from ninspect.findings import FindingError
 from ninspect.graph.branches import ChooseBranches
 from ninspect.graph.fold import FoldConstants
@@ -46,7 +46,7 @@ def prepare(proto: onnx.ModelProto) -> ir.Model:
             proto = onnx.version_converter.convert_version(proto, TARGET_OPSET)
         model = ir.from_proto(_expand(proto))
     except Exception as error:  # C++ and protobuf raise many types; all mean the same to the user
-        raise ModelError(f"the model cannot be brought to opset {TARGET_OPSET}: {_first_line(error)}") from error
+        raise ModelError(f"the model cannot be brought to opset {TARGET_OPSET}: {first_line(error)}") from error
     if opset < 11:
         RestorePixelPositions()(model)
     PASSES(model)
@@ -134,7 +134,3 @@ def _refuse_non_finite(model: ir.Model) -> None:
 def _is_mask(array: NDArray[np.float32]) -> bool:
     """Whether the array is what attention adds to its scores: 0 where it may look, −∞ elsewhere."""
     return bool((array == 0).any() and ((array == 0) | (array == -np.inf)).all())
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

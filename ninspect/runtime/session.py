@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from ninspect.errors import ModelError, UsageError
+from ninspect.errors import ModelError, UsageError, first_line
 from ninspect.machine import allowed_cores, cuda_device_count
 from ninspect.runtime.weights import detach_weights
 
@@ -72,6 +72,18 @@ def open_session(
     return session
 
 
+def run(session: onnxruntime.InferenceSession, outputs: list[str], inputs: dict[str, NDArray[Any]]) -> list[Any]:
+    """The named outputs of a session.
+
+    Raises:
+        ModelError: ONNX Runtime cannot run the model.
+    """
+    try:
+        return list(session.run(outputs, inputs))
+    except Exception as error:  # its exception types share no base class
+        raise ModelError(f"ONNX Runtime cannot run the model: {first_line(error)}") from error
+
+
 def _threads() -> int:
     """How many cores this process is kept to, as by `taskset`; 0 where it may use all, which leaves the choice.
 
@@ -79,9 +91,3 @@ def _threads() -> int:
     """
     allowed = allowed_cores()
     return allowed if allowed < (os.cpu_count() or 1) else 0
-
-
-def first_line(error: Exception) -> str:
-    """The first line of an error of ONNX Runtime, without its prefix of codes."""
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return line.rpartition("] : ")[2][:300] if line.startswith("[ONNXRuntimeError]") else line[:300]

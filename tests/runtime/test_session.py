@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ninspect.errors import ModelError, UsageError
+from ninspect.errors import ModelError, UsageError, first_line
 from ninspect.machine import cuda_device_count
 from ninspect.runtime import open_session
-from ninspect.runtime.session import first_line
 from tests.support import even_weights, linear_model, names_in, onnx_model, save
 
 MODEL = linear_model(even_weights()).SerializeToString()
