@@ -18,7 +18,7 @@ from onnx import numpy_helper, parser
 from ninspect.audit import open as opening
 from ninspect.graph.convert import prepare
 from ninspect.preprocess import Preprocess
-from ninspect.runtime import Network
+from ninspect.runtime import Budget, Network
 
 Array = NDArray[Any]
 
@@ -141,6 +141,11 @@ def open_network(model: onnx.ModelProto, folder: Path, **preprocess: Any) -> Net
     """The model as a scan opens it, with pixels in [0, 1] going in as they are unless told otherwise."""
     path = save(model, folder / "model.onnx")
     return opening.open_network(path, opening.ScanOptions(preprocess=Preprocess(**preprocess), device="cpu"))
+
+
+def with_budget(network: Network, **budget: int) -> Network:
+    """The same network, which may hold less in memory at a time."""
+    return Network(network.classifier, network.input_map, "cpu", Budget(**budget))
 
 
 def names_in(folder: Path) -> list[str]:

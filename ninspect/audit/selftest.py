@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.runtime.network import Network, Pixels
-from ninspect.runtime.session import open_session
+from ninspect.runtime import Network, Pixels, open_session, parts
+from ninspect.runtime.session import run
 from ninspect.search.direction import unit
 
 _IMAGES = 4
@@ -67,13 +67,12 @@ def original_scores(network: Network, pixels: Pixels) -> NDArray[np.float32]:
     x = network.input_map.to_model(pixels)
     if classifier.dtype.kind == "u":
         x = np.clip(np.rint(x), 0, 255)
-    batch = network.batch or len(x)
-    x = np.concatenate([x, np.repeat(x[-1:], -len(x) % batch, axis=0)]).astype(classifier.dtype)
     pieces = []
-    for start in range(0, len(x), batch):
-        (output,) = session.run([classifier.output], {classifier.input: x[start : start + batch]})
-        pieces.append(_as_array(output).reshape(batch, -1))
-    return np.concatenate(pieces)[: len(pixels)].astype(np.float32)
+    for part in parts(len(x), network.batch or len(x)):
+        batch = network.plan.filled(x[part]).astype(classifier.dtype)
+        (output,) = run(session, [classifier.output], {classifier.input: batch})
+        pieces.append(_as_array(output).reshape(len(batch), -1))
+    return np.concatenate(pieces)[: len(x)].astype(np.float32)
 
 
 def _as_array(output: Any) -> NDArray[Any]:
@@ -94,7 +93,7 @@ def check_gradient(network: Network, pixels: Pixels, seed: int) -> TruthTest:
     generator = np.random.default_rng(seed)
     classes = np.sort(generator.permutation(network.classes)[:_CLASSES])
     some = pixels[:_IMAGES]
-    steepest = unit(_gradient_at(network, some, classes).sum(axis=0))
+    steepest = unit(network.jacobian(some, classes).sum(axis=0))
     random = unit(generator.standard_normal(some.shape, dtype=np.float32))
     direction = unit(steepest + 0.1 * random)  # not the gradient alone: one that is wrongly zero must fail
     tolerance = _QUANTIZED_GRADIENT_TOLERANCE if _is_quantized(network) else _GRADIENT_TOLERANCE
@@ -114,18 +113,11 @@ def _line_error(
     ahead, behind = (network.logits(pixels + sign * np.float32(length) * direction)[:, classes] for sign in (1, -1))
     midpoints = ((np.arange(_POINTS) + 0.5) / _POINTS * 2 - 1) * length
     slopes = [
-        np.einsum("snhwc,nhwc->ns", _gradient_at(network, pixels + np.float32(t) * direction, classes), direction)
+        np.einsum("snhwc,nhwc->ns", network.jacobian(pixels + np.float32(t) * direction, classes), direction)
         for t in midpoints
     ]
     last_digit = float(np.finfo(np.float32).eps * np.linalg.norm(ahead.astype(np.float64)))
     return relative_error(np.mean(slopes, axis=0) * 2 * length, ahead - behind, last_digit)
-
-
-def _gradient_at(network: Network, pixels: Pixels, classes: NDArray[np.int64]) -> NDArray[np.float32]:
-    result = np.empty((len(classes), *pixels.shape), dtype=np.float32)
-    for part in network.gradients(pixels, classes):
-        result[part.classes, part.images] = part.pixels
-    return result
 
 
 def relative_error(actual: NDArray[np.floating], expected: NDArray[np.floating], resolution: float = 0.0) -> float:

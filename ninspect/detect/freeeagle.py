@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from ninspect.detect.interface import Case, Detection, judge
 from ninspect.errors import ModelError
 from ninspect.measure.outliers import robust_z
+from ninspect.runtime import parts
 from ninspect.runtime.second_half import Tail
 from ninspect.search.adam import Adam
 
 _BETAS = (0.9, 0.999)
-_TOGETHER = 256  # activations that are optimised together
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ class FreeEagle:
         classes, total = case.classes, len(case.classes) * self.steps
         start = np.random.default_rng(case.seed).random(tail.shape, dtype=np.float32)
         rows = []
-        for first in range(0, len(classes), _TOGETHER):
-            some = classes[first : first + _TOGETHER]
+        for part in parts(len(classes), tail.plan.budget.rows):
+            some = classes[part]
             every = np.arange(len(some))
             adam = Adam(np.repeat(start[None], len(some), axis=0), self.rate, _BETAS)
             for step in range(self.steps):
@@ -86,7 +86,7 @@ class FreeEagle:
                 adam.move(every, gradient + np.float32(self.decay) * adam.values)
                 if tail.nonnegative:
                     np.maximum(adam.values, 0, out=adam.values)
-                case.progress(first * self.steps + (step + 1) * len(some), total)
+                case.progress(part.start * self.steps + (step + 1) * len(some), total)
             rows.append(tail.gradients_at(adam.values, some)[0].astype(np.float64))
         logits = np.concatenate(rows)
         return np.asarray(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from ninspect.detect.interface import Case, Detection
 from ninspect.measure.outliers import FEWEST_CLASSES, robust_z, simulated
 from ninspect.runtime import Network, Pixels
-from ninspect.search.ascent import MEMORY
 
 _SEED = 2205_06900
 _MOST_TARGETS = 16
@@ -54,12 +53,10 @@ class MMBD:
         """Find every class's largest margin and compare the classes."""
         began = time.perf_counter()
         starts, classes = case.noise(self.starts), case.classes
-        together = max(1, MEMORY // starts.nbytes)
         margin = np.empty(len(classes))
         total = len(classes) * len(starts) * self.steps
         progress = case.counter(total)
-        for first in range(0, len(classes), together):
-            some = slice(first, first + together)
+        for some in case.network.plan.goals(len(classes), starts.nbytes):
             margin[some] = self._climb(case.network, starts, classes[some], progress)
         case.progress(total, total)
         p = margin_tail_p(margin)

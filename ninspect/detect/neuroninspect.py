@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ninspect.detect.heatmap import explain
 from ninspect.detect.interface import Case, Detection, judge
-from ninspect.measure.features import FeatureSums
+from ninspect.measure.features import FeatureSums, heatmaps
 from ninspect.measure.outliers import anomaly_index
 
 
@@ -46,9 +45,9 @@ class NeuronInspect:
         sums = FeatureSums(len(case.classes), (height, width), self.threshold)
         pixels = case.clean()
         pairs, done = len(case.classes) * len(pixels), 0
-        for part in explain(case.network, pixels, case.classes):
-            sums.add(part.classes, part.maps)
-            done += part.maps.shape[0] * part.maps.shape[1]
+        for part in case.network.gradients(pixels, case.classes):
+            sums.add(part.classes, heatmaps(part.pixels))
+            done += part.objective.size
             case.progress(done, pairs)
         features = sums.features()
         persistent = features.persistent_chained if self.chained else features.persistent

@@ -2,9 +2,11 @@
 
 from ninspect.runtime.memory import check_memory
 from ninspect.runtime.network import Gradients, Network, Pixels, gradient_model, save_model
+from ninspect.runtime.plan import Budget, parts
 from ninspect.runtime.session import Device, open_session
 
 __all__ = [
+    "Budget",
     "Device",
     "Gradients",
     "Network",
@@ -12,5 +14,6 @@ __all__ = [
     "check_memory",
     "gradient_model",
     "open_session",
+    "parts",
     "save_model",
 ]

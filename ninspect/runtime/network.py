@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,21 +14,18 @@ import onnx_ir as ir
 import onnx_ir.passes.common as passes
 from numpy.typing import NDArray
 
-from ninspect.errors import ModelError
+from ninspect.errors import ModelError, first_line
 from ninspect.gradient import CLASSES, GRADIENT, LOGITS, OBJECTIVE, GradientKind, Objective, differentiate
 from ninspect.model import Classifier
 from ninspect.model.head import last_linear
-from ninspect.preprocess import InputMap
+from ninspect.preprocess import InputMap, Preprocess
 from ninspect.runtime.memory import LIVE_COTANGENTS, forward_values
+from ninspect.runtime.plan import DEFAULT_BUDGET, Budget, Plan
 from ninspect.runtime.second_half import Tail
-from ninspect.runtime.session import Device, first_line, open_model
+from ninspect.runtime.session import Device, open_model, run
 from ninspect.runtime.weights import check_and_write, hold_weights
 
 Pixels = NDArray[np.float32]  # [N, H, W, C] in [0, 1], RGB or grey
-
-# Rows (images x classes) that one run may hold, by memory and by what still speeds the CPU up.
-_MEMORY = 512 * 1024**2
-_MOST_ROWS = 256
 
 
 @dataclass(frozen=True)
@@ -54,6 +52,7 @@ class Network:
         classifier: the checked model.
         input_map: how pixels become its input.
         device: where to run.
+        budget: what one run may hold in memory.
 
     Raises:
         UnsupportedOperatorError: an operator has no gradient rule.
@@ -61,13 +60,31 @@ class Network:
         UsageError: the device cannot be used.
     """
 
-    def __init__(self, classifier: Classifier, input_map: InputMap, device: Device = "auto") -> None:
+    def __init__(
+        self,
+        classifier: Classifier,
+        input_map: InputMap,
+        device: Device = "auto",
+        budget: Budget = DEFAULT_BUDGET,
+    ) -> None:
         self.classifier = classifier
         self.input_map = input_map
         self._device: Device = device
+        self._budget = budget
         self._sessions: dict[str, Any] = {}
         hold_weights(classifier.model)
         self._forward = open_model(_forward_model(classifier), device)
+
+    def with_preprocess(self, settings: Preprocess) -> Network:
+        """The same model, in the same sessions, with other settings for its pixels.
+
+        Raises:
+            UsageError: the settings do not fit the number of channels.
+        """
+        _ = self.plan  # found by asking the model, once for all that share it
+        other = copy.copy(self)
+        other.input_map = InputMap.of(settings, self.input_map.layout, self.input_map.dtype)
+        return other
 
     @property
     def provider(self) -> str:
@@ -98,13 +115,22 @@ class Network:
             objective: what is differentiated.
         """
         session = self._gradient_session(objective)
-        for images in self._parts(len(pixels), len(classes)):
+        for images in self.plan.images(len(pixels), len(classes)):
             batch = self._input(pixels[images])
             real = images.stop - images.start
-            for chosen in _slices(len(classes), max(1, self._rows // len(batch))):
+            for chosen in self.plan.classes(len(classes), len(batch)):
                 asked = np.repeat(classes[chosen, None], len(batch), axis=1)
                 value, gradient = self._differentiate(session, batch, asked)
                 yield Gradients(images, chosen, value[:, :real], gradient[:, :real])
+
+    def jacobian(
+        self, pixels: Pixels, classes: NDArray[np.int64], objective: Objective = "logit"
+    ) -> NDArray[np.float32]:
+        """All pieces of `gradients` in one array, `[S, N, H, W, C]`."""
+        result = np.empty((len(classes), *pixels.shape), np.float32)
+        for part in self.gradients(pixels, classes, objective):
+            result[part.classes, part.images] = part.pixels
+        return result
 
     def gradients_at(
         self, pixels: Pixels, classes: NDArray[np.int64], objective: Objective = "logit"
@@ -121,7 +147,7 @@ class Network:
         """
         session = self._gradient_session(objective)
         values, gradients = [], []
-        for images in self._parts(len(pixels), 1):
+        for images in self.plan.images(len(pixels)):
             batch = self._input(pixels[images])
             asked = np.resize(classes[images], (1, len(batch)))
             value, gradient = self._differentiate(session, batch, asked)
@@ -134,7 +160,7 @@ class Network:
     ) -> tuple[NDArray[np.float32], Pixels]:
         """Objective `[S, N]` and pixel gradient `[S, N, H, W, C]` of the classes `[S, N]` at model inputs."""
         inputs = {self.classifier.input: batch, CLASSES: classes}
-        value, gradient = self._run(session, [OBJECTIVE, GRADIENT], inputs)
+        value, gradient = run(session, [OBJECTIVE, GRADIENT], inputs)
         shaped = gradient.reshape(*classes.shape, *self.input_map.layout.input_shape)
         return value.astype(np.float32), self.input_map.to_pixels(shaped)
 
@@ -155,7 +181,7 @@ class Network:
         Raises:
             ModelError: the model cannot be cut.
         """
-        return Tail(self.classifier, self.batch, self._device)
+        return Tail(self.classifier, self.batch, self._device, self._budget)
 
     @cached_property
     def batch(self) -> int | None:
@@ -169,39 +195,32 @@ class Network:
         two = np.random.default_rng(0).random((2, *self.input_map.image_shape), dtype=np.float32)
         inputs = self.input_map.to_model(two)
         name = self.classifier.input
-        alone = [self._run(self._forward, [self.classifier.logits], {name: inputs[i : i + 1]})[0] for i in (0, 1)]
+        alone = [run(self._forward, [self.classifier.logits], {name: inputs[i : i + 1]})[0] for i in (0, 1)]
         try:
-            together = self._run(self._forward, [self.classifier.logits], {name: inputs})[0]
+            together = run(self._forward, [self.classifier.logits], {name: inputs})[0]
         except ModelError:
             return 1
         expected = np.concatenate(alone)
         same = together.shape == expected.shape and np.allclose(together, expected, rtol=1e-3, atol=1e-3)
         return None if same else 1
 
-    def _parts(self, count: int, per_image: int) -> Iterator[slice]:
-        """Slices of the images: as many as fit when each is explained for `per_image` classes."""
-        return _slices(count, self.batch or max(1, min(self._rows // per_image, _MEMORY // sum(self._activations))))
-
     @cached_property
-    def _rows(self) -> int:
-        """How many (class, image) pairs one run may hold: a few of the largest cotangents are alive at a time."""
-        return max(1, min(_MOST_ROWS, _MEMORY // (LIVE_COTANGENTS * max(self._activations))))
+    def plan(self) -> Plan:
+        """How many images and classes go together.
 
-    @cached_property
-    def _activations(self) -> list[int]:
-        """Bytes of each forward value for one image; the backward pass needs most of them until its end."""
-        return forward_values(self.classifier.model)
+        The backward pass needs most forward values until its end, and a few of the largest cotangents at a time.
+        """
+        values = forward_values(self.classifier.model)
+        return Plan(self.batch, sum(values), LIVE_COTANGENTS * max(values), self._budget)
 
     def _input(self, pixels: Pixels) -> NDArray[Any]:
-        """The model's input for a part of the images, filled up where the model wants a fixed number."""
-        x = self.input_map.to_model(pixels)
-        missing = (self.batch or 0) - len(x)
-        return np.concatenate([x, np.repeat(x[-1:], missing, axis=0)]) if missing > 0 else x
+        """The model's input for the images of one run."""
+        return self.plan.filled(self.input_map.to_model(pixels))
 
     def _forward_outputs(self, pixels: Pixels, name: str) -> NDArray[np.float32]:
         pieces = [np.empty((0, self.classes), np.float32)]  # for no images at all
-        for part in self._parts(len(pixels), 1):
-            (output,) = self._run(self._forward, [name], {self.classifier.input: self._input(pixels[part])})
+        for part in self.plan.images(len(pixels)):
+            (output,) = run(self._forward, [name], {self.classifier.input: self._input(pixels[part])})
             pieces.append(output.reshape(-1, self.classes)[: part.stop - part.start])
         return np.concatenate(pieces).astype(np.float32)
 
@@ -209,13 +228,6 @@ class Network:
         if objective not in self._sessions:
             self._sessions[objective] = open_model(gradient_model(self.classifier, objective), self._device)
         return self._sessions[objective]
-
-    @staticmethod
-    def _run(session: Any, outputs: list[str], inputs: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
-        try:
-            return list(session.run(outputs, inputs))
-        except Exception as error:  # ONNX Runtime's exception types share no base class
-            raise ModelError(f"ONNX Runtime cannot run the model: {first_line(error)}") from error
 
 
 def _forward_model(classifier: Classifier) -> ir.Model:
@@ -267,7 +279,3 @@ def save_model(model: ir.Model, write: Callable[[bytes], object]) -> None:
         check_and_write(model, write)
     except onnx.checker.ValidationError as error:
         raise ModelError(f"the augmented model is not valid ONNX: {first_line(error)}") from error
-
-
-def _slices(count: int, step: int) -> Iterator[slice]:
-    return (slice(start, min(start + step, count)) for start in range(0, count, step))

@@ -13,10 +13,10 @@ from ninspect.errors import ModelError
 from ninspect.gradient import CLASSES, GRADIENT, LOGITS, differentiate
 from ninspect.gradient.middle import middle, never_negative
 from ninspect.model import Classifier
-from ninspect.runtime.session import Device, first_line, open_model
+from ninspect.runtime.plan import DEFAULT_BUDGET, Budget, Plan
+from ninspect.runtime.session import Device, open_model, run
 
-_MEMORY = 256 * 1024**2
-_MOST_ROWS = 256
+_LIVE = 16  # tensors as large as the activation that a run holds for each, roughly
 
 
 class Tail:
@@ -28,18 +28,23 @@ class Tail:
         classifier: the checked model.
         batch: how many activations a run takes; None if any number.
         device: where to run.
+        budget: what one run may hold in memory.
 
     Attributes:
         nonnegative: no image can make the activation negative.
+        plan: how many activations go together.
 
     Raises:
         ModelError: there is no tensor to cut at, or ONNX Runtime refuses the rest of the model.
     """
 
-    def __init__(self, classifier: Classifier, batch: int | None, device: Device) -> None:
+    def __init__(
+        self, classifier: Classifier, batch: int | None, device: Device, budget: Budget = DEFAULT_BUDGET
+    ) -> None:
         model, self._activation = middle(classifier.expanded, classifier.input, classifier.logits)
         self.nonnegative = never_negative(self._activation)
-        self._classes, self._batch = classifier.classes, batch
+        needed = _LIVE * 4 * math.prod(self.shape)
+        self.plan = Plan(batch, needed, needed, budget)
         augmented = differentiate(model, self.name, classifier.logits, classifier.classes, "cross_entropy")
         self._session: Any = open_model(augmented, device)
 
@@ -67,13 +72,9 @@ class Tail:
             `[N, K]` and `[N, *shape]`, float32.
         """
         logits, gradients = [], []
-        step = self._batch or max(1, min(_MOST_ROWS, _MEMORY // (8 * 4 * math.prod(self.shape))))
-        for start in range(0, len(activations), step):
-            batch, asked = activations[start : start + step], classes[start : start + step]
-            real, missing = len(batch), (self._batch or 0) - len(batch)
-            if missing > 0:
-                batch = np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)])
-            z, g = self._run(batch, np.resize(asked, (1, len(batch))))
+        for part in self.plan.images(len(activations)):
+            batch, real = self.plan.filled(activations[part]), part.stop - part.start
+            z, g = self._run(batch, np.resize(classes[part], (1, len(batch))))
             logits.append(z[:real])
             gradients.append(g[0, :real])
         return np.concatenate(logits).astype(np.float32), np.concatenate(gradients).astype(np.float32)
@@ -81,7 +82,4 @@ class Tail:
     def _run(self, batch: NDArray[np.float32], asked: NDArray[np.int64]) -> list[NDArray[Any]]:
         assert self._activation.dtype is not None
         inputs = {self.name: batch.astype(self._activation.dtype.numpy()), CLASSES: asked}
-        try:
-            return list(self._session.run([LOGITS, GRADIENT], inputs))
-        except Exception as error:  # ONNX Runtime's exception types share no base class
-            raise ModelError(f"ONNX Runtime cannot run the model: {first_line(error)}") from error
+        return run(self._session, [LOGITS, GRADIENT], inputs)

@@ -1,7 +1,7 @@
 """Moving images: ascent toward a class, the faintest pattern, the smallest trigger."""
 
-from ninspect.search.ascent import Ascent, alike, ascend, each
-from ninspect.search.direction import step_length, unit
+from ninspect.search.ascent import Ascent, ascend
+from ninspect.search.direction import alike, each, step_length, unit
 
 __all__ = [
     "Ascent",

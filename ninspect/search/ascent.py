@@ -13,9 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.runtime import Network, Pixels
-from ninspect.search.direction import step_length, unit
-
-MEMORY = 64 * 1024**2  # for the images of the classes that advance together
+from ninspect.search.direction import each, step_length
 
 
 @dataclass(frozen=True)
@@ -26,26 +24,13 @@ class Ascent:
         classes: which of the classes that were asked for, S of them.
         margin: `[S, M]`, z_c − max_{j≠c} z_j at the end points.
         gradient: `[S, M, H, W, C]`, its derivative there.
-        moved: `[S, H, W, C]`, end points minus starts, mean over the starts.
+        points: `[S, M, H, W, C]`, the end points.
     """
 
     classes: slice
     margin: NDArray[np.float32]
-    gradient: NDArray[np.float32]
-    moved: NDArray[np.float32]
-
-
-def each(gradients: Pixels) -> Pixels:
-    """g / ‖g‖₂ of every start `[S, M, H, W, C]`."""
-    return unit(gradients.reshape(-1, *gradients.shape[2:])).reshape(gradients.shape)
-
-
-def alike(gradients: Pixels) -> Pixels:
-    """ḡ / ‖ḡ‖₂, `[S, 1, H, W, C]`, with ḡ the mean over the starts `[S, M, H, W, C]`.
-
-    A trigger is the same on every image, while what makes an image more like a natural class depends on the image.
-    """
-    return each(gradients.mean(axis=1, keepdims=True))
+    gradient: Pixels
+    points: Pixels
 
 
 def ascend(
@@ -57,7 +42,7 @@ def ascend(
     progress: Callable[[int], None],
     direction: Callable[[Pixels], Pixels] = each,
 ) -> Iterator[Ascent]:
-    """Move every start toward every class, a few classes at a time.
+    """Move every start toward every class; as many classes at a time as fit in memory.
 
     x ← clip(x + ε · d(g), 0, 1),  g = ∂/∂x [z_c − max_{j≠c} z_j],  ε = length · √(number of values / 784)
 
@@ -71,16 +56,13 @@ def ascend(
         direction: d, from gradients `[S, M, H, W, C]` to directions of length 1, `each` or `alike`.
     """
     epsilon = step_length(length, starts[0].size)
-    together = max(1, MEMORY // starts.nbytes)
-    for first in range(0, len(classes), together):
-        some = slice(first, min(first + together, len(classes)))
-        shape = (some.stop - some.start, *starts.shape)
-        points = np.broadcast_to(starts, shape)
+    for some in network.plan.goals(len(classes), starts.nbytes):
+        points = np.broadcast_to(starts, (some.stop - some.start, *starts.shape))
         margin, gradient = _margins(network, points, classes[some], progress)
         for _ in range(steps):
             points = np.clip(points + epsilon * direction(gradient), 0, 1)
             margin, gradient = _margins(network, points, classes[some], progress)
-        yield Ascent(some, margin, gradient, (points - starts).mean(axis=1))
+        yield Ascent(some, margin, gradient, points)
 
 
 def _margins(

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.runtime import Network, Pixels
-from ninspect.search.ascent import MEMORY
 from ninspect.search.direction import step_length, unit
 from ninspect.search.inversion import reached
 
@@ -60,9 +59,8 @@ def faintest(
     Returns:
         `[S, H, W, C]` float32, changes of pixels; where no pattern was found, the last one that was tried.
     """
-    together = max(1, MEMORY // images.nbytes)
-    parts = [goals[first : first + together] for first in range(0, len(goals), together)]
-    return np.concatenate([_approach(network, images, part, progress, settings) for part in parts])
+    parts = network.plan.goals(len(goals), images.nbytes)
+    return np.concatenate([_approach(network, images, goals[part], progress, settings) for part in parts])
 
 
 def _approach(

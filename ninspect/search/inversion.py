@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from ninspect.measure.features import of_strongest
 from ninspect.runtime import Network, Pixels
 from ninspect.search.adam import Adam
-from ninspect.search.ascent import MEMORY
 
 Array = NDArray[np.float32]
 
@@ -99,10 +98,8 @@ def invert(
     """
     goals = _each(goals, len(images))
     rows = min(settings.batch, len(images))
-    together = max(1, MEMORY // (settings.starts * rows * images[0].nbytes))
     found = []
-    for first in range(0, len(goals), together):
-        some = slice(first, first + together)
+    for some in network.plan.goals(len(goals), settings.starts * rows * images[0].nbytes):
         starts = _random(len(goals[some]), settings.starts, images.shape[1:], seed)
         if guess is not None:
             starts[0][:, 0], starts[1][:, 0] = _from_perturbation(guess[some])
@@ -134,7 +131,12 @@ def stamp(images: Pixels, mask: Array, pattern: Array) -> Pixels:
 
 
 def success(
-    network: Network, images: Pixels, goals: NDArray[np.int64], masks: Array, patterns: Array
+    network: Network,
+    images: Pixels,
+    goals: NDArray[np.int64],
+    masks: Array,
+    patterns: Array,
+    answers: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float64]:
     """Share of the images that each trigger sends where it shall, without those that are there anyway.
 
@@ -144,14 +146,16 @@ def success(
         goals: `[S]` or `[S, N]`, as for `invert`.
         masks: `[S, H, W]`.
         patterns: `[S, H, W, C]`.
+        answers: `[N]`, the classes that the model gives the images as they are; None: it is asked.
 
     Returns:
         `[S]`, from 0 to 1; not a number where all images are there anyway.
     """
-    before = network.logits(images).argmax(axis=1)
+    if answers is None:
+        answers = network.logits(images).argmax(axis=1)
     shares = np.full(len(goals), np.nan)
     for i, goal in enumerate(_each(goals, len(images))):
-        others = before != goal
+        others = answers != goal
         if others.any():
             after = network.logits(stamp(images[others], masks[i], patterns[i])).argmax(axis=1)
             shares[i] = (after == goal[others]).mean()

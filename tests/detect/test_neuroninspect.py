@@ -26,6 +26,16 @@ def test_the_features_of_a_linear_model_are_those_of_its_weights(tmp_path: Path)
     assert np.allclose(found.scores["score"], found.scores["sparse"] + 2 * found.scores["smooth"])
 
 
+def test_a_heatmap_shows_the_pixels_that_a_class_uses(tmp_path: Path) -> None:
+    network = open_network(linear_model(backdoored_weights(target=7)), tmp_path)
+    maps = heatmaps(network.jacobian(random_pixels(3, (12, 12, 1)), np.array([2, 7])))
+    used = np.zeros((12, 12), bool)
+    used[1:4, 1:4] = True
+    assert (maps[1][:, used] > 0).all()
+    assert (maps[1][:, ~used] == 0).all()
+    assert (maps[0][:, ~used] > 0).mean() > 0.9
+
+
 def test_a_class_that_looks_at_a_patch_is_the_target(tmp_path: Path) -> None:
     found = detect(backdoored_weights(target=3), tmp_path, NeuronInspect())
     assert found.name == "neuroninspect"

@@ -8,7 +8,6 @@ import onnx
 import pytest
 import torch
 
-import ninspect.runtime.network
 from ninspect.errors import ModelError
 from ninspect.gradient import Objective
 from ninspect.machine import cuda_device_count
@@ -23,6 +22,7 @@ from tests.support import (
     onnx_model,
     open_network,
     random_pixels,
+    with_budget,
 )
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
@@ -174,9 +174,8 @@ def test_objectives_and_their_gradients(tmp_path: Path, objective: Objective) ->
 
 
 @pytest.mark.parametrize("rows", [3, 1000])
-def test_one_class_at_each_image(tmp_path: Path, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ninspect.runtime.network, "_MOST_ROWS", rows)
-    network = open_network(convolutional_model(), tmp_path)
+def test_one_class_at_each_image(tmp_path: Path, rows: int) -> None:
+    network = with_budget(open_network(convolutional_model(), tmp_path), rows=rows)
     pixels, classes = pixels_for(network, 7), np.array([5, 0, 3, 3, 1, 2, 4])
     values, gradient = network.gradients_at(pixels, classes, "margin")
     assert np.allclose(
@@ -231,14 +230,12 @@ def test_the_batch_is_what_the_model_can_really_take(tmp_path: Path, axis: str, 
 
 
 @pytest.mark.parametrize("rows", [1, 4, 7, 1000])
-def test_gradients_do_not_depend_on_the_pieces(tmp_path: Path, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = convolutional_model()
+def test_gradients_do_not_depend_on_the_pieces(tmp_path: Path, rows: int) -> None:
     classes = np.array([5, 0, 3, 3])
-    whole = open_network(model, tmp_path)
+    whole = open_network(convolutional_model(), tmp_path)
     pixels = pixels_for(whole, 6)
     expected, logits = all_gradients(whole, pixels, classes), whole.logits(pixels)
-    monkeypatch.setattr(ninspect.runtime.network, "_MOST_ROWS", rows)
-    pieces = open_network(model, tmp_path)
+    pieces = with_budget(whole, rows=rows)
     assert np.allclose(all_gradients(pieces, pixels, classes), expected, atol=1e-5)
     assert np.allclose(pieces.logits(pixels), logits, atol=1e-5)
     sizes = [part.pixels.shape[0] * part.pixels.shape[1] for part in pieces.gradients(pixels, classes)]
@@ -246,11 +243,29 @@ def test_gradients_do_not_depend_on_the_pieces(tmp_path: Path, rows: int, monkey
     assert len(sizes) == {1: 24, 4: 6, 7: 6, 1000: 1}[rows]
 
 
-def test_large_activations_make_small_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ninspect.runtime.network, "_MEMORY", 3 * 6 * 4 * (4 * 8 * 8))  # three rows of 4x8x8 floats
-    network = open_network(convolutional_model(), tmp_path)
+def test_large_activations_make_small_pieces(tmp_path: Path) -> None:
+    three = 3 * 6 * 4 * (4 * 8 * 8)  # rows of 4x8x8 floats
+    network = with_budget(open_network(convolutional_model(), tmp_path), run=three)
     parts = list(network.gradients(pixels_for(network, 8), np.arange(6)))
     assert max(part.pixels.shape[0] * part.pixels.shape[1] for part in parts) == 3
+
+
+def test_the_jacobian_is_all_pieces_in_one_array(tmp_path: Path) -> None:
+    network = with_budget(open_network(convolutional_model(), tmp_path), rows=4)
+    pixels, classes = pixels_for(network, 6), np.array([5, 0, 3])
+    assert np.array_equal(network.jacobian(pixels, classes), all_gradients(network, pixels, classes))
+    assert network.jacobian(pixels, classes[:0]).shape == (0, *pixels.shape)
+
+
+def test_other_settings_for_the_pixels_leave_the_network_as_it_is(tmp_path: Path) -> None:
+    network = open_network(convolutional_model(), tmp_path)
+    pixels = pixels_for(network)
+    before = network.logits(pixels)
+    half = pixels / np.float32(2)
+    darker = network.with_preprocess(Preprocess(scale=1 / 510))
+    assert np.allclose(darker.logits(pixels), network.logits(half), atol=1e-5)
+    assert np.allclose(darker.jacobian(pixels, CLASSES), network.jacobian(half, CLASSES) / 2, atol=1e-5)
+    assert np.array_equal(network.logits(pixels), before)
 
 
 # What cannot be run or written

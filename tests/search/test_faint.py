@@ -5,7 +5,7 @@ import pytest
 
 from ninspect.runtime import Network
 from ninspect.search.faint import Approach, faintest
-from tests.support import even_weights, linear_model, open_network, random_pixels
+from tests.support import even_weights, linear_model, open_network, random_pixels, with_budget
 
 IMAGES = random_pixels(24, (12, 12, 1))
 CLASSES = np.arange(10)
@@ -45,7 +45,7 @@ def test_where_no_pattern_is_found_the_last_one_is_given(network: Network) -> No
     assert 0 < np.sqrt(np.square(patterns).sum()) == pytest.approx(1e-3 * 12 / 28, rel=1e-4)
 
 
-def test_classes_are_searched_alike_alone_and_in_company(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_classes_are_searched_alike_alone_and_in_company(network: Network) -> None:
     together = faintest(network, IMAGES, CLASSES, lambda count: None)
-    monkeypatch.setattr("ninspect.search.faint.MEMORY", 1)
-    assert faintest(network, IMAGES, CLASSES, lambda count: None) == pytest.approx(together, abs=1e-4)
+    alone = faintest(with_budget(network, search=1), IMAGES, CLASSES, lambda count: None)
+    assert alone == pytest.approx(together, abs=1e-4)

@@ -5,7 +5,16 @@ import pytest
 
 from ninspect.runtime import Network
 from ninspect.search.inversion import WARM_START, Inversion, _Search, invert, stamp, success, trigger_gradient
-from tests.support import Array, bright_rows, even_weights, linear_model, open_network, random_pixels, rows_model
+from tests.support import (
+    Array,
+    bright_rows,
+    even_weights,
+    linear_model,
+    open_network,
+    random_pixels,
+    rows_model,
+    with_budget,
+)
 
 QUICK = Inversion(steps=150, batch=20)
 IMAGES = bright_rows()
@@ -63,14 +72,14 @@ def test_the_trigger_is_recovered_and_works_on_other_images(network: Network) ->
     assert np.median(found.norms) > 8  # what it takes to outshine a bright row
 
 
-def test_a_class_is_searched_alike_alone_and_in_company(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_class_is_searched_alike_alone_and_in_company(network: Network) -> None:
     together = invert(network, IMAGES, np.array([2, 7]), QUICK, seed=3)
     alone = invert(network, IMAGES, np.array([7]), QUICK, seed=3)
     assert together.masks[1] == pytest.approx(alone.masks[0], abs=1e-3)
     other = invert(network, IMAGES, np.array([7]), QUICK, seed=4)
     assert not np.allclose(other.masks, alone.masks, atol=1e-3)
-    monkeypatch.setattr("ninspect.search.inversion.MEMORY", 1)
-    assert invert(network, IMAGES, np.array([2, 7]), QUICK, seed=3).masks == pytest.approx(together.masks, abs=1e-3)
+    one_by_one = invert(with_budget(network, search=1), IMAGES, np.array([2, 7]), QUICK, seed=3)
+    assert one_by_one.masks == pytest.approx(together.masks, abs=1e-3)
 
 
 def test_of_several_starts_the_smallest_mask_counts(network: Network) -> None:
@@ -115,10 +124,18 @@ def test_forty_steps_from_a_guess_find_the_patch(network: Network) -> None:
 
 def test_images_that_are_there_anyway_are_no_success(tmp_path: Path) -> None:
     network = open_network(linear_model(even_weights()), tmp_path)
-    nothing = np.zeros((10, 12, 12), np.float32), np.zeros((10, 12, 12, 1), np.float32)
-    assert (success(network, IMAGES, np.arange(10), *nothing) == 0).all()
-    (answered,) = network.logits(IMAGES[:1]).argmax(axis=1)
-    assert np.isnan(success(network, IMAGES[:1], np.array([answered]), *(x[:1] for x in nothing))).all()
+    mask, pattern = np.zeros((10, 12, 12), np.float32), np.zeros((10, 12, 12, 1), np.float32)
+    assert (success(network, IMAGES, np.arange(10), mask, pattern) == 0).all()
+    answers = network.logits(IMAGES).argmax(axis=1)
+    assert (success(network, IMAGES, np.arange(10), mask, pattern, answers) == 0).all()
+    assert np.isnan(success(network, IMAGES[:1], answers[:1], mask[:1], pattern[:1])).all()
+
+
+def test_answers_that_are_known_are_believed(network: Network) -> None:
+    """Images that are said to be elsewhere count as sent, whatever the model says of them."""
+    mask, pattern = np.zeros((1, 12, 12), np.float32), np.zeros((1, 12, 12, 1), np.float32)
+    goal = network.logits(IMAGES[:1]).argmax(axis=1)
+    assert success(network, IMAGES[:1], goal, mask, pattern, answers=goal + 1) == 1
 
 
 def test_each_image_can_have_a_goal_of_its_own(network: Network) -> None:

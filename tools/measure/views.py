@@ -147,7 +147,7 @@ def _view(case: Case, source: str, starts: Pixels, move: str) -> Wide:
         peaks[some] = peak(size.mean(axis=1).max(axis=-1))
         raw[some] = size.sum(axis=(2, 3, 4)).mean(axis=1)
         agreement[some] = np.sqrt((each(part.gradient).mean(axis=1) ** 2).sum(axis=(1, 2, 3)))
-        moved[some] = part.moved
+        moved[some] = (part.points - starts).mean(axis=1)
         positive.add(some, heatmaps(np.maximum(part.gradient, 0)))
         unsigned.add(some, heatmaps(part.gradient))
     differences = FeatureSums(count, shape[:2], settings.threshold)
