@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ninspect.preprocess import InputMap, Preprocess
+from ninspect.preprocess import Preprocess
 from ninspect.preprocess.settings import PRESETS
 from ninspect.runtime import Network
 from ninspect.samples import Samples
@@ -32,10 +32,10 @@ class Inferred:
 
 
 def infer_preset(network: Network, samples: Samples, preprocess: Preprocess) -> Inferred:
-    """Try every preset on labelled images, and leave the network with the input map of the best; the first wins ties.
+    """Try every preset on labelled images; the first wins ties.
 
     Args:
-        network: the model; its input map is replaced.
+        network: the model.
         samples: images with labels.
         preprocess: what is known, without a value range.
     """
@@ -44,11 +44,9 @@ def infer_preset(network: Network, samples: Samples, preprocess: Preprocess) -> 
     names = [name for name, values in PRESETS.items() if np.size(values["mean"]) in (1, channels)]
     right = {}
     for name in names:
-        network.input_map = _input_map(network, preprocess.preset(name))
-        right[name] = network.logits(pixels).argmax(axis=1) == samples.labels
+        logits = network.with_preprocess(preprocess.preset(name)).logits(pixels)
+        right[name] = logits.argmax(axis=1) == samples.labels
     best, following = sorted(names, key=lambda name: -right[name].sum())[:2]  # sorted keeps the order of equal ones
-    chosen = preprocess.preset(best)
-    network.input_map = _input_map(network, chosen)
     tried = ", ".join(f"{name} {right[name].mean():.1%}" for name in names)
     doubt = None
     # McNemar's test: only images that just one of both gets right tell which is better.
@@ -58,8 +56,4 @@ def infer_preset(network: Network, samples: Samples, preprocess: Preprocess) -> 
             f"the preprocessing was inferred, and {best} is not clearly better than {following} ({tried}); "
             "say which is right with --preset"
         )
-    return Inferred(chosen, f"preset {best}, inferred from the labels: right about {tried}", doubt)
-
-
-def _input_map(network: Network, preprocess: Preprocess) -> InputMap:
-    return InputMap.of(preprocess, network.input_map.layout, network.input_map.dtype)
+    return Inferred(preprocess.preset(best), f"preset {best}, inferred from the labels: right about {tried}", doubt)

@@ -128,6 +128,7 @@ def _complete(record: _Record) -> None:
     if samples is not None and samples.labels is not None:
         inferred = infer_preset(record.network, samples, options.preprocess)
         settings, found = inferred.preprocess, inferred.source
+        record.network = record.network.with_preprocess(settings)
         record.warnings += [inferred.doubt] if inferred.doubt else []
     else:
         settings, found = options.preprocess, DEFAULT

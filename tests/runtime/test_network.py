@@ -261,7 +261,7 @@ def test_other_settings_for_the_pixels_leave_the_network_as_it_is(tmp_path: Path
     network = open_network(convolutional_model(), tmp_path)
     pixels = pixels_for(network)
     before = network.logits(pixels)
-    half = pixels / np.float32(2)
+    half = (pixels / 2).astype(np.float32)
     darker = network.with_preprocess(Preprocess(scale=1 / 510))
     assert np.allclose(darker.logits(pixels), network.logits(half), atol=1e-5)
     assert np.allclose(darker.jacobian(pixels, CLASSES), network.jacobian(half, CLASSES) / 2, atol=1e-5)
