@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from ninspect.detect.interface import Case
 from ninspect.runtime import Pixels
 from ninspect.search.faint import FAINTEST, faintest
-from ninspect.search.inversion import WARM_START, Triggers, invert, stamp, success
+from ninspect.search.inversion import WARM_START, Triggers, invert, success
+from ninspect.search.patch import stamp
 
 _CONTROLS = 8
 _IMAGES = 64  # half of them to search with, half held out

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ninspect.measure.features import of_strongest
 from ninspect.runtime import Network, Pixels
 from ninspect.search.adam import Adam
+from ninspect.search.patch import Patch, stamp
 
 Array = NDArray[np.float32]
 
@@ -70,6 +71,10 @@ class Triggers:
     patterns: Array
     success: NDArray[np.float64]
 
+    def __getitem__(self, goal: int) -> Patch:
+        """The trigger of one goal, by its place among the S."""
+        return Patch(self.masks[goal], self.patterns[goal])
+
     @property
     def norms(self) -> NDArray[np.float64]:
         """‖m‖₁ `[S]`: the size of a trigger in pixels."""
@@ -113,21 +118,6 @@ def invert(
         found.append(search.smallest())
     masks, patterns = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return Triggers(masks, patterns, success(network, images, goals, masks, patterns))
-
-
-def stamp(images: Pixels, mask: Array, pattern: Array) -> Pixels:
-    """x' = (1 − m) · x + m · p.
-
-    Args:
-        images: `[N, H, W, C]`.
-        mask: `[..., H, W]`.
-        pattern: `[..., H, W, C]`.
-
-    Returns:
-        `[..., N, H, W, C]`.
-    """
-    m = mask[..., None, :, :, None]
-    return images + m * (pattern[..., None, :, :, :] - images)
 
 
 def success(

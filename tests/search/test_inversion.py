@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from ninspect.runtime import Network
-from ninspect.search.inversion import WARM_START, Inversion, _Search, invert, stamp, success, trigger_gradient
+from ninspect.search.inversion import WARM_START, Inversion, _Search, invert, success, trigger_gradient
+from ninspect.search.patch import stamp
 from tests.support import (
     Array,
     bright_rows,
@@ -23,17 +24,6 @@ IMAGES = bright_rows()
 @pytest.fixture
 def network(tmp_path: Path) -> Network:
     return open_network(rows_model(target=7), tmp_path)
-
-
-def test_a_stamp_replaces_what_the_mask_covers() -> None:
-    images, mask, pattern = random_pixels(2, (3, 3, 2)), np.zeros((3, 3), np.float32), np.ones((3, 3, 2), np.float32)
-    mask[0, 1], mask[2, 2] = 1, 0.25
-    stamped = stamp(images, mask, pattern)
-    assert (stamped[:, 0, 1] == 1).all()
-    assert stamped[:, 2, 2] == pytest.approx(0.75 * images[:, 2, 2] + 0.25)
-    assert (stamped[:, 1] == images[:, 1]).all()
-    several = stamp(images, np.stack([mask, 0 * mask]), np.stack([pattern, pattern]))
-    assert (several == np.stack([stamped, images])).all()
 
 
 def random(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
