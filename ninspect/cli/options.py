@@ -210,9 +210,10 @@ def preprocessing(
 
 
 def readable_samples(samples: Path | None) -> list[Path | None]:
-    """What must be readable for these samples: tables and IDX files go with other files in their folder."""
-    with_others = samples is not None and (samples.suffix.lower() in (".csv", ".tsv") or "-ubyte" in samples.name)
-    return [samples, samples.parent if samples is not None and with_others else None]
+    """What must be readable for these samples; some files go with others in their folder."""
+    from ninspect.samples import readable
+
+    return [] if samples is None else [*readable(samples)]
 
 
 def outputs(formats: Sequence[str] | None, file: Path | None) -> dict[Path | None, str]:

@@ -1,9 +1,8 @@
-"""Images as NumPy arrays: `.npz` archives, `.npy` files, and the arrays that other readers find."""
+"""The arrays that readers find, checked: which axis is which, what range the pixels have, whether labels are labels."""
 
 from __future__ import annotations
 
 import math
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,44 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.errors import UsageError
-from ninspect.files import reading
-from ninspect.samples.dataset import Source
+from ninspect.samples.interface import Source
 
-IMAGE_NAMES = ("x", "x_test", "images", "data")
-LABEL_NAMES = ("y", "y_test", "labels", "targets")
-MAX_BYTES = 8 * 2**30
-# Images do not compress like this, zip bombs do; small arrays may.
-MAX_COMPRESSION, HARMLESS = 100, 256 * 2**20
 # Float images that should end at 1 may overshoot by rounding.
 ROUNDING = 1e-3
 UNCLEAR = 4.0
-
-
-def npz_source(path: Path) -> Source:
-    """Images and, if there are any, labels from an `.npz` archive.
-
-    Raises:
-        UsageError: the archive is broken, or holds no images that can be told from the rest.
-    """
-    with reading(path, "an .npz archive"), zipfile.ZipFile(path) as archive:
-        members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-        images = _member(path, archive, members[_image_name(path, archive, members)])
-        label_name = next((name for name in LABEL_NAMES if name in members), None)
-        labels = _member(path, archive, members[label_name]) if label_name else None
-    return array_source("npz", path, images, labels)
-
-
-def npy_source(path: Path) -> Source:
-    """Images without labels from an `.npy` file, which is mapped and not read as a whole.
-
-    Raises:
-        UsageError: the file is broken, or its array does not hold images.
-    """
-    with reading(path, "an .npy array"):
-        images = np.lib.format.open_memmap(path, mode="r")
-    if images.nbytes > MAX_BYTES:
-        raise UsageError(f"{path} has {images.nbytes} bytes; give an array of at most {MAX_BYTES >> 30} GiB")
-    return array_source("npy", path, images, None)
 
 
 def array_source(kind: str, path: Path, images: NDArray[Any], labels: NDArray[Any] | None) -> Source:
@@ -75,51 +41,6 @@ def array_source(kind: str, path: Path, images: NDArray[Any], labels: NDArray[An
     names = [f"{path.name}[{index}]" for index in range(len(pixels))]
     checked = None if labels is None else _labels(path, labels, len(pixels))
     return Source(kind, names, checked, read, channels=pixels.shape[-1])
-
-
-def _image_name(path: Path, archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]) -> str:
-    for name in IMAGE_NAMES:
-        if name in members:
-            return name
-    shapes = {name: _header(archive, info)[0] for name, info in members.items()}
-    candidates = [name for name, shape in shapes.items() if len(shape) in (3, 4)]
-    if len(candidates) != 1:
-        found = ", ".join(f"{name} {shape}" for name, shape in shapes.items()) or "nothing"
-        raise UsageError(f"{path} has no array named {', '.join(IMAGE_NAMES)}, but {found}; name the image array x")
-    return candidates[0]
-
-
-def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
-    """One array of the archive, once its header is known to be honest and harmless."""
-    shape, dtype = _header(archive, info)
-    if dtype.hasobject:
-        raise UsageError(f"{info.filename} in {path} holds Python objects, which can run code; save it as numbers")
-    if not math.prod(shape) * dtype.itemsize < info.file_size <= MAX_BYTES:
-        raise UsageError(
-            f"{info.filename} in {path} has {info.file_size} bytes for an array of shape {shape}; "
-            f"give a complete array of at most {MAX_BYTES >> 30} GiB"
-        )
-    if is_bomb(info.file_size, info.compress_size):
-        raise UsageError(
-            f"{info.filename} in {path} is {info.compress_size} bytes that become {info.file_size}, as in a zip bomb; "
-            "save it with np.savez, which does not compress"
-        )
-    with archive.open(info) as member:
-        array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
-    return array
-
-
-def is_bomb(size: int, stored: int) -> bool:
-    """Whether so many bytes, stored as so few, are meant to fill the memory."""
-    return size > max(HARMLESS, MAX_COMPRESSION * stored)
-
-
-def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    with archive.open(info) as member:
-        version = np.lib.format.read_magic(member)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(member)
-    return shape, dtype
 
 
 def _channels_last(path: Path, images: NDArray[Any]) -> NDArray[Any]:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
 
 from ninspect.errors import UsageError
 from ninspect.files import reading
-from ninspect.samples.arrays import MAX_BYTES, array_source
-from ninspect.samples.dataset import Source
+from ninspect.samples.interface import Folder, Reader, Source
+from ninspect.samples.limits import MAX_BYTES
 
 _SHAPE = (3, 32, 32)
 _PIXELS = 3 * 32 * 32
@@ -18,19 +15,19 @@ _PIXELS = 3 * 32 * 32
 _VERSIONS = (("cifar10", (10,)), ("cifar100", (20, 100)))
 
 
-def cifar_test_batch(folder: Path, files: Sequence[str]) -> Path | None:
-    """The binary batch among the files in `folder`, that of the test set first; None where there is none.
+def cifar_test_batch(folder: Folder) -> list[Path]:
+    """The binary batch in a folder, that of the test set first; empty where there is none.
 
     Raises:
         UsageError: there are several, or they are those of the Python version.
     """
-    batches = [name for name in files if name.endswith(".bin")]
+    batches = [name for name in folder.files if CIFAR.accepts(name)]
     chosen = [name for name in batches if "test" in name] or batches
     if len(chosen) > 1:
-        raise UsageError(f"{folder} holds several batches ({', '.join(chosen[:8])}); give one of the files")
-    if not chosen and "batches.meta" in files:
-        raise UsageError(f"{folder} holds pickled batches, which can run code; give CIFAR's binary version")
-    return folder / chosen[0] if chosen else None
+        raise UsageError(f"{folder.path} holds several batches ({', '.join(chosen[:8])}); give one of the files")
+    if not chosen and "batches.meta" in folder.files:
+        raise UsageError(f"{folder.path} holds pickled batches, which can run code; give CIFAR's binary version")
+    return [folder.path / name for name in chosen]
 
 
 def cifar_source(path: Path) -> Source:
@@ -39,6 +36,10 @@ def cifar_source(path: Path) -> Source:
     Raises:
         UsageError: the file is neither.
     """
+    import numpy as np
+
+    from ninspect.samples.arrays import array_source
+
     with reading(path, "a CIFAR batch"):
         size = path.stat().st_size
         content = np.fromfile(path, dtype=np.uint8) if 0 < size <= MAX_BYTES else np.empty(0, np.uint8)
@@ -50,3 +51,11 @@ def cifar_source(path: Path) -> Source:
             if (labels < counts).all():
                 return array_source(kind, path, records[:, len(counts) :].reshape(-1, *_SHAPE), labels[:, -1])
     raise UsageError(f"{path} is not a binary batch of CIFAR-10 or CIFAR-100; give a complete one")
+
+
+CIFAR = Reader(
+    accepted="a CIFAR batch",
+    endings=(".bin",),
+    find=cifar_test_batch,
+    open=lambda root, files, class_map: cifar_source(files[0]),
+)

@@ -6,44 +6,41 @@ import gzip
 import math
 import re
 import struct
-from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, BinaryIO
 
 from ninspect.errors import UsageError
 from ninspect.files import reading
-from ninspect.samples.arrays import MAX_BYTES, array_source, is_bomb
-from ninspect.samples.dataset import Source
+from ninspect.samples.interface import Folder, Reader, Source
+from ninspect.samples.limits import MAX_BYTES, is_bomb
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 # MNIST's own names have a hyphen before "idx"; many mirrors have a dot.
-IMAGES = re.compile(r"images([-.])idx[34]-ubyte(\.gz)?$")
+_ENDINGS = tuple(f"images{mark}idx{axes}-ubyte{zipped}" for mark in "-." for axes in "34" for zipped in ("", ".gz"))
+_IMAGES = re.compile(r"images([-.])idx[34]-ubyte(\.gz)?$")
 UBYTE = 0x08
 GZIP_MAGIC = b"\x1f\x8b"
 
 
-def is_idx_images(name: str) -> bool:
-    """Whether a file name is that of an IDX file of images."""
-    return IMAGES.search(name) is not None
-
-
-def idx_test_images(folder: Path, files: Sequence[str]) -> Path | None:
-    """The IDX images among the files in `folder`, the test set before the training set; None when there are none.
+def idx_test_images(folder: Folder) -> list[Path]:
+    """The file of IDX images in a folder, the test set before the training set; empty when there are none.
 
     Raises:
         UsageError: there are several files, and it is not clear which one is meant.
     """
-    paths = [folder / name for name in files if is_idx_images(name) and (folder / name).is_file()]
+    paths = [path for name in folder.files if IDX.accepts(name) and (path := folder.path / name).is_file()]
     # A file and its .gz are the same images; the shorter name comes later and wins.
     found = list({path.name.removesuffix(".gz"): path for path in sorted(paths, reverse=True)}.values())
     chosen = [path for path in found if "t10k" in path.name or "test" in path.name] or found
     if len(chosen) > 1:
         raise UsageError(
-            f"{folder} holds several sets of images ({', '.join(path.name for path in chosen)}); give one of the files"
+            f"{folder.path} holds several sets of images ({', '.join(path.name for path in chosen)}); "
+            "give one of the files"
         )
-    return chosen[0] if chosen else None
+    return chosen
 
 
 def idx_source(path: Path) -> Source:
@@ -52,12 +49,17 @@ def idx_source(path: Path) -> Source:
     Raises:
         UsageError: a file is broken, or is not IDX.
     """
+    from ninspect.samples.arrays import array_source
+
     labels = _labels_path(path)
     return array_source("idx", path, read_idx(path, (3, 4)), read_idx(labels, (1,)) if labels else None)
 
 
 def _labels_path(images: Path) -> Path | None:
-    name = IMAGES.sub(r"labels\1idx1-ubyte", images.name)
+    """The labels that belong to images of this name; files of other names have none."""
+    name, replaced = _IMAGES.subn(r"labels\1idx1-ubyte", images.name)
+    if not replaced:
+        return None
     return next((path for path in (images.with_name(name), images.with_name(f"{name}.gz")) if path.is_file()), None)
 
 
@@ -71,6 +73,8 @@ def read_idx(path: Path, dimensions: tuple[int, ...]) -> NDArray[np.uint8]:
     Raises:
         UsageError: the header is not that of such a file, or does not fit the length of the data.
     """
+    import numpy as np
+
     with reading(path, "an IDX file"), path.open("rb") as file:
         zipped = file.read(2) == GZIP_MAGIC
         file.seek(0)
@@ -92,3 +96,13 @@ def read_idx(path: Path, dimensions: tuple[int, ...]) -> NDArray[np.uint8]:
             f"give a complete file of at most {MAX_BYTES >> 30} GiB"
         )
     return np.frombuffer(data, dtype=np.uint8).reshape(shape)
+
+
+IDX = Reader(
+    accepted="an IDX file",
+    endings=_ENDINGS,
+    starts=(bytes([0, 0, UBYTE]),),
+    find=idx_test_images,
+    open=lambda root, files, class_map: idx_source(files[0]),
+    siblings=True,  # the labels
+)

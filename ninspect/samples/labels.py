@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from ninspect.errors import UsageError
 from ninspect.files import parse_json, read_text
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 ClassMap = Mapping[str, int]
 _NUMBER = re.compile("[0-9]{1,9}")
@@ -52,6 +54,8 @@ def label_numbers(
     Raises:
         UsageError: a label is not in the map, or is not a number; the first is named.
     """
+    import numpy as np
+
     numbers = {label: _number(label, class_map) for label in set(labels)}
     for label, what in zip(labels, described, strict=True):
         if numbers[label] is None:

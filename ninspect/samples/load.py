@@ -9,21 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.errors import InconclusiveError, NinspectError, UsageError
-from ninspect.files import reading, reason
+from ninspect.files import reason
 from ninspect.model.layout import count_channels
 from ninspect.preprocess.settings import Preprocess
-from ninspect.samples.arrays import npy_source, npz_source
-from ninspect.samples.cifar import cifar_source, cifar_test_batch
-from ninspect.samples.dataset import Samples, Source, list_folder
-from ninspect.samples.idx import idx_source, idx_test_images, is_idx_images
-from ninspect.samples.images import file_source, fit, folder_source, is_image
+from ninspect.samples.choose import choose
+from ninspect.samples.dataset import Samples
+from ninspect.samples.fit import fit
+from ninspect.samples.interface import Source
 from ninspect.samples.labels import ClassMap
-from ninspect.samples.parquet import parquet_files, parquet_source
-from ninspect.samples.tables import is_table, table_source, tables_in
+from ninspect.samples.readers import ACCEPTED, recognise
 
 MAX_SKIPPED = 0.2
-ACCEPTED = "a folder of images or of class folders, a CSV, .npz, .npy, IDX, CIFAR or parquet file, or a folder with one"
-NAMED = ("imagefolder", "csv", "gtsrb", "parquet")
 
 
 def load_samples(
@@ -47,7 +43,7 @@ def load_samples(
             CIFAR's binary batches; parquet files as Hugging Face has them; a single image.
         image_shape: H, W, C that the model wants; C is 1 or 3.
         preprocess: how images are resized (`resize` and `resize_to`; the rest is for the model's input).
-        limit: read at most this many, chosen at random and as evenly over the classes as they allow.
+        limit: read at most this many, chosen at random and as evenly over the classes as they allow, see `choose`.
         seed: of that choice; the same seed always chooses the same images, in the order of the source.
         class_map: numbers of classes by the names of their folders, or by their labels in a table.
         classes: number of classes of the model; labels beyond are refused.
@@ -66,7 +62,7 @@ def load_samples(
             f"the images in {path} have {count_channels(source.channels)}, the model wants {image_shape[2]}: "
             "convert the array, or give image files"
         )
-    chosen = _choose(len(source.names), source.labels, limit, seed)
+    chosen = choose(len(source.names), source.labels, limit, seed)
     pixels, kept, skipped = _decode(source, chosen, image_shape, preprocess or Preprocess())
     if not kept:
         raise UsageError(f"no image in {path} can be read ({skipped[0]}); give {ACCEPTED}")
@@ -85,52 +81,11 @@ def load_samples(
 
 
 def _open(path: Path, class_map: ClassMap | None) -> Source:
-    """Lists the images at `path` with the reader that fits what is there."""
-    if not path.exists():
-        raise UsageError(f"{path} does not exist; give {ACCEPTED}")
-    source = _open_folder(path, class_map) if path.is_dir() else _open_file(path, class_map)
-    if class_map is not None and source.kind not in NAMED:
+    """Lists the images at `path` with the reader that recognises what is there."""
+    reader, found = recognise(path)
+    if class_map is not None and not reader.named:
         raise UsageError(f"the classes in {path} have no names, so a class map says nothing of them; leave it out")
-    return source
-
-
-def _open_folder(path: Path, class_map: ClassMap | None) -> Source:
-    files, folders = list_folder(path)
-    if images := idx_test_images(path, files):
-        return idx_source(images)
-    if batch := cifar_test_batch(path, files):
-        return cifar_source(batch)
-    if found := parquet_files(path, files, folders):
-        return parquet_source(path, found, class_map)
-    if tables := tables_in(path, files, folders):
-        return table_source(path, tables, class_map)
-    return folder_source(path, class_map)
-
-
-def _open_file(path: Path, class_map: ClassMap | None) -> Source:
-    """By the name, or by how the content starts where the name says nothing."""
-    if not path.is_file():
-        raise UsageError(f"{path} holds no images that ninspect reads; give {ACCEPTED}")
-    with reading(path, "a file"), path.open("rb") as file:
-        start = file.read(8)
-    suffix = path.suffix.lower()
-    if is_idx_images(path.name) or start[:3] == b"\0\0\x08":
-        return idx_source(path)
-    if is_image(path.name):
-        return file_source(path)
-    if is_table(path):
-        return table_source(path, [path], class_map)
-    if suffix == ".npz" or start.startswith(b"PK\x03\x04"):
-        return npz_source(path)
-    if suffix == ".npy" or start.startswith(b"\x93NUMPY"):
-        return npy_source(path)
-    if suffix == ".parquet" or start.startswith(b"PAR1"):
-        return parquet_source(path, [path], class_map)
-    if start[:1] == b"\x80" and 2 <= start[1] <= 5:
-        raise UsageError(f"{path} is a Python pickle, which can run code when it is loaded; save it as .npz")
-    if suffix == ".bin":
-        return cifar_source(path)
-    raise UsageError(f"{path} holds no images that ninspect reads; give {ACCEPTED}")
+    return reader.open(path, found, class_map)
 
 
 def _check_labels(source: Source, classes: int, path: Path) -> None:
@@ -142,27 +97,6 @@ def _check_labels(source: Source, classes: int, path: Path) -> None:
         f"{name} in {path} has label {label}, but the model has the classes 0 to {classes - 1}; correct it, "
         "or give a --class-map"
     )
-
-
-def _choose(count: int, labels: NDArray[np.int64] | None, limit: int | None, seed: int) -> NDArray[np.intp]:
-    """At most `limit` of `count` indices, ascending; every class gets equally many, up to one, while it lasts.
-
-    Where that is less than two, as many classes as it allows get two: what they share shows in no single image.
-    """
-    if limit is None or limit >= count:
-        return np.arange(count)
-    generator = np.random.default_rng(seed)
-    shuffled = generator.permutation(count)
-    if labels is not None:
-        # One image of every class, then a second of every class, ...: within a round the classes come at random.
-        by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
-        class_sizes = np.unique(labels, return_counts=True)[1]
-        rounds = np.concatenate([np.arange(size) for size in class_sizes])
-        turns = generator.random(count)
-        if limit < 2 * len(class_sizes):
-            rounds, turns = rounds // 2, np.repeat(generator.random(len(class_sizes)), class_sizes)
-        shuffled = by_class[np.lexsort((turns, rounds))]
-    return np.sort(shuffled[:limit])
 
 
 def _decode(

@@ -13,16 +13,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ninspect.errors import UsageError
 from ninspect.files import reading
-from ninspect.samples.dataset import Source, check_count, list_folder
 from ninspect.samples.images import read_image
+from ninspect.samples.interface import Folder, Reader, Source
 from ninspect.samples.labels import ClassMap, label_numbers
+from ninspect.samples.limits import check_count
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL.Image import Image
 
 _IMAGE_COLUMNS = ("image", "img", "images", "pixel_values")
@@ -32,19 +32,17 @@ _MAX_GROUP = 2 * 2**30  # bytes of one column in one row group
 _MAX_TEXT = 1024  # characters of a label
 
 
-def parquet_files(folder: Path, files: Sequence[str], folders: Sequence[str]) -> list[Path]:
-    """The parquet files in `folder` or in its folder `data`, those of one split: the test set if there is one.
-
-    Args:
-        folder: to look in.
-        files: in it.
-        folders: in it.
-    """
-    found = [folder / name for name in files if name.endswith(".parquet")]
-    if not found and "data" in folders:
-        found = [folder / "data" / name for name in list_folder(folder / "data")[0] if name.endswith(".parquet")]
+def parquet_files(folder: Folder) -> list[Path]:
+    """The parquet files in a folder or in its folder `data`, those of one split: the test set if there is one."""
+    found = _all_parquet(folder)
+    if not found and "data" in folder.folders:
+        found = _all_parquet(Folder.of(folder.path / "data"))
     splits = ([path for path in found if path.name.startswith(split)] for split in _SPLITS)
     return [path for path in next(filter(None, splits), found) if path.is_file()]
+
+
+def _all_parquet(folder: Folder) -> list[Path]:
+    return [folder.path / name for name in folder.files if PARQUET.accepts(name)]
 
 
 def parquet_source(root: Path, files: Sequence[Path], class_map: ClassMap | None) -> Source:
@@ -150,3 +148,13 @@ def _names(schema: Any, column: str) -> list[str]:
         return [str(name) for name in features[column]["names"]]
     except (KeyError, TypeError, ValueError, RecursionError):
         return []
+
+
+PARQUET = Reader(
+    accepted="a parquet file",
+    endings=(".parquet",),
+    starts=(b"PAR1",),
+    find=parquet_files,
+    open=parquet_source,
+    named=True,
+)

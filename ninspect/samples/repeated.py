@@ -17,6 +17,10 @@ _LARGEST_AREA = 0.25
 _NEAR = 16  # of 255: resizing and JPEG change what was stamped
 _LARGEST_IMAGE = 96  # of larger ones every second, third, ... pixel is looked at
 _CANDIDATES = 64
+# A pixel of the patch: nearly all images of the group have it (some are cut or compressed badly), and few others do.
+_INSIDE, _OUTSIDE = 0.95, 0.3
+# One pixel further out, what sets the group apart must be gone; what a scene shares fades slowly and is still there.
+_FADED = 0.4
 
 
 @dataclass(frozen=True)
@@ -96,12 +100,12 @@ def _patch(
     typical = np.median(pixels[group], axis=0)
     like = (np.abs(pixels - typical) <= _NEAR).all(axis=3)
     inside, outside = like[group].mean(axis=0), like[~group].mean(axis=0)
-    shared = (inside >= 0.95) & (outside <= 0.3)
+    shared = (inside >= _INSIDE) & (outside <= _OUTSIDE)
     centre, around = np.zeros_like(shared), np.ones((3, 3), np.bool_)  # the eight neighbours are neighbours
     centre[row + 1, column + 1] = shared[row + 1, column + 1]
     patch = binary_propagation(centre, around, mask=shared)
     ring = binary_dilation(patch, around) & ~patch
-    if not patch.any() or patch.mean() > _LARGEST_AREA or np.any((inside - outside)[ring] > 0.4):
+    if not patch.any() or patch.mean() > _LARGEST_AREA or np.any((inside - outside)[ring] > _FADED):
         return None
     rows, columns = np.flatnonzero(patch.any(axis=1)) * stride, np.flatnonzero(patch.any(axis=0)) * stride
     top, left = int(rows[0]), int(columns[0])

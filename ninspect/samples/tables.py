@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from ninspect.errors import UsageError
 from ninspect.files import read_text, reading
-from ninspect.samples.dataset import Source, check_count
 from ninspect.samples.images import is_image, read_image
+from ninspect.samples.interface import Folder, Reader, Source
 from ninspect.samples.labels import ClassMap, label_numbers
+from ninspect.samples.limits import check_count
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -31,31 +32,21 @@ class _Row:
     roi: tuple[int, int, int, int] | None
 
 
-def is_table(path: Path) -> bool:
-    """Whether a file name is that of a table."""
-    return path.suffix.lower() in (".csv", ".tsv")
-
-
-def tables_in(folder: Path, files: Sequence[str], folders: Sequence[str]) -> list[Path]:
+def tables_in(folder: Folder) -> list[Path]:
     """The tables of images in a folder: a table beside images, or GTSRB's, one in each class folder.
-
-    Args:
-        folder: to look in.
-        files: in it.
-        folders: in it.
 
     Raises:
         UsageError: there are several, and it is not clear which one is meant.
     """
-    paths = (folder / name for name in files if is_table(Path(name)))
+    paths = (folder.path / name for name in folder.files if TABLES.accepts(name))
     tables = [path for path in paths if path.is_file() and _names_images(path)]
     if len(tables) > 1:
         raise UsageError(
-            f"{folder} holds several tables ({', '.join(path.name for path in tables[:8])}); give one of the files"
+            f"{folder.path} holds several tables ({', '.join(path.name for path in tables[:8])}); give one of the files"
         )
     if tables:
         return tables
-    inner = [folder / name / f"GT-{name}.csv" for name in folders]
+    inner = [folder.path / name / f"GT-{name}.csv" for name in folder.folders]
     return inner if all(path.is_file() for path in inner) else []
 
 
@@ -149,3 +140,13 @@ def _inside(name: str) -> str:
     if not path.name or path.is_absolute() or ".." in path.parts:
         raise ValueError(f"'{name[:120]}' is not a file in the folder of the table")
     return str(path)
+
+
+TABLES = Reader(
+    accepted="a CSV file",
+    endings=(".csv", ".tsv"),
+    find=tables_in,
+    open=table_source,
+    named=True,
+    siblings=True,  # the images
+)

@@ -180,7 +180,7 @@ def test_an_archive_that_lies_about_its_sizes_is_refused_before_memory_is_taken(
 
 
 def test_an_archive_that_unpacks_to_far_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ninspect.samples.arrays.HARMLESS", 1000)
+    monkeypatch.setattr("ninspect.samples.limits._HARMLESS", 1000)
     assert len(load_samples(npz(tmp_path, x=RGB), image_shape=(6, 4, 3))) == 5
     path = npz(tmp_path, x=np.zeros((1000, 6, 4, 3), np.uint8))
     with pytest.raises(

@@ -216,7 +216,7 @@ def test_a_folder_of_links_that_go_round_ends(tmp_path: Path) -> None:
 
 
 def test_more_files_than_anyone_has_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ninspect.samples.dataset.MAX_IMAGES", 3)
+    monkeypatch.setattr("ninspect.samples.limits.MAX_IMAGES", 3)
     for index in range(4):
         draw(tmp_path / "cat" / f"{index}.png")
     with pytest.raises(UsageError, match="cat holds more than 3 files; give a part of them"):

@@ -72,24 +72,50 @@ def test_only_the_chosen_files_are_decoded(tmp_path: Path) -> None:
     assert samples.skipped == ()
 
 
-def test_where_classes_are_many_those_chosen_come_in_pairs(tmp_path: Path) -> None:
-    path = numbered(tmp_path / "images.npz", [3] * 10)
-    chosen = [load_samples(path, image_shape=(4, 5, 1), limit=8, seed=seed).labels for seed in range(30)]
-    assert {tuple(np.unique(labels, return_counts=True)[1]) for labels in chosen if labels is not None} == {(2,) * 4}
-    assert {int(label) for labels in chosen if labels is not None for label in labels} == set(range(10))
+def drawn(path: Path, limit: int, seed: int) -> list[int]:
+    """The class of each image that is drawn."""
+    samples = load_samples(path, image_shape=(1, 2, 1), limit=limit, seed=seed)
+    assert samples.labels is not None
+    assert len(samples) == limit
+    return list(map(int, samples.labels))
 
 
-def test_select_takes_images_labels_and_names(tmp_path: Path) -> None:
-    whole = load_samples(numbered(tmp_path / "images.npz", [3, 3]), image_shape=(4, 5, 1))
-    assert whole.labels is not None
-    part = whole.select([4, 1])
-    assert part.labels is not None
-    assert (values(part), part.names, len(part)) == ([4, 1], ("images.npz[4]", "images.npz[1]"), 2)
-    assert part.labels.tolist() == whole.labels[[4, 1]].tolist()
-    of_class = whole.select(whole.labels == 0)
-    assert of_class.labels is not None
-    assert of_class.labels.tolist() == [0, 0, 0]
-    assert len(whole.select(np.array([], dtype=np.int64))) == 0
+def labelled(path: Path, class_sizes: list[int]) -> Path:
+    """An .npz file of tiny images."""
+    labels = np.repeat(np.arange(len(class_sizes)), class_sizes)
+    np.savez(path, x=np.zeros((len(labels), 1, 2), np.uint8), y=labels)
+    return path
+
+
+@pytest.mark.parametrize(("limit", "together"), [(8, 2), (30, 2), (45, 3), (60, 4), (92, 4)])
+def test_where_classes_are_many_those_drawn_have_several_images(tmp_path: Path, limit: int, together: int) -> None:
+    path = labelled(tmp_path / "images.npz", [5] * 47)
+    draws = [drawn(path, limit, seed) for seed in range(30)]
+    for labels in draws:
+        counts = np.unique(labels, return_counts=True)[1].tolist()
+        assert counts == [together] * (limit // together)
+    assert len({label for labels in draws for label in labels}) > 40
+
+
+def test_classes_of_a_single_image_are_drawn_last(tmp_path: Path) -> None:
+    path = labelled(tmp_path / "images.npz", [1] * 200 + [3] * 20 + [9] * 10)
+    counts = np.bincount(drawn(path, 100, 0), minlength=230)
+    assert counts[:200].sum() == 0
+    assert (counts[200:220] == 3).all()
+    assert (counts[220:] == 4).all()
+
+
+@pytest.mark.parametrize(("accuracy", "classes"), [(0.85, 40), (0.4, 10)])
+def test_of_many_classes_enough_are_recognised_twice(tmp_path: Path, accuracy: float, classes: int) -> None:
+    """To ask whether every class is sent to another one takes ten classes that the model sees twice.
+
+    A tenth of the images cannot be read, and the model is wrong about some of the rest.
+    """
+    path = labelled(tmp_path / "images.npz", np.random.default_rng(0).integers(1, 12, 1283).tolist())
+    for seed in range(20):
+        labels = np.array(drawn(path, 200, seed))
+        seen = np.random.default_rng(seed).random(200) < 0.9 * accuracy
+        assert (np.bincount(labels[seen]) >= 2).sum() >= classes
 
 
 def test_paths_that_hold_no_images_are_refused(tmp_path: Path) -> None:

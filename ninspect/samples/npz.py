@@ -1,0 +1,88 @@
+"""NumPy's `.npz` archives: an array of images, and perhaps one of labels."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ninspect.errors import UsageError
+from ninspect.files import reading
+from ninspect.samples.interface import Reader, Source
+from ninspect.samples.limits import MAX_BYTES, is_bomb
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+IMAGE_NAMES = ("x", "x_test", "images", "data")
+LABEL_NAMES = ("y", "y_test", "labels", "targets")
+
+
+def npz_source(path: Path) -> Source:
+    """Images and, if there are any, labels from an `.npz` archive.
+
+    Raises:
+        UsageError: the archive is broken, or holds no images that can be told from the rest.
+    """
+    from ninspect.samples.arrays import array_source
+
+    with reading(path, "an .npz archive"), zipfile.ZipFile(path) as archive:
+        members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+        images = _member(path, archive, members[_image_name(path, archive, members)])
+        label_name = next((name for name in LABEL_NAMES if name in members), None)
+        labels = _member(path, archive, members[label_name]) if label_name else None
+    return array_source("npz", path, images, labels)
+
+
+def _image_name(path: Path, archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]) -> str:
+    for name in IMAGE_NAMES:
+        if name in members:
+            return name
+    shapes = {name: _header(archive, info)[0] for name, info in members.items()}
+    candidates = [name for name, shape in shapes.items() if len(shape) in (3, 4)]
+    if len(candidates) != 1:
+        found = ", ".join(f"{name} {shape}" for name, shape in shapes.items()) or "nothing"
+        raise UsageError(f"{path} has no array named {', '.join(IMAGE_NAMES)}, but {found}; name the image array x")
+    return candidates[0]
+
+
+def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
+    """One array of the archive, once its header is known to be honest and harmless."""
+    import numpy as np
+
+    shape, dtype = _header(archive, info)
+    if dtype.hasobject:
+        raise UsageError(f"{info.filename} in {path} holds Python objects, which can run code; save it as numbers")
+    if not math.prod(shape) * dtype.itemsize < info.file_size <= MAX_BYTES:
+        raise UsageError(
+            f"{info.filename} in {path} has {info.file_size} bytes for an array of shape {shape}; "
+            f"give a complete array of at most {MAX_BYTES >> 30} GiB"
+        )
+    if is_bomb(info.file_size, info.compress_size):
+        raise UsageError(
+            f"{info.filename} in {path} is {info.compress_size} bytes that become {info.file_size}, as in a zip bomb; "
+            "save it with np.savez, which does not compress"
+        )
+    with archive.open(info) as member:
+        array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
+    return array
+
+
+def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    import numpy as np
+
+    with archive.open(info) as member:
+        version = np.lib.format.read_magic(member)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(member)
+    return shape, dtype
+
+
+NPZ = Reader(
+    accepted="an .npz file",
+    endings=(".npz",),
+    starts=(b"PK\x03\x04",),
+    open=lambda root, files, class_map: npz_source(root),
+)
