@@ -154,7 +154,8 @@ def _classifier(model: str, preprocess: Facts, output: str | None) -> Classifier
 
 def preprocessing(model: str, *, file: str | None, preset: str | None, flags: Facts) -> tuple[Preprocess, str]:
     """The settings and where they come from; see `specified`."""
-    return specified(Path(model), Path(file) if file else None, preset, **flags)
+    said = specified(Path(model), Path(file) if file else None, preset, **flags)
+    return said.preprocess, said.source
 
 
 def detectors(

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.audit.open import DEFAULT, ScanOptions, chosen_classes, open_as_told
+from ninspect.audit.open import ScanOptions, chosen_classes, open_as_told
 from ninspect.gradient import Objective
 from ninspect.measure.features import heatmaps
+from ninspect.preprocess.resolve import DEFAULT
 from ninspect.samples import load_samples
 
 

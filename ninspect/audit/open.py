@@ -13,10 +13,8 @@ from ninspect.detect import Activated, AllToAll, Detector
 from ninspect.errors import UsageError
 from ninspect.machine import spare_memory
 from ninspect.model import Classifier, ModelFile, names_in_metadata, read_model, refuse_operators, understand
-from ninspect.preprocess import InputMap, Preprocess, with_metadata
+from ninspect.preprocess import InputMap, Preprocess, Resolved, from_model
 from ninspect.runtime import Device, Network, check_memory
-
-DEFAULT = "preset unit, the default, since nothing says otherwise"
 
 
 @dataclass(frozen=True)
@@ -100,13 +98,11 @@ def connect(classifier: Classifier, options: ScanOptions) -> Network:
 
 def settled(classifier: Classifier, options: ScanOptions) -> ScanOptions:
     """The options with what the file says of its preprocessing and its classes."""
-    settings, source = with_metadata(options.preprocess, options.preprocess_source, classifier.metadata)
-    if classifier.dtype.kind == "u" and not settings.ranged:
-        settings, also = settings.preset("uint8"), "the model's input, which is of whole numbers"
-        source = f"{source} and from {also}" if source else f"from {also}"
+    said = Resolved(options.preprocess, options.preprocess_source)
+    known = from_model(said, classifier.metadata, classifier.dtype.kind == "u")
     names = names_in_metadata(classifier.metadata)
-    known = options.class_names or (names if len(names) == classifier.classes else ())
-    return replace(options, preprocess=settings, preprocess_source=source, class_names=known)
+    shown = options.class_names or (names if len(names) == classifier.classes else ())
+    return replace(options, preprocess=known.preprocess, preprocess_source=known.source, class_names=shown)
 
 
 def chosen_classes(classes: Sequence[int] | None, count: int) -> NDArray[np.int64]:

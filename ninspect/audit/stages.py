@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ninspect.audit import describe
 from ninspect.audit.infer import infer_preset
-from ninspect.audit.open import DEFAULT, ScanOptions, chosen_classes, classifier_of, connect, settled
+from ninspect.audit.open import ScanOptions, chosen_classes, classifier_of, connect, settled
 from ninspect.audit.selftest import TruthTest, check_gradient, check_scores
 from ninspect.audit.verdict import Judgement, candidates, decide
 from ninspect.detect import (
@@ -35,6 +35,7 @@ from ninspect.errors import InconclusiveError
 from ninspect.findings import Finding, FindingError
 from ninspect.machine import library_versions
 from ninspect.model import ModelFile, hidden_decisions, read_model
+from ninspect.preprocess.resolve import ASSUMED, DEFAULT
 from ninspect.report.schema import SCHEMA, Result
 from ninspect.runtime import Network, Pixels
 from ninspect.samples import Samples, load_samples, repeated_patch
@@ -49,10 +50,6 @@ STRAIGHT_THROUGH = (
 NO_IMAGES = (
     "no images were given, so classes were judged from noise alone, without evidence: that finds fewer backdoors, and "
     "nothing tells whether the preprocessing is right"
-)
-ASSUMED = (
-    "nothing says what range of values the model expects, and there are no labels to tell, so pixel / 255 was assumed; "
-    "say it with --preset"
 )
 NO_EVIDENCE = (
     "no triggers were searched, which finds fewer backdoors, none that work on images of one class alone, "

@@ -1,8 +1,19 @@
-"""Where the settings come from: files of several kinds, the model's own metadata, the command line."""
+"""Where the settings come from. The first of these that says something wins:
+
+1. options: flags, then a preset;
+2. a file that is given, else one beside the model;
+3. the model: its metadata, or an input of whole numbers;
+4. images with labels: all presets are tried;
+5. the default.
+
+`specified` does the first two, which tell the size and layout that a model may need to be understood; `settle` does the
+rest.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +34,32 @@ _RANGES: dict[str, dict[str, float | tuple[float, ...]]] = {
     "nominalrange_16_235": {"scale": 219 / 255, "mean": -16.0, "std": 1.0},
 }
 
+DEFAULT = "preset unit, the default, since nothing says otherwise"
+ASSUMED = (
+    "nothing says what range of values the model expects, and there are no labels to tell, so pixel / 255 was assumed; "
+    "say it with --preset"
+)
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Settings, as far as they are known, and where they come from.
+
+    Attributes:
+        preprocess: the settings; only what was said or found out is set.
+        source: for the report, such as "from the command line (color) and from the model's metadata (…)"; empty where
+            nothing was said.
+        doubt: why the settings may be wrong, or None.
+    """
+
+    preprocess: Preprocess
+    source: str = ""
+    doubt: str | None = None
+
+    def then(self, preprocess: Preprocess, source: str, doubt: str | None = None) -> Resolved:
+        """With the settings that another source completed."""
+        return Resolved(preprocess, f"{self.source} and {source}" if self.source else source, doubt)
+
 
 def read_preprocess(path: Path) -> Preprocess:
     """The settings in a file of any kind that ninspect knows: TOML, Hugging Face's, timm's.
@@ -41,10 +78,8 @@ def read_preprocess(path: Path) -> Preprocess:
     raise UsageError(f"{path} says nothing of preprocessing; give {_WANTED}")
 
 
-def specified(
-    model: Path, file: Path | None = None, preset: str | None = None, **flags: object
-) -> tuple[Preprocess, str]:
-    """What was said of the preprocessing, and where: flags over a preset over the file that is given or lies beside.
+def specified(model: Path, file: Path | None = None, preset: str | None = None, **flags: object) -> Resolved:
+    """What was said of the preprocessing: flags over a preset over the file that is given or lies beside the model.
 
     Args:
         model: path of the ONNX file.
@@ -53,21 +88,43 @@ def specified(
         preset: a name in `PRESETS`.
         flags: fields of `Preprocess`; those that are None were not given.
 
-    Returns:
-        The settings, in which only what was said is set, and their origin; empty where nothing was said.
-
     Raises:
         UsageError: a file or a value is wrong.
     """
     chosen = file or _beside(model)
-    settings = read_preprocess(chosen) if chosen else Preprocess()
+    known = Resolved(read_preprocess(chosen), f"from {chosen}") if chosen else Resolved(Preprocess())
     given = [f"preset {preset}"] if preset else []
     given += [name for name, value in flags.items() if value is not None]
-    settings = settings.override(color=flags.get("color"))
+    if not given:
+        return known
+    settings = known.preprocess.override(color=flags.get("color"))
     settings = (settings.preset(preset) if preset else settings).override(**flags)
-    origin = [f"from {chosen}"] if chosen else []
-    origin += [f"from the command line ({', '.join(given)})"] if given else []
-    return settings, " and ".join(origin)
+    return known.then(settings, f"from the command line ({', '.join(given)})")
+
+
+def settle(
+    known: Resolved,
+    metadata: Mapping[str, str],
+    whole_numbers: bool,
+    try_presets: Callable[[Preprocess], Resolved | None],
+) -> Resolved:
+    """The settings, completed by the model, else by the images, else by the default.
+
+    Args:
+        known: what was said, which wins.
+        metadata: the model's metadata properties.
+        whole_numbers: the model's input has an integer type.
+        try_presets: given the settings without a range of values, those with the best preset; None: there are no
+            images with labels. Called only where nothing else tells the range.
+
+    Raises:
+        UsageError: the metadata has values that are not in the standard, or wants linear light.
+    """
+    known = from_model(known, metadata, whole_numbers)
+    if known.preprocess.ranged:
+        return known
+    found = try_presets(known.preprocess) or Resolved(known.preprocess.preset("unit"), DEFAULT, ASSUMED)
+    return known.then(found.preprocess, found.source, found.doubt)
 
 
 def _beside(model: Path) -> Path | None:
@@ -87,35 +144,31 @@ def _is_timm(path: Path) -> bool:
     return isinstance(content, dict) and isinstance(content.get("pretrained_cfg"), dict)
 
 
-def with_metadata(settings: Preprocess, source: str, metadata: Mapping[str, str]) -> tuple[Preprocess, str]:
-    """The settings, completed by what the model's metadata says in ONNX's own keys `Image.*`.
+def from_model(known: Resolved, metadata: Mapping[str, str], whole_numbers: bool) -> Resolved:
+    """The settings, completed by what the model says itself: ONNX's keys `Image.*`, or an input of whole numbers.
 
-    Args:
-        settings: what was said elsewhere, which wins.
-        source: where.
-        metadata: the model's metadata properties.
-
-    Raises:
-        UsageError: the metadata has values that are not in the standard, or wants linear light.
+    See `settle`.
     """
+    settings = known.preprocess
     said = {key.lower(): (key, value) for key, value in metadata.items()}
-    known: dict[str, object] = {}
+    found: dict[str, object] = {}
     used = []
     if settings.color is None and "image.bitmappixelformat" in said:
-        known["color"] = _standard(said["image.bitmappixelformat"], _COLORS)
+        found["color"] = _standard(said["image.bitmappixelformat"], _COLORS)
         used.append("Image.BitmapPixelFormat")
     if not settings.ranged and "image.nominalpixelrange" in said:
-        known |= _standard(said["image.nominalpixelrange"], _RANGES)
+        found |= _standard(said["image.nominalpixelrange"], _RANGES)
         used.append("Image.NominalPixelRange")
         if said.get("image.colorspacegamma", ("", ""))[1].lower() == "linear":
             raise UsageError(
                 "the model's metadata has Image.ColorSpaceGamma = Linear, which ninspect cannot make of usual images; "
                 "export the model with sRGB input, or give --preset or --preprocess to disregard it"
             )
-    if not used:
-        return settings, source
-    origin = f"from the model's metadata ({', '.join(used)})"
-    return settings.override(**known), f"{source} and {origin}" if source else origin
+    if used:
+        known = known.then(settings.override(**found), f"from the model's metadata ({', '.join(used)})")
+    if whole_numbers and not known.preprocess.ranged:
+        known = known.then(known.preprocess.preset("uint8"), "from the model's input, which is of whole numbers")
+    return known
 
 
 Value = TypeVar("Value")

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from ninspect.errors import UsageError
-from ninspect.preprocess import Preprocess, read_preprocess, specified, with_metadata
+from ninspect.preprocess import Preprocess, Resolved, from_model, read_preprocess, settle, specified
+from ninspect.preprocess.resolve import ASSUMED
 from ninspect.samples import load_samples
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -215,27 +216,76 @@ def test_files_that_say_nothing_of_preprocessing_are_refused(tmp_path: Path) -> 
 # Which source wins
 
 
-def test_sources_win_in_the_documented_order(tmp_path: Path) -> None:
+def test_of_what_is_said_options_win_over_files(tmp_path: Path) -> None:
     model = tmp_path / "model.onnx"
-    assert specified(model) == (Preprocess(), "")
+    assert specified(model) == Resolved(Preprocess())
     config = written(tmp_path / "config.json", {"id2label": {}})
-    assert specified(model) == (Preprocess(), "")
+    assert specified(model) == Resolved(Preprocess())
     written(config, timm())
-    assert specified(model)[1] == f"from {config}"
+    assert specified(model).source == f"from {config}"
     huggingface = written(tmp_path / "preprocessor_config.json", NORMALISED | {"do_resize": False})
-    settings, source = specified(model)
-    assert (settings.mean, source) == (MEAN, f"from {huggingface}")
+    said = specified(model)
+    assert (said.preprocess.mean, said.source) == (MEAN, f"from {huggingface}")
     toml = tmp_path / "preprocess.toml"
     toml.write_text("mean = 3\n", encoding="utf-8")
-    settings, source = specified(model)
-    assert (settings.mean, source) == (3, f"from {toml}")
-    settings, source = specified(model, huggingface, "minus1_1", std=2.0)
-    assert (settings.scale, settings.mean, settings.std) == (1 / 127.5, 1, 2)
-    assert source == f"from {huggingface} and from the command line (preset minus1_1, std)"
+    said = specified(model)
+    assert (said.preprocess.mean, said.source) == (3, f"from {toml}")
+    said = specified(model, huggingface, "minus1_1", std=2.0)
+    assert (said.preprocess.scale, said.preprocess.mean, said.preprocess.std) == (1 / 127.5, 1, 2)
+    assert said.source == f"from {huggingface} and from the command line (preset minus1_1, std)"
+
+
+# Of the five steps that `resolve` names, those that say something, and the preset and the source that come of it.
+STEPS: list[tuple[set[str], str, str]] = [
+    (
+        {"option", "file", "metadata", "whole", "labels"},
+        "imagenet",
+        "from {file} and from the command line (preset imagenet)",
+    ),
+    ({"option", "metadata", "whole", "labels"}, "imagenet", "from the command line (preset imagenet)"),
+    ({"file", "metadata", "whole", "labels"}, "unit", "from {file}"),
+    ({"metadata", "whole", "labels"}, "minus1_1", "from the model's metadata (Image.NominalPixelRange)"),
+    ({"whole", "labels"}, "uint8", "from the model's input, which is of whole numbers"),
+    ({"labels"}, "minus1_1", "preset minus1_1, inferred"),
+    (set(), "unit", "preset unit, the default, since nothing says otherwise"),
+    (
+        {"color", "whole"},
+        "uint8",
+        "from the command line (color) and from the model's input, which is of whole numbers",
+    ),
+    ({"color", "labels"}, "minus1_1", "from the command line (color) and preset minus1_1, inferred"),
+    ({"color"}, "unit", "from the command line (color) and preset unit, the default, since nothing says otherwise"),
+]
+
+
+@pytest.mark.parametrize(("steps", "preset", "source"), STEPS)
+def test_each_step_wins_over_the_later_ones(tmp_path: Path, steps: set[str], preset: str, source: str) -> None:
+    file = tmp_path / "preprocess.toml"
+    if "file" in steps:
+        file.write_text("scale = 0.00392156862745098\n", encoding="utf-8")
+    color = "bgr" if "color" in steps else None
+    said = specified(tmp_path / "model.onnx", preset="imagenet" if "option" in steps else None, color=color)
+    metadata = {"Image.NominalPixelRange": "Normalized_1_1"} if "metadata" in steps else {}
+    tried: list[Preprocess] = []
+
+    def try_presets(settings: Preprocess) -> Resolved | None:
+        tried.append(settings)
+        found = Resolved(settings.preset("minus1_1"), "preset minus1_1, inferred", "not clearly better")
+        return found if "labels" in steps else None
+
+    settled = settle(said, metadata, "whole" in steps, try_presets)
+    expected = Preprocess(color=color).preset(preset)
+    assert settled.preprocess.ranged
+    for name in ("scale", "mean", "std", "color"):
+        assert getattr(settled.preprocess, name) == getattr(expected, name)
+    assert settled.source == source.format(file=file)
+    known = not steps.isdisjoint({"option", "file", "metadata", "whole"})
+    assert tried == ([] if known else [Preprocess(color=color) if color else Preprocess()])
+    assert settled.doubt == (None if known else "not clearly better" if "labels" in steps else ASSUMED)
 
 
 def test_a_preset_has_its_channels_in_the_order_of_the_model(tmp_path: Path) -> None:
-    settings, _ = specified(tmp_path / "model.onnx", preset="imagenet", color="bgr")
+    settings = specified(tmp_path / "model.onnx", preset="imagenet", color="bgr").preprocess
     assert (settings.mean, settings.std) == (MEAN[::-1], STD[::-1])
 
 
@@ -259,12 +309,10 @@ def test_a_preset_has_its_channels_in_the_order_of_the_model(tmp_path: Path) -> 
 def test_the_models_metadata_completes_what_was_said(
     metadata: dict[str, str], expected: dict[str, Any], source: str
 ) -> None:
-    assert with_metadata(Preprocess(), "", metadata) == (
-        Preprocess(**expected),
-        f"from the model's metadata ({source})",
-    )
-    said = Preprocess(scale=2, color="rgb")
-    assert with_metadata(said, "from x", metadata) == (said, "from x")
+    found = from_model(Resolved(Preprocess()), metadata, whole_numbers=False)
+    assert found == Resolved(Preprocess(**expected), f"from the model's metadata ({source})")
+    said = Resolved(Preprocess(scale=2, color="rgb"), "from x")
+    assert from_model(said, metadata, whole_numbers=False) == said
 
 
 @pytest.mark.parametrize(
@@ -282,7 +330,7 @@ def test_the_models_metadata_completes_what_was_said(
 )
 def test_metadata_that_cannot_be_followed_is_refused(metadata: dict[str, str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        with_metadata(Preprocess(), "", metadata)
+        from_model(Resolved(Preprocess()), metadata, whole_numbers=False)
 
 
 # What it does to images
