@@ -12,10 +12,7 @@ from ninspect.detect.neuroninspect import NeuronInspect
 from ninspect.detect.source_specific import SOURCE_SPECIFIC, SourceTrigger, find_source_triggers
 from ninspect.detect.weights import Weights
 
-METHODS = ("activated", "all-to-all", "neuroninspect", "mmbd", "weights", "neural_cleanse", "freeeagle")
-
 __all__ = [
-    "METHODS",
     "MMBD",
     "ROBUST_Z",
     "SOURCE_SPECIFIC",

@@ -10,13 +10,14 @@ import onnx_ir as ir
 import onnx_ir.passes.common as passes
 
 from ninspect.errors import ModelError
-from ninspect.gradient.objectives import Objective, seed
+from ninspect.gradient.objectives import seed
 from ninspect.gradient.path import differentiable_path
 from ninspect.gradient.registry import RULES
 from ninspect.gradient.regroup import RegroupProducts
 from ninspect.graph.expansions import Expand
 from ninspect.graph.node import Node
 from ninspect.graph.writer import Ops, Tensor
+from ninspect.names import Objective
 
 CLASSES, LOGITS, OBJECTIVE, GRADIENT = (
     "ninspect/classes",

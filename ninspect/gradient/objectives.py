@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 
 from ninspect.graph.writer import Ops, Tensor
-
-Objective = Literal["logit", "margin", "logprob", "cross_entropy"]
-OBJECTIVES: tuple[str, ...] = get_args(Objective)
+from ninspect.names import Objective
 
 
 @dataclass(frozen=True)

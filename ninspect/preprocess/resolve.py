@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from ninspect.errors import UsageError
 from ninspect.files import parse_json, read_text
+from ninspect.names import Preset
 from ninspect.preprocess.settings import PRESETS, Preprocess
 from ninspect.preprocess.vendor_configs import huggingface_settings, is_huggingface, timm_settings
 
@@ -78,7 +79,7 @@ def read_preprocess(path: Path) -> Preprocess:
     raise UsageError(f"{path} says nothing of preprocessing; give {_WANTED}")
 
 
-def specified(model: Path, file: Path | None = None, preset: str | None = None, **flags: object) -> Resolved:
+def specified(model: Path, file: Path | None = None, preset: Preset | None = None, **flags: object) -> Resolved:
     """What was said of the preprocessing: flags over a preset over the file that is given or lies beside the model.
 
     Args:

@@ -5,20 +5,17 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, AllowInfNan, BaseModel, ConfigDict, Field, ValidationError
 
 from ninspect.errors import UsageError
 from ninspect.files import reason
-
-Layout = Literal["NCHW", "NHWC", "flat"]
-Color = Literal["rgb", "bgr", "gray"]
-Resize = Literal["bilinear", "bicubic", "nearest", "lanczos", "none"]
+from ninspect.names import Color, Layout, Preset, Resize
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # What takes pixels in 0–255 to the range that a model expects; channels in RGB order. Of equally good ones the first.
-PRESETS: dict[str, dict[str, float | tuple[float, ...]]] = {
+PRESETS: dict[Preset, dict[str, float | tuple[float, ...]]] = {
     "unit": {"scale": 1 / 255, "mean": 0.0, "std": 1.0},
     "imagenet": {"scale": 1 / 255, "mean": IMAGENET_MEAN, "std": IMAGENET_STD},
     "minus1_1": {"scale": 1 / 127.5, "mean": 1.0, "std": 1.0},
@@ -94,7 +91,7 @@ class Preprocess(BaseModel):
         """Whether any of scale, mean and std was set; otherwise the range of values that the model expects is open."""
         return not self.model_fields_set.isdisjoint(PRESETS["unit"])
 
-    def preset(self, name: str) -> Preprocess:
+    def preset(self, name: Preset) -> Preprocess:
         """These settings with scale, mean and std of a preset, in the order of the channels that `color` says."""
         values = PRESETS[name]
         if self.color == "bgr":

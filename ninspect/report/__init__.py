@@ -1,6 +1,7 @@
 """One result schema, and one module per output format."""
 
-from ninspect.report.formats import FORMATS, load_result, render
+from ninspect.names import FORMATS
+from ninspect.report.formats import load_result, render
 from ninspect.report.pictures import save_pictures
 from ninspect.report.schema import SCHEMA, Confidence, IsolationInfo, Result, Verdict
 from ninspect.report.text import print_result, text_report

@@ -10,11 +10,9 @@ from pydantic import ValidationError
 from ninspect.errors import UsageError
 from ninspect.report.schema import SCHEMA, Result
 
-FORMATS = ("text", "json", "sarif", "junit", "markdown", "html")
-
 
 def render(result: Result, format_: str) -> str:
-    """The result in one of `FORMATS`."""
+    """The result in one of `ninspect.names.FORMATS`."""
     if format_ == "json":
         return result.to_json()
     report = getattr(import_module(f"ninspect.report.{format_}"), f"{format_}_report")

@@ -1,9 +1,10 @@
 """ONNX Runtime: logits and gradients of arrays of pixels."""
 
+from ninspect.names import Device
 from ninspect.runtime.memory import check_memory
 from ninspect.runtime.network import Gradients, Network, Pixels, gradient_model, save_model
 from ninspect.runtime.plan import Budget, parts
-from ninspect.runtime.session import Device, open_session
+from ninspect.runtime.session import open_session
 
 __all__ = [
     "Budget",

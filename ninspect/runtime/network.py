@@ -18,11 +18,12 @@ from ninspect.errors import ModelError, first_line
 from ninspect.gradient import CLASSES, GRADIENT, LOGITS, OBJECTIVE, GradientKind, Objective, differentiate
 from ninspect.model import Classifier
 from ninspect.model.head import last_linear
+from ninspect.names import Device
 from ninspect.preprocess import InputMap, Preprocess
 from ninspect.runtime.memory import LIVE_COTANGENTS, forward_values
 from ninspect.runtime.plan import DEFAULT_BUDGET, Budget, Plan
 from ninspect.runtime.second_half import Tail
-from ninspect.runtime.session import Device, open_model, run
+from ninspect.runtime.session import open_model, run
 from ninspect.runtime.weights import check_and_write, hold_weights
 
 Pixels = NDArray[np.float32]  # [N, H, W, C] in [0, 1], RGB or grey

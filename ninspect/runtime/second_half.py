@@ -13,8 +13,9 @@ from ninspect.errors import ModelError
 from ninspect.gradient import CLASSES, GRADIENT, LOGITS, differentiate
 from ninspect.gradient.middle import middle, never_negative
 from ninspect.model import Classifier
+from ninspect.names import Device
 from ninspect.runtime.plan import DEFAULT_BUDGET, Budget, Plan
-from ninspect.runtime.session import Device, open_model, run
+from ninspect.runtime.session import open_model, run
 
 _LIVE = 16  # tensors as large as the activation that a run holds for each, roughly
 

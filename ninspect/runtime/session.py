@@ -6,19 +6,18 @@ import contextlib
 import io
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import onnx_ir as ir
 from numpy.typing import NDArray
 
 from ninspect.errors import ModelError, UsageError, first_line
 from ninspect.machine import allowed_cores, cuda_device_count
+from ninspect.names import Device
 from ninspect.runtime.weights import detach_weights
 
 if TYPE_CHECKING:
     import onnxruntime
-
-Device = Literal["auto", "cpu", "cuda"]
 
 _FATAL_ONLY = 4
 # From 1.29 on it sends names and hashes of models to its maker, unless this is set before it is imported.
