@@ -56,7 +56,8 @@ def main() -> None:
 def _work(request: dict[str, Any], pipe: Pipe) -> Any:
     import onnxruntime  # noqa: F401  loaded, and its modules compiled, while that is still allowed
 
-    from ninspect.jobs import JOBS
+    from ninspect import jobs
+    from ninspect.requests import Request
 
     missing = lock(
         [Path(path) for path in request["readable"]],
@@ -69,8 +70,7 @@ def _work(request: dict[str, Any], pipe: Pipe) -> Any:
         reasons = "; ".join(f"{layer}: {reason}" for layer, reason in missing.items())
         raise UsageError(f"--sandbox require: this system cannot provide all layers ({reasons}); use --sandbox auto")
     pipe.tell("missing", missing)
-    work = request["work"]
-    return JOBS[work["job"]](Listener(pipe.tell, pipe.write), **work["arguments"])
+    return jobs.run(Request.from_json(request["work"]["request"]), Listener(pipe.tell, pipe.write))
 
 
 if __name__ == "__main__":

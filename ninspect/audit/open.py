@@ -78,7 +78,7 @@ def classifier_of(file: ModelFile, options: ScanOptions) -> Classifier:
     """The classifier in a file that was read.
 
     Raises:
-        ModelError: it is not a classifier that can be analysed.
+        ModelError: it is not a classifier that can be analysed, or holds an operator that is not known.
     """
     settings, proto = options.preprocess, file.parse()
     refuse_operators(proto)

@@ -13,10 +13,11 @@ from typing import Any
 import typer
 
 from ninspect.cli import options as opt
-from ninspect.cli.dispatch import WORKER
+from ninspect.cli.dispatch import perform
 from ninspect.cli.output import emit
 from ninspect.errors import ExitCode
-from ninspect.isolation import LAYERS, Listener, run
+from ninspect.isolation import LAYERS, Listener
+from ninspect.requests import DoctorRequest
 from ninspect.text import byte_count, printable
 
 _EXPECTED = {"badnet_torch.onnx": ExitCode.SUSPECTED, "clean_torch.onnx": ExitCode.CLEAN}
@@ -33,7 +34,7 @@ def selftest() -> None:
     for name, expected in _EXPECTED.items():
         model = bundled() / name
         options = ["--config", os.devnull, "scan", str(model), "--samples", str(model.parent / "samples")]
-        options.append("--no-source-specific")  # which cannot be ruled out with 43 classes
+        options += ["--skip", "one-source"]  # which cannot be ruled out with 43 classes
         done = subprocess.run(
             [sys.executable, "-m", "ninspect", *options, "--format", "json"], stdout=subprocess.PIPE, check=False
         )
@@ -70,9 +71,9 @@ def doctor(format_: opt.InfoFormat = "text") -> None:
         if kind == "missing":
             missing.update(value)
 
-    limits = opt.limits("auto", None, None)
+    limits = opt.LimitOptions(sandbox="auto").limits(None)
     assert limits is not None
-    facts = run(WORKER, {"job": "doctor", "arguments": {}}, [], True, limits, Listener(tell))
+    facts = perform(DoctorRequest(), limits, Listener(tell))
     facts["memory limit"] = byte_count(limits.memory)
     facts["sandbox"] = ", ".join(layer for layer in LAYERS if layer not in missing)
     _show(facts | {f"without {layer}": reason for layer, reason in missing.items()}, format_)

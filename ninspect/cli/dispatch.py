@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ninspect.errors import InconclusiveError
 from ninspect.isolation import LAYERS, NONSENSE, Limits, Listener, run
+from ninspect.requests import Request, ScanRequest
 
 if TYPE_CHECKING:
     from ninspect.report import IsolationInfo, Result
@@ -53,36 +53,24 @@ def interruptible() -> Iterator[None]:
 
 
 @interruptible()
-def perform(
-    job: str,
-    arguments: dict[str, Any],
-    readable: Sequence[Path | None],
-    limits: Limits | None,
-    listener: Listener | None = None,
-) -> dict[str, Any]:
-    """Do a job of `ninspect.jobs`.
+def perform(request: Request, limits: Limits | None, listener: Listener | None = None) -> dict[str, Any]:
+    """Have a request answered.
 
     Args:
-        job: its name.
-        arguments: for it, as JSON has them; paths are texts.
-        readable: what it reads besides the model and what lies beside it.
-        limits: of the worker process; None: do it in this process.
+        request: what is asked.
+        limits: of the worker process; None: answer in this process.
         listener: gets what the job tells and writes.
     """
     listener = listener or Listener()
     if limits is None:
-        from ninspect.jobs import JOBS
+        from ninspect import jobs
 
-        return JOBS[job](listener, **arguments)
-    model = Path(arguments["model"])
-    paths = [model, model.parent, *filter(None, readable)]
-    work = {"job": job, "arguments": arguments}
-    return run(WORKER, work, paths, arguments.get("device", "cpu") != "cpu", limits, listener)
+        return jobs.run(request, listener)
+    return run(WORKER, {"request": request.to_json()}, request.readable, request.gpu, limits, listener)
 
 
 def perform_scan(
-    arguments: dict[str, Any],
-    readable: Sequence[Path | None],
+    request: ScanRequest,
     limits: Limits | None,
     progress: Callable[[int, int], None],
     log: Callable[[str], None],
@@ -106,10 +94,10 @@ def perform_scan(
             news[kind] = value
 
     def stopped(reason: str) -> Result:
-        return _known(news, arguments).stopped(reason, time.perf_counter() - start)
+        return _known(news, request).stopped(reason, time.perf_counter() - start)
 
     try:
-        answer = perform("scan", arguments, readable, limits, Listener(tell))
+        answer = perform(request, limits, Listener(tell))
         result = _result(answer) or stopped(NONSENSE)
         code: int = result.exit_code
     except Interrupted as stop:
@@ -120,11 +108,11 @@ def perform_scan(
     return result.model_copy(update={"isolation": _isolation(news, limits)}), code
 
 
-def _known(news: dict[str, Any], arguments: dict[str, Any]) -> Result:
+def _known(news: dict[str, Any], request: ScanRequest) -> Result:
     """The latest result so far, if it is one."""
     from ninspect.report import Result
 
-    return _result(news.get("partial", {})) or Result.unread(arguments["model"], arguments["alpha"], arguments["seed"])
+    return _result(news.get("partial", {})) or Result.unread(str(request.model), request.alpha, request.seed)
 
 
 def _result(facts: dict[str, Any]) -> Result | None:

@@ -95,7 +95,7 @@ def _refusal(case: Case, sources: int) -> str | None:
     """Why pairs of classes cannot be compared."""
     if len(case.classes) > MOST_CLASSES:
         alike = f"among {len(case.classes)} classes, some are so alike by nature that one could hide there"
-        return f"{alike}; --no-source-specific leaves them out of the question"
+        return f"{alike}; --skip one-source leaves them out of the question"
     if sources < FEWEST_CLASSES:
         return f"{sources} of {case.network.classes} classes have the {_FEWEST_IMAGES} images that takes; give more"
     return None

@@ -247,7 +247,7 @@ def test_an_unsupported_operator_is_named_with_its_node(tmp_path: Path, monkeypa
     ("classes", "count", "reason"),
     [
         (10, 50, "of 10 classes have the 8 images that takes; give more"),
-        (30, 400, "among 30 classes, some are so alike by nature that one could hide there; --no-source-specific"),
+        (30, 400, "among 30 classes, some are so alike by nature that one could hide there; --skip one-source"),
     ],
 )
 def test_a_backdoor_of_one_class_that_cannot_be_looked_for_must_be_left_out_of_the_question(

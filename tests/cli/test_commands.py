@@ -165,6 +165,17 @@ def test_info_takes_the_size_from_the_file_beside_the_model(tmp_path: Path, comm
 # All of them
 
 
+def test_an_unknown_operator_is_refused_wherever_it_is(tmp_path: Path, command_line: CommandLine) -> None:
+    """No image gets there, but ONNX Runtime would run it."""
+    model = onnx_model("f = Flatten(x); y = MatMul(f, w); aside = com.evil.Op(f)", w=np.ones((64, 10)))
+    save(model, tmp_path / "model.onnx")
+    for arguments in (["info"], ["augment", "-o", "gradient.onnx"], ["scan"]):
+        code, out, err = command_line(arguments[0], "model.onnx", *arguments[1:])
+        assert code == 3
+        assert "com.evil::Op" in out + err
+    assert names_in(tmp_path) == ["model.onnx"]
+
+
 def test_every_command_as_a_process(tmp_path: Path) -> None:
     save(linear_model(even_weights()), tmp_path / "model.onnx")
     np.save(tmp_path / "image.npy", np.zeros((1, 12, 12), np.uint8))

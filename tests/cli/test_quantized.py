@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(("model", "kind"), [("full.onnx", "exact"), ("quantised.onnx", "straight-through")])
 def test_every_command_says_what_the_gradient_is(folder: Path, model: str, kind: str) -> None:
-    options = ["--method", "activated", "--no-source-specific", "--format", "json"]
+    options = ["--method", "activated", "--skip", "one-source", "--format", "json"]
     run = ninspect("scan", model, "-s", "images.npz", *options, cwd=folder)
     result = Result.model_validate_json(run.stdout)
     assert run.returncode == result.exit_code

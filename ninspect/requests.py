@@ -1,0 +1,417 @@
+"""What can be asked of ninspect: a class for each kind of request, a field for each option.
+
+The type of an option, its default and its help stand here and nowhere else. The command line makes its options of
+them, the worker gets a request as JSON, a cluster can pickle it. Nothing heavy is imported before one becomes JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import KW_ONLY, Field, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self, get_args, get_origin, get_type_hints
+
+from ninspect.errors import UsageError
+from ninspect.names import (
+    DEFAULT_METHODS,
+    QUESTIONS,
+    REQUIRED,
+    Color,
+    Device,
+    Layout,
+    Method,
+    Objective,
+    Preset,
+    Question,
+    Resize,
+    Skippable,
+)
+from ninspect.values import class_list, height_and_width, memory_size, numbers, three_numbers
+
+_INPUT = "Model input"
+_QUESTIONS = "Questions"
+SAFETY = "Safety"  # these three are headings in the help
+
+
+@dataclass(frozen=True)
+class Option:
+    """What the command line has to know of a field besides its name, type and default.
+
+    Attributes:
+        help: what it means.
+        flags: its names; none: the one of the field.
+        metavar: stands for the value in the help.
+        min: the smallest value.
+        max: the largest value.
+        panel: the heading in the help that it stands under.
+        parse: makes the value of a text; also given the name of the option, for the message if it cannot.
+        variable: a variable of the environment besides the one that every option has.
+    """
+
+    help: str
+    flags: tuple[str, ...] = ()
+    metavar: str | None = None
+    min: float | None = None
+    max: float | None = None
+    panel: str | None = None
+    parse: Callable[[str, str], Any] | None = None
+    variable: str | None = None
+
+    def allows(self, value: float) -> bool:
+        """Whether a number is within the bounds."""
+        return (self.min is None or value >= self.min) and (self.max is None or value <= self.max)
+
+
+def options(kind: type) -> Iterator[tuple[Field[Any], Any, Option | None]]:
+    """Each field of a dataclass with its type and its option; one without is a group of options."""
+    hints = get_type_hints(kind, include_extras=True)
+    for each in fields(kind):
+        hint = hints[each.name]
+        if get_origin(hint) is Annotated:
+            yield each, *get_args(hint)
+        else:
+            yield each, hint, None
+
+
+LayoutOption = Annotated[
+    Layout | None, Option("Position of the channels, if the input of the model leaves it open.", panel=_INPUT)
+]
+SizeOption = Annotated[
+    tuple[int, int] | None,
+    Option("Image size, if the model does not fix it.", metavar="HxW", panel=_INPUT, parse=height_and_width),
+]
+OutputOption = Annotated[
+    str | None, Option("Name of the output with the class scores, if the model has several.", metavar="NAME")
+]
+ObjectiveOption = Annotated[Objective, Option("Function of the class scores that is differentiated.")]
+DeviceOption = Annotated[Device, Option("Device to run on; auto: a GPU if there is a usable one.")]
+MemoryOption = Annotated[
+    int | None,
+    Option(
+        "Stop above this much memory, such as 8G. Default: 8G, or three quarters of the memory of the machine if that "
+        "is less.",
+        flags=("--max-memory",),
+        metavar="SIZE",
+        panel=SAFETY,
+        parse=memory_size,
+    ),
+]
+_CHECKED = {"extra": "forbid"}  # pydantic's configuration: no unknown keys
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreprocessOptions:
+    """How images become model inputs, as far as someone says so; the rest is found out."""
+
+    __pydantic_config__: ClassVar = _CHECKED
+
+    file: Annotated[
+        Path | None,
+        Option(
+            "How images become model inputs: a TOML file, preprocessor_config.json of Hugging Face, or config.json of "
+            "timm. Default: one of them beside the model.",
+            flags=("--preprocess",),
+            metavar="FILE",
+            panel=_INPUT,
+        ),
+    ] = None
+    preset: Annotated[
+        Preset | None,
+        Option(
+            "Range of values that the model expects: unit: 0 to 1; imagenet: 0 to 1, then normalized with the mean and "
+            "the standard deviation of ImageNet; minus1_1: −1 to 1; uint8: 0 to 255. "
+            "Default: inferred from labelled samples.",
+            panel=_INPUT,
+        ),
+    ] = None
+    scale: Annotated[
+        float | None,
+        Option("Model input = (pixel · scale − mean) / std, with pixels from 0 to 255. Default: 1/255.", panel=_INPUT),
+    ] = None
+    mean: Annotated[
+        float | tuple[float, ...] | None,
+        Option("Subtracted: one number, or one per channel.", metavar="X[,X,X]", panel=_INPUT, parse=numbers),
+    ] = None
+    std: Annotated[
+        float | tuple[float, ...] | None,
+        Option("Divisor: one number, or one per channel.", metavar="X[,X,X]", panel=_INPUT, parse=numbers),
+    ] = None
+    layout: LayoutOption = None
+    color: Annotated[Color | None, Option("Channel order that the model expects.", panel=_INPUT)] = None
+    size: SizeOption = None
+    resize: Annotated[
+        Resize | None, Option("How images of another size are resized; none: refuse them.", panel=_INPUT)
+    ] = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """What all requests have in common.
+
+    Attributes:
+        kind: names the class in JSON.
+    """
+
+    __pydantic_config__: ClassVar = _CHECKED
+    kind: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        """Refuse a number outside the bounds of its option.
+
+        Raises:
+            UsageError: there is one.
+        """
+        for each, _, option in options(type(self)):
+            value = getattr(self, each.name)
+            if option is not None and isinstance(value, int | float) and not option.allows(value):
+                bounds = f"at least {option.min}" if option.max is None else f"from {option.min} to {option.max}"
+                raise UsageError(f"{each.name} = {value} is out of range; give a number {bounds}")
+
+    @property
+    def readable(self) -> tuple[Path, ...]:
+        """Files and folders that must be read to answer."""
+        return tuple(_paths(self))
+
+    @property
+    def gpu(self) -> bool:
+        """Whether a GPU may be used to answer."""
+        return False
+
+    def to_json(self) -> str:
+        """The request as an object of JSON, its kind included."""
+        from pydantic import TypeAdapter
+
+        return json.dumps({"kind": self.kind, **TypeAdapter(type(self)).dump_python(self, mode="json")})
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """What `to_json` wrote; of `Request` itself, whatever the kind.
+
+        Raises:
+            UsageError: it is no such request, or a key or a value is wrong.
+        """
+        from pydantic import TypeAdapter, ValidationError
+
+        try:
+            facts = dict(json.loads(text))
+            kind = _KINDS[facts.pop("kind")]
+        except (TypeError, ValueError, KeyError) as error:
+            raise UsageError("this is no request of ninspect; give what to_json wrote") from error
+        if not issubclass(kind, cls):
+            raise UsageError(f"a request to {kind.kind} was given where one to {cls.kind} is needed")
+        try:
+            return TypeAdapter(kind).validate_python(facts)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            raise UsageError(f"a request to {kind.kind} is wrong in {where}: {first['msg']}") from error
+
+
+@dataclass(frozen=True)
+class _ModelRequest(Request):
+    """What is asked of one model."""
+
+    model: Annotated[Path, Option("The ONNX file.", metavar="MODEL")]
+
+    @property
+    def readable(self) -> tuple[Path, ...]:
+        """The paths of the request, and the folder of the model, where its weights and its settings may lie."""
+        return (*super().readable, self.model.parent)
+
+
+@dataclass(frozen=True)
+class ScanRequest(_ModelRequest):
+    """Judge a model.
+
+    Names and numbers of classes come from files, or are given as they are. Without `memory`, see `spare_memory`.
+    """
+
+    kind: ClassVar[str] = "scan"
+
+    samples: Annotated[
+        Path | None,
+        Option(
+            "Clean images: a folder, class folders, CSV, npz, npy, IDX, CIFAR or parquet. "
+            "Without them, classes are judged from noise, which finds less.",
+            flags=("--samples", "-s"),
+            metavar="PATH",
+        ),
+    ] = None
+    _: KW_ONLY
+    preprocess: PreprocessOptions = field(default_factory=PreprocessOptions)
+    output: OutputOption = None
+    class_names: Annotated[
+        Path | tuple[str, ...] | None,
+        Option(
+            "Class names: one per line, or JSON with id2label. Default: classes.txt or config.json beside the model.",
+            metavar="FILE",
+        ),
+    ] = None
+    class_map: Annotated[
+        Path | dict[str, int] | None,
+        Option(
+            "Class numbers by the names that the samples use: JSON, or a name and a number per line.", metavar="FILE"
+        ),
+    ] = None
+    classes: Annotated[
+        tuple[int, ...] | None, Option("Judge only these classes, such as 0,3,7-9.", metavar="LIST", parse=class_list)
+    ] = None
+    methods: Annotated[
+        tuple[Method, ...],
+        Option("Method by which classes are judged (docs/method.md); may be repeated.", flags=("--method",)),
+    ] = DEFAULT_METHODS
+    weights: Annotated[
+        tuple[float, float, float] | None,
+        Option(
+            "Weights of the sparse, smooth and persistent features; only for neuroninspect. Default: 1,1,1.",
+            metavar="X,X,X",
+            parse=three_numbers,
+        ),
+    ] = None
+    threshold: Annotated[float, Option("Heatmap value above which a pixel counts as on.", min=0.0, max=1.0)] = 0.5
+    chained: Annotated[
+        bool, Option("Persistence as published: one chain of exclusive ors; only for neuroninspect.")
+    ] = False
+    images: Annotated[int, Option("Use at most this many images, spread evenly over the classes.", min=1)] = 200
+    alpha: Annotated[
+        float,
+        Option("Significance level: the largest acceptable false-alarm probability.", min=0.0001, max=0.5),
+    ] = 0.01
+    evidence: Annotated[
+        bool,
+        Option("Search for triggers of the classes that stand out most. Without it, a scan is faster and finds less."),
+    ] = True
+    require: Annotated[
+        tuple[Question, ...],
+        Option(
+            "Call no model clean without an answer to this question; may be repeated. "
+            f"Always required, unless skipped: {', '.join(REQUIRED)}.",
+            panel=_QUESTIONS,
+        ),
+    ] = ()
+    strict: Annotated[bool, Option("Require an answer to every question that is not skipped.", panel=_QUESTIONS)] = (
+        False
+    )
+    skip: Annotated[
+        tuple[Skippable, ...],
+        Option(
+            "Leave this question out; may be repeated. one-target: does a trigger send every image to one class? "
+            "every-class: each class to another class? one-source: the images of one class alone to another class?",
+            panel=_QUESTIONS,
+        ),
+    ] = ()
+    ignore: Annotated[
+        tuple[str, ...],
+        Option(
+            "Ignore findings with this id, or whose ids begin like this, such as GR; may be repeated. "
+            "ninspect rules lists them.",
+            metavar="ID",
+            panel=_QUESTIONS,
+        ),
+    ] = ()
+    seed: Annotated[int, Option("Random seed.", min=0)] = 0
+    device: DeviceOption = "auto"
+    memory: MemoryOption = None
+
+    def __post_init__(self) -> None:
+        """Refuse options that contradict each other; settings of a method that was not chosen are not ignored.
+
+        Raises:
+            UsageError: some do, or a number is outside its bounds.
+        """
+        super().__post_init__()
+        if both := set(self.require) & set(self.skip):
+            raise UsageError(f"--require {min(both)} and --skip {min(both)} contradict each other; leave one out")
+        if "neuroninspect" not in self.methods and (self.weights is not None or self.chained):
+            raise UsageError("--weights and --chained belong to --method neuroninspect; add it or leave them out")
+        if not {"activated", "neuroninspect"} & set(self.methods) and self.threshold != ScanRequest.threshold:
+            raise UsageError(f"--threshold does not belong to --method {self.methods[0]}; leave it out")
+
+    @property
+    def required(self) -> frozenset[Question]:
+        """The questions without an answer to which the model is not clean."""
+        return frozenset(QUESTIONS if self.strict else {*REQUIRED, *self.require}) - set(self.skip)
+
+    @property
+    def readable(self) -> tuple[Path, ...]:
+        """As for all models, and the folder of samples that name other files in it: tables, IDX files."""
+        samples = self.samples
+        named = samples is not None and (samples.suffix.lower() in (".csv", ".tsv") or "-ubyte" in samples.name)
+        return (*super().readable, samples.parent) if samples is not None and named else super().readable
+
+    @property
+    def gpu(self) -> bool:
+        """Whether the device may be a GPU."""
+        return self.device != "cpu"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplainRequest(_ModelRequest):
+    """Explain one class at one image; the file is a PNG."""
+
+    kind: ClassVar[str] = "explain"
+
+    image: Annotated[Path, Option("The picture.", metavar="FILE")]
+    label: Annotated[int, Option("The class to explain.", flags=("--class",), metavar="K")]
+    preprocess: PreprocessOptions = field(default_factory=PreprocessOptions)
+    output: OutputOption = None
+    objective: ObjectiveOption = "logit"
+    device: DeviceOption = "auto"
+    memory: MemoryOption = None
+
+    @property
+    def gpu(self) -> bool:
+        """Whether the device may be a GPU."""
+        return self.device != "cpu"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentRequest(_ModelRequest):
+    """Make the model with its input gradient; the file is ONNX."""
+
+    kind: ClassVar[str] = "augment"
+
+    layout: LayoutOption = None
+    size: SizeOption = None
+    output: OutputOption = None
+    objective: ObjectiveOption = "logit"
+    memory: MemoryOption = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class InfoRequest(_ModelRequest):
+    """Say what is understood of a model."""
+
+    kind: ClassVar[str] = "info"
+
+    layout: LayoutOption = None
+    size: SizeOption = None
+    output: OutputOption = None
+    memory: MemoryOption = None
+
+
+@dataclass(frozen=True)
+class DoctorRequest(Request):
+    """Say what this installation has."""
+
+    kind: ClassVar[str] = "doctor"
+
+    @property
+    def gpu(self) -> bool:
+        """Yes: whether there is one is the question."""
+        return True
+
+
+_KINDS: dict[str, type[Request]] = {
+    kind.kind: kind for kind in (ScanRequest, ExplainRequest, AugmentRequest, InfoRequest, DoctorRequest)
+}
+
+
+def _paths(group: Any) -> Iterator[Path]:
+    for each in fields(group):
+        value = getattr(group, each.name)
+        if isinstance(value, Path):
+            yield value
+        elif is_dataclass(value):
+            yield from _paths(value)

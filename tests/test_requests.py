@@ -1,0 +1,155 @@
+import json
+import os
+import pickle
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ninspect.errors import UsageError
+from ninspect.names import METHODS, QUESTIONS, REQUIRED
+from ninspect.requests import (
+    AugmentRequest,
+    DoctorRequest,
+    ExplainRequest,
+    InfoRequest,
+    PreprocessOptions,
+    Request,
+    ScanRequest,
+)
+
+MODEL = Path("folder/model.onnx")
+EVERYTHING = ScanRequest(
+    MODEL,
+    Path("images.csv"),
+    preprocess=PreprocessOptions(
+        file=Path("preprocess.toml"),
+        preset="imagenet",
+        scale=0.5,
+        mean=(0.1, 0.2, 0.3),
+        std=2.0,
+        layout="NHWC",
+        color="bgr",
+        size=(12, 13),
+        resize="none",
+    ),
+    output="scores",
+    class_names=("stop", "go"),
+    class_map={"stop": 1},
+    classes=(0, 3),
+    methods=("neuroninspect", "all-to-all"),
+    weights=(1.0, 0.5, 2.0),
+    threshold=0.25,
+    chained=True,
+    images=55,
+    alpha=0.05,
+    evidence=False,
+    require=("every-class",),
+    strict=True,
+    skip=("one-source",),
+    ignore=("GR001",),
+    seed=3,
+    device="cpu",
+    memory=1024,
+)
+REQUESTS = [
+    ScanRequest(MODEL),
+    EVERYTHING,
+    ScanRequest(Path(os.fsdecode(b"\xff.onnx")), class_names=Path("names.txt"), class_map=Path("map.json")),
+    ExplainRequest(MODEL, image=Path("stop.png"), label=3, objective="margin", preprocess=EVERYTHING.preprocess),
+    AugmentRequest(MODEL, layout="NCHW", size=(8, 9), output="b", objective="logprob"),
+    InfoRequest(MODEL),
+    DoctorRequest(),
+]
+
+
+def test_the_request_with_everything_leaves_no_default() -> None:
+    default = ScanRequest(MODEL)
+    for group, usual in ((EVERYTHING, default), (EVERYTHING.preprocess, default.preprocess)):
+        same = [f.name for f in fields(group) if getattr(group, f.name) == getattr(usual, f.name)]
+        assert same == (["model"] if group is EVERYTHING else [])
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=lambda request: request.kind)
+def test_a_request_survives_json_and_pickle(request_: Request) -> None:
+    text = request_.to_json()
+    assert json.loads(text)["kind"] == request_.kind
+    assert Request.from_json(text) == type(request_).from_json(text.encode()) == request_
+    assert pickle.loads(pickle.dumps(request_)) == request_
+
+
+@given(
+    alpha=st.floats(0.0001, 0.5),
+    threshold=st.floats(0, 1),
+    images=st.integers(1, 10**6),
+    seed=st.integers(0),
+    methods=st.lists(st.sampled_from(METHODS)).map(lambda more: ("activated", *more)),
+    ignore=st.lists(st.text()).map(tuple),
+)
+def test_any_values_survive_json(**values: Any) -> None:
+    request = ScanRequest(MODEL, **values)
+    assert ScanRequest.from_json(request.to_json()) == request
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "this is no request"),
+        ("[]", "this is no request"),
+        ('{"model": "m.onnx"}', "this is no request"),
+        ('{"kind": "guess"}', "this is no request"),
+        ('{"kind": "scan"}', "a request to scan is wrong in model: "),
+        ('{"kind": "scan", "model": "m", "alhpa": 0.1}', "wrong in alhpa: "),
+        ('{"kind": "scan", "model": "m", "preprocess": {"colour": "rgb"}}', "wrong in preprocess.colour: "),
+        ('{"kind": "scan", "model": "m", "methods": ["magic"]}', "wrong in methods.0: "),
+        ('{"kind": "scan", "model": "m", "skip": ["file"]}', "wrong in skip.0: "),
+        (
+            '{"kind": "scan", "model": "m", "alpha": 0.7}',
+            "alpha = 0.7 is out of range; give a number from",
+        ),
+        ('{"kind": "info", "model": "m"}', "a request to info was given where one to scan is needed"),
+    ],
+)
+def test_json_that_is_no_such_request_is_refused(text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        ScanRequest.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"alpha": float("nan")}, "alpha = nan is out of range"),
+        ({"images": 0}, "images = 0 is out of range; give a number at least 1"),
+        (
+            {"require": ("one-source",), "skip": ("one-source",)},
+            "--require one-source and --skip one-source",
+        ),
+        ({"weights": (1, 1, 1)}, "belong to --method neuroninspect"),
+        ({"methods": ("mmbd",), "threshold": 0.4}, "--threshold does not belong to --method mmbd"),
+    ],
+)
+def test_a_request_that_contradicts_itself_cannot_be_made(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        ScanRequest(MODEL, **values)
+
+
+def test_what_is_required_is_the_default_and_more_but_never_what_is_skipped() -> None:
+    assert ScanRequest(MODEL).required == set(REQUIRED)
+    assert ScanRequest(MODEL, require=("one-source",)).required == set(QUESTIONS)
+    assert ScanRequest(MODEL, strict=True).required == set(QUESTIONS)
+    assert ScanRequest(MODEL, strict=True, skip=("every-class",)).required == {"file", "one-target", "one-source"}
+
+
+def test_what_must_be_readable_are_all_paths_and_the_folders_they_need() -> None:
+    assert set(EVERYTHING.readable) == {MODEL, MODEL.parent, Path("images.csv"), Path(), Path("preprocess.toml")}
+    assert set(ScanRequest(MODEL, Path("a/images")).readable) == {MODEL, MODEL.parent, Path("a/images")}
+    explain = ExplainRequest(MODEL, image=Path("stop.png"), label=3)
+    assert set(explain.readable) == {MODEL, MODEL.parent, Path("stop.png")}
+    assert DoctorRequest().readable == ()
+
+
+def test_a_gpu_is_for_those_who_run_a_model_on_one() -> None:
+    assert [request.gpu for request in REQUESTS] == [True, False, True, True, False, False, True]
