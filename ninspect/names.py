@@ -6,12 +6,19 @@ Method = Literal["activated", "all-to-all", "neuroninspect", "mmbd", "weights", 
 METHODS: tuple[Method, ...] = get_args(Method)
 DEFAULT_METHODS: tuple[Method, ...] = ("activated", "all-to-all")
 
-# Is the file itself an attack? Does a trigger send every image to one class? Each class to another class? The images of
-# one class alone to another class?
+# What a scan asks of a model.
 Question = Literal["file", "one-target", "every-class", "one-source"]
 QUESTIONS: tuple[Question, ...] = get_args(Question)
-REQUIRED: tuple[Question, ...] = ("file", "one-target", "every-class")  # without an answer no model is clean
+# Without an answer to these, no model is called clean, unless they were left out by name.
+REQUIRED: tuple[Question, ...] = ("file", "one-target", "every-class")
+TITLES: dict[Question, str] = {
+    "file": "an attack in the file itself",
+    "one-target": "triggers that send every image to one class",
+    "every-class": "triggers that send every class to another",
+    "one-source": "triggers for images of one class",
+}
 Skippable = Literal["one-target", "every-class", "one-source"]
+SKIPPABLE: tuple[Skippable, ...] = get_args(Skippable)
 
 Format = Literal["text", "json", "sarif", "junit", "markdown", "html"]
 FORMATS: tuple[Format, ...] = get_args(Format)

@@ -4,7 +4,7 @@ The type of an option, its default and its help stand here and nowhere else. The
 them, the worker gets a request as JSON, a cluster can pickle it. Nothing heavy is imported before one becomes JSON.
 """
 
-from __future__ import annotations
+# Without `from __future__ import annotations`: the annotations hold options, which are read again and again.
 
 import json
 from collections.abc import Callable, Iterator
@@ -17,6 +17,8 @@ from ninspect.names import (
     DEFAULT_METHODS,
     QUESTIONS,
     REQUIRED,
+    SKIPPABLE,
+    TITLES,
     Color,
     Device,
     Layout,
@@ -32,6 +34,7 @@ from ninspect.values import class_list, height_and_width, memory_size, numbers, 
 _INPUT = "Model input"
 _QUESTIONS = "Questions"
 SAFETY = "Safety"  # these three are headings in the help
+_QUESTIONS_MEAN = "; ".join(f"{question}: {TITLES[question]}" for question in SKIPPABLE)
 
 
 @dataclass(frozen=True)
@@ -296,8 +299,7 @@ class ScanRequest(_ModelRequest):
     skip: Annotated[
         tuple[Skippable, ...],
         Option(
-            "Leave this question out; may be repeated. one-target: does a trigger send every image to one class? "
-            "every-class: each class to another class? one-source: the images of one class alone to another class?",
+            f"Leave this question out; may be repeated. {_QUESTIONS_MEAN}.",
             panel=_QUESTIONS,
         ),
     ] = ()

@@ -1,6 +1,6 @@
 """Options of the command line alone: what becomes of a result, and what the process that makes it may take."""
 
-from __future__ import annotations
+# Without `from __future__ import annotations`: the annotations hold options, which are read again and again.
 
 from dataclasses import dataclass
 from pathlib import Path
