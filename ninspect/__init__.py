@@ -1,10 +1,9 @@
 """ninspect audits ONNX image classifiers for trained-in backdoors.
 
->>> from pathlib import Path
 >>> import ninspect
->>> result = ninspect.scan(Path("model.onnx"), Path("images"))  # doctest: +SKIP
->>> result.verdict, result.targets  # doctest: +SKIP
-('suspected', [7])
+>>> result = ninspect.scan("models/digits/translucent_torch.onnx", "models/digits/samples")
+>>> result.verdict, result.targets
+('suspected', [5])
 """
 
 import os
@@ -16,7 +15,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from ninspect.audit.gradients import gradients
-    from ninspect.audit.open import ScanOptions, open_network
+    from ninspect.audit.open import open_network
     from ninspect.audit.stages import scan
     from ninspect.detect import Activated, NeuronInspect
     from ninspect.errors import InconclusiveError, ModelError, NinspectError, UnsupportedOperatorError, UsageError
@@ -24,8 +23,10 @@ if TYPE_CHECKING:
     from ninspect.model import Classifier, load_classifier
     from ninspect.preprocess import Preprocess
     from ninspect.report import Result
+    from ninspect.requests import PreprocessOptions, ScanRequest
     from ninspect.runtime import Network
     from ninspect.samples import Samples, load_samples
+    from ninspect.search.patch import Patch
 
 _HOME = {
     "Activated": "detect",
@@ -38,7 +39,9 @@ _HOME = {
     "Preprocess": "preprocess",
     "Result": "report",
     "Samples": "samples",
-    "ScanOptions": "audit.open",
+    "Patch": "search.patch",
+    "PreprocessOptions": "requests",
+    "ScanRequest": "requests",
     "UnsupportedOperatorError": "errors",
     "UsageError": "errors",
     "differentiate": "gradient",
@@ -57,10 +60,12 @@ __all__ = [
     "Network",
     "NeuronInspect",
     "NinspectError",
+    "Patch",
     "Preprocess",
+    "PreprocessOptions",
     "Result",
     "Samples",
-    "ScanOptions",
+    "ScanRequest",
     "UnsupportedOperatorError",
     "UsageError",
     "differentiate",

@@ -15,13 +15,21 @@ class ExitCode(IntEnum):
 
 
 class NinspectError(Exception):
-    """One sentence for a person: what is wrong, where, and what to do. Never shown with a traceback."""
+    """One sentence for a person: what is wrong, where, and what to do. Never shown with a traceback.
+
+    >>> NinspectError("the disk is full").exit_code.name
+    'INTERNAL'
+    """
 
     exit_code: ExitCode = ExitCode.INTERNAL
 
 
 class UsageError(NinspectError):
-    """The request is wrong: a missing path, an impossible option, a class that the model does not have."""
+    """The request is wrong: a missing path, an impossible option, a class that the model does not have.
+
+    >>> UsageError("there is no file model.onnx").exit_code.value
+    2
+    """
 
     exit_code = ExitCode.USAGE
 
@@ -31,13 +39,33 @@ class WriteError(NinspectError):
 
 
 class InconclusiveError(NinspectError):
-    """The request is fine, but the model cannot be judged; never to be read as clean."""
+    """The request is fine, but the model cannot be judged; never to be read as clean.
+
+    Attributes:
+        rule: id of the finding that a result has for it.
+
+    >>> error = InconclusiveError("the model answers class 3 for every image", "IM007")
+    >>> error.exit_code.value, error.rule
+    (3, 'IM007')
+    """
 
     exit_code = ExitCode.INCONCLUSIVE
+    rule = "SC003"
+
+    def __init__(self, message: str, rule: str | None = None) -> None:
+        super().__init__(message)
+        if rule is not None:
+            self.rule = rule
 
 
 class ModelError(InconclusiveError):
-    """The file is not an ONNX image classifier that ninspect can run."""
+    """The file is not an ONNX image classifier that ninspect can run.
+
+    >>> ModelError("model.onnx holds no network").rule
+    'MD001'
+    """
+
+    rule = "MD001"
 
 
 class UnsupportedOperatorError(ModelError):
@@ -46,7 +74,12 @@ class UnsupportedOperatorError(ModelError):
     Attributes:
         operators: names of all operators without a rule, sorted.
         nodes: `operator (node name)` for every node concerned, in graph order.
+
+    >>> UnsupportedOperatorError([("NonMaxSuppression", "boxes")]).operators
+    ['NonMaxSuppression']
     """
+
+    rule = "MD002"
 
     def __init__(self, nodes: list[tuple[str, str]]) -> None:
         self.operators = sorted({operator for operator, _ in nodes})

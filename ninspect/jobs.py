@@ -4,33 +4,26 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from ninspect.audit import stages as audit
 from ninspect.audit.explain import explain_image
-from ninspect.audit.open import ScanOptions, classifier_of
-from ninspect.detect import MMBD, Activated, AllToAll, Detector, FreeEagle, NeuralCleanse, NeuronInspect, Weights
+from ninspect.audit.open import classifier_of, said_of_images
+from ninspect.audit.stages import scan
 from ninspect.isolation import Listener
-from ninspect.machine import installation, spare_memory
+from ninspect.machine import installation
 from ninspect.model import Classifier, describe, read_model
-from ninspect.model import class_names as names_of_classes
-from ninspect.names import Method
-from ninspect.preprocess import Preprocess, specified
 from ninspect.report.picture import save_overlay
 from ninspect.requests import (
     AugmentRequest,
     DoctorRequest,
     ExplainRequest,
     InfoRequest,
-    PreprocessOptions,
     Request,
     ScanRequest,
 )
 from ninspect.runtime import gradient_model, save_model
-from ninspect.samples import read_class_map
 
 Facts = dict[str, Any]
 
@@ -66,35 +59,12 @@ def run(request: Request, events: Listener) -> Facts:
 
 def _scan(request: ScanRequest, events: Listener) -> Facts:
     with _logging_to(events):
-        result = audit.scan(
-            request.model,
-            request.samples,
-            _scan_options(request),
-            lambda done, total: events.tell("progress", [done, total]),
-            lambda partial: events.tell("partial", partial.model_dump(by_alias=True)),
+        result = scan(
+            request,
+            progress=lambda done, total: events.tell("progress", [done, total]),
+            so_far=lambda partial: events.tell("partial", partial.facts()),
         )
-    return result.model_dump(by_alias=True)
-
-
-def _scan_options(request: ScanRequest) -> ScanOptions:
-    settings, source = _preprocess(request.model, request.preprocess)
-    names, numbers = request.class_names, request.class_map
-    return ScanOptions(
-        preprocess=settings,
-        preprocess_source=source,
-        output=request.output,
-        classes=request.classes,
-        detectors=detectors(request),
-        images=request.images,
-        seed=request.seed,
-        alpha=request.alpha,
-        evidence=request.evidence,
-        source_specific="one-source" not in request.skip,
-        device=request.device,
-        memory=spare_memory() if request.memory is None else request.memory,
-        class_names=names if isinstance(names, tuple) else names_of_classes(request.model, names),
-        class_map=read_class_map(numbers) if isinstance(numbers, Path) else numbers,
-    )
+    return result.facts()
 
 
 class _Teller(logging.Handler):
@@ -123,20 +93,15 @@ def _logging_to(listener: Listener) -> Iterator[None]:
 
 
 def _explain(request: ExplainRequest, events: Listener) -> Facts:
-    settings, source = _preprocess(request.model, request.preprocess)
-    asked = ScanOptions(
-        preprocess=settings,
-        preprocess_source=source,
-        output=request.output,
-        device=request.device,
-        memory=spare_memory() if request.memory is None else request.memory,
-    )
-    explanation = explain_image(request.model, request.image, request.label, asked, request.objective)
+    explanation = explain_image(request)
     picture = io.BytesIO()
     save_overlay(picture, explanation.image, explanation.heatmap)
     events.write(picture.getvalue())
-    source = explanation.preprocess_source
-    return {"value": explanation.value, "predicted": explanation.predicted, "preprocess": source}
+    return {
+        "value": explanation.value,
+        "predicted": explanation.predicted,
+        "preprocess": explanation.preprocess_source,
+    }
 
 
 def _augment(request: AugmentRequest, events: Listener) -> Facts:
@@ -152,27 +117,5 @@ def _augment(request: AugmentRequest, events: Listener) -> Facts:
 
 
 def _classifier(request: AugmentRequest | InfoRequest) -> Classifier:
-    said = specified(request.model, layout=request.layout, size=request.size)
-    return classifier_of(read_model(request.model), ScanOptions(preprocess=said.preprocess, output=request.output))
-
-
-def _preprocess(model: Path, given: PreprocessOptions) -> tuple[Preprocess, str]:
-    """The settings and where they come from; see `specified`."""
-    flags = vars(given).copy()
-    said = specified(model, flags.pop("file"), flags.pop("preset"), **flags)
-    return said.preprocess, said.source
-
-
-def detectors(request: ScanRequest) -> list[Detector]:
-    """The chosen detectors with their settings."""
-    sparse, smooth, persistent = request.weights or (1, 1, 1)
-    makers: dict[Method, Callable[[], Detector]] = {
-        "activated": lambda: Activated(threshold=request.threshold),
-        "all-to-all": AllToAll,
-        "neuroninspect": lambda: NeuronInspect((sparse, smooth, persistent), request.threshold, request.chained),
-        "mmbd": MMBD,
-        "weights": Weights,
-        "neural_cleanse": NeuralCleanse,
-        "freeeagle": FreeEagle,
-    }
-    return [makers[method]() for method in dict.fromkeys(request.methods)]
+    said = said_of_images(request)
+    return classifier_of(read_model(request.model), request, said)

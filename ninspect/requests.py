@@ -7,10 +7,10 @@ them, the worker gets a request as JSON, a cluster can pickle it. Nothing heavy 
 # Without `from __future__ import annotations`: the annotations hold options, which are read again and again.
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import KW_ONLY, Field, dataclass, field, fields, is_dataclass
+from collections.abc import Iterator
+from dataclasses import KW_ONLY, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, Self
 
 from ninspect.errors import UsageError
 from ninspect.names import (
@@ -29,52 +29,21 @@ from ninspect.names import (
     Resize,
     Skippable,
 )
-from ninspect.values import class_list, height_and_width, memory_size, numbers, three_numbers
+from ninspect.option import (
+    Option,
+    class_list,
+    height_and_width,
+    memory_size,
+    numbers,
+    options,
+    side_or_size,
+    three_numbers,
+)
 
 _INPUT = "Model input"
 _QUESTIONS = "Questions"
 SAFETY = "Safety"  # these three are headings in the help
 _QUESTIONS_MEAN = "; ".join(f"{question}: {TITLES[question]}" for question in SKIPPABLE)
-
-
-@dataclass(frozen=True)
-class Option:
-    """What the command line has to know of a field besides its name, type and default.
-
-    Attributes:
-        help: what it means.
-        flags: its names; none: the one of the field.
-        metavar: stands for the value in the help.
-        min: the smallest value.
-        max: the largest value.
-        panel: the heading in the help that it stands under.
-        parse: makes the value of a text; also given the name of the option, for the message if it cannot.
-        variable: a variable of the environment besides the one that every option has.
-    """
-
-    help: str
-    flags: tuple[str, ...] = ()
-    metavar: str | None = None
-    min: float | None = None
-    max: float | None = None
-    panel: str | None = None
-    parse: Callable[[str, str], Any] | None = None
-    variable: str | None = None
-
-    def allows(self, value: float) -> bool:
-        """Whether a number is within the bounds."""
-        return (self.min is None or value >= self.min) and (self.max is None or value <= self.max)
-
-
-def options(kind: type) -> Iterator[tuple[Field[Any], Any, Option | None]]:
-    """Each field of a dataclass with its type and its option; one without is a group of options."""
-    hints = get_type_hints(kind, include_extras=True)
-    for each in fields(kind):
-        hint = hints[each.name]
-        if get_origin(hint) is Annotated:
-            yield each, *get_args(hint)
-        else:
-            yield each, hint, None
 
 
 LayoutOption = Annotated[
@@ -105,7 +74,11 @@ _CHECKED = {"extra": "forbid"}  # pydantic's configuration: no unknown keys
 
 @dataclass(frozen=True, kw_only=True)
 class PreprocessOptions:
-    """How images become model inputs, as far as someone says so; the rest is found out."""
+    """How images become model inputs, as far as someone says so; the rest is found out.
+
+    >>> PreprocessOptions(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)).scale is None
+    True
+    """
 
     __pydantic_config__: ClassVar = _CHECKED
 
@@ -146,6 +119,15 @@ class PreprocessOptions:
     resize: Annotated[
         Resize | None, Option("How images of another size are resized; none: refuse them.", panel=_INPUT)
     ] = None
+    resize_to: Annotated[
+        int | tuple[int, int] | None,
+        Option(
+            "Resize to this first, the shorter side or HxW, and cut out the middle.",
+            metavar="SIDE|HxW",
+            panel=_INPUT,
+            parse=side_or_size,
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -181,11 +163,15 @@ class Request:
         """Whether a GPU may be used to answer."""
         return False
 
-    def to_json(self) -> str:
-        """The request as an object of JSON, its kind included."""
+    def facts(self) -> dict[str, Any]:
+        """The fields of the request in what JSON can hold."""
         from pydantic import TypeAdapter
 
-        return json.dumps({"kind": self.kind, **TypeAdapter(type(self)).dump_python(self, mode="json")})
+        return dict(TypeAdapter(type(self)).dump_python(self, mode="json"))
+
+    def to_json(self) -> str:
+        """The request as an object of JSON, its kind included."""
+        return json.dumps({"kind": self.kind, **self.facts()})
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -228,6 +214,12 @@ class ScanRequest(_ModelRequest):
     """Judge a model.
 
     Names and numbers of classes come from files, or are given as they are. Without `memory`, see `spare_memory`.
+
+    >>> request = ScanRequest(Path("model.onnx"), Path("images"), alpha=0.05, skip=("one-source",))
+    >>> sorted(request.required)
+    ['every-class', 'file', 'one-target']
+    >>> ScanRequest.from_json(request.to_json()) == request
+    True
     """
 
     kind: ClassVar[str] = "scan"
@@ -334,13 +326,6 @@ class ScanRequest(_ModelRequest):
     def required(self) -> frozenset[Question]:
         """The questions without an answer to which the model is not clean."""
         return frozenset(QUESTIONS if self.strict else {*REQUIRED, *self.require}) - set(self.skip)
-
-    @property
-    def readable(self) -> tuple[Path, ...]:
-        """As for all models, and the folder of samples that name other files in it: tables, IDX files."""
-        samples = self.samples
-        named = samples is not None and (samples.suffix.lower() in (".csv", ".tsv") or "-ubyte" in samples.name)
-        return (*super().readable, samples.parent) if samples is not None and named else super().readable
 
     @property
     def gpu(self) -> bool:

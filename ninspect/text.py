@@ -28,3 +28,10 @@ def printable(text: str) -> str:
 def byte_count(size: int) -> str:
     """`8.0 GiB`, or `1.5 MiB`."""
     return f"{size / 1024**3:,.1f} GiB" if size >= 1024**3 else f"{size / 1024**2:,.1f} MiB"
+
+
+def probability(p: float | None) -> str:
+    """`p = 0.02`, or `p < 0.001`."""
+    if p is None:
+        return "p unknown"
+    return f"p = {p:.2g}" if p >= 0.001 else "p < 0.001"

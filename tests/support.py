@@ -17,7 +17,7 @@ from onnx import numpy_helper, parser
 
 from ninspect.audit import open as opening
 from ninspect.graph.convert import prepare
-from ninspect.preprocess import Preprocess
+from ninspect.requests import PreprocessOptions
 from ninspect.runtime import Budget, Network
 
 Array = NDArray[Any]
@@ -140,7 +140,7 @@ def save(model: onnx.ModelProto, path: Path) -> Path:
 def open_network(model: onnx.ModelProto, folder: Path, **preprocess: Any) -> Network:
     """The model as a scan opens it, with pixels in [0, 1] going in as they are unless told otherwise."""
     path = save(model, folder / "model.onnx")
-    return opening.open_network(path, opening.ScanOptions(preprocess=Preprocess(**preprocess), device="cpu"))
+    return opening.open_network(path, preprocess=PreprocessOptions(**preprocess), device="cpu")
 
 
 def with_budget(network: Network, **budget: int) -> Network:

@@ -35,6 +35,7 @@ EVERYTHING = ScanRequest(
         color="bgr",
         size=(12, 13),
         resize="none",
+        resize_to=40,
     ),
     output="scores",
     class_names=("stop", "go"),
@@ -144,7 +145,7 @@ def test_what_is_required_is_the_default_and_more_but_never_what_is_skipped() ->
 
 
 def test_what_must_be_readable_are_all_paths_and_the_folders_they_need() -> None:
-    assert set(EVERYTHING.readable) == {MODEL, MODEL.parent, Path("images.csv"), Path(), Path("preprocess.toml")}
+    assert set(EVERYTHING.readable) == {MODEL, MODEL.parent, Path("images.csv"), Path("preprocess.toml")}
     assert set(ScanRequest(MODEL, Path("a/images")).readable) == {MODEL, MODEL.parent, Path("a/images")}
     explain = ExplainRequest(MODEL, image=Path("stop.png"), label=3)
     assert set(explain.readable) == {MODEL, MODEL.parent, Path("stop.png")}

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import base64
 import math
+from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ninspect.audit.coverage import Answer
 from ninspect.audit.selftest import TruthTest
-from ninspect.detect import ROBUST_Z, Attention, Detection, Detector, Trigger
-from ninspect.findings import RULES, Finding
+from ninspect.detect import ROBUST_Z, Attention, Examination, PairTrigger, Trigger
+from ninspect.findings import Finding
 from ninspect.measure.outliers import NATURAL_FREEDOM, critical_index
 from ninspect.model import ModelFile
-from ninspect.preprocess import Preprocess
+from ninspect.names import QUESTIONS, Question
+from ninspect.preprocess import Resolved
 from ninspect.report.picture import overlay, png
 from ninspect.report.schema import (
+    AnswerInfo,
     AttentionInfo,
     DetectorInfo,
     ExampleInfo,
+    FileInfo,
     FindingInfo,
     HeatmapInfo,
     ModelInfo,
+    Outcome,
+    PairInfo,
     PreprocessInfo,
     SampleInfo,
     TriggerInfo,
@@ -35,12 +43,16 @@ _LARGEST_SIDE = 112  # of a picture: ten classes of a network for large photogra
 
 def describe_model(path: str, file: ModelFile | None, network: Network | None) -> ModelInfo:
     """The file, and what was understood of it where it could be opened."""
+    if file is None:
+        return ModelInfo(path=path)
+    files = [FileInfo(name=one.name, sha256=one.sha256, bytes=one.bytes) for one in file.files]
     if network is None:
-        return ModelInfo(path=path, sha256=None if file is None else file.sha256)
+        return ModelInfo(path=path, sha256=file.sha256, files=files)
     classifier = network.classifier
     return ModelInfo(
         path=path,
-        sha256=classifier.file.sha256,
+        sha256=file.sha256,
+        files=files,
         opset=classifier.opset,
         producer=classifier.producer,
         input=classifier.input,
@@ -59,6 +71,7 @@ def describe_samples(samples: Samples | None, accuracy: float | None) -> SampleI
     return SampleInfo(
         source=samples.source,
         kind=samples.kind,
+        sha256=samples.sha256,
         count=len(samples),
         labelled=samples.labels is not None,
         skipped=list(samples.skipped),
@@ -66,15 +79,15 @@ def describe_samples(samples: Samples | None, accuracy: float | None) -> SampleI
     )
 
 
-def describe_preprocess(settings: Preprocess, source: str, network: Network | None) -> PreprocessInfo:
+def describe_preprocess(known: Resolved, network: Network | None) -> PreprocessInfo:
     """The settings, with what they left open filled in from the model."""
-    values = settings.model_dump()
+    values = known.preprocess.model_dump()
     if network is not None:
         layout = network.input_map.layout
         height, width, channels = layout.image_shape
         values["layout"], values["size"] = layout.name, (height, width)
         values["color"] = values["color"] or ("gray" if channels == 1 else "rgb")
-    return PreprocessInfo(**values, source=source)
+    return PreprocessInfo(**values, source=known.source)
 
 
 def describe_truth_test(test: TruthTest) -> TruthInfo:
@@ -82,59 +95,79 @@ def describe_truth_test(test: TruthTest) -> TruthInfo:
     return TruthInfo(name=test.name, error=_number(test.error), tolerance=test.tolerance, passed=test.passed)
 
 
-def describe_detection(detection: Detection, detector: Detector, alpha: float) -> DetectorInfo:
-    """A detector's findings, with the settings that they depend on."""
-    easy = np.zeros(len(detection.classes), np.bool_) if detection.easy is None else detection.easy
+def describe_answer(answer: Answer, skipped: Collection[Question]) -> AnswerInfo:
+    """What became of a question."""
+    outcome: Outcome = "skipped" if answer.question in skipped else "answered" if answer.answered else "unanswered"
+    return AnswerInfo(
+        question=answer.question,
+        required=answer.required,
+        outcome=outcome,
+        by=list(answer.by),
+        why=answer.why or None,
+        power=None if answer.power is None else str(answer.power),
+    )
+
+
+def describe_examination(examination: Examination, settings: dict[str, Any], alpha: float) -> DetectorInfo:
+    """What a detector found, with the settings that it depends on."""
+    nobody = np.zeros(len(examination.classes), np.bool_)
+    easy = nobody if examination.easy is None else examination.easy
     return DetectorInfo(
-        name=detection.name,
-        settings=detector.settings,
-        skipped=detection.skipped,
-        scores={name: _numbers(column) for name, column in detection.scores.items()},
-        index=_numbers(detection.index),
-        p_value=detection.p_value,
-        p_values=_numbers(detection.p_values),
-        test=detection.test,
-        critical_index=_critical_index(detection, alpha, easy=bool(easy.all())),
-        easy=detection.classes[easy].tolist(),
-        critical_index_easy=_critical_index(detection, alpha, easy=True) if easy.any() else None,
-        flagged=detection.flagged,
-        targets=detection.targets(alpha),
-        problem=detection.problem,
-        seconds=round(detection.seconds, 3),
+        name=examination.name,
+        answers=[question for question in QUESTIONS if question in examination.answers],
+        settings=settings,
+        gap=examination.gap,
+        scores={name: _numbers(column) for name, column in examination.scores.items()},
+        index=_numbers(examination.index),
+        p_value=examination.p_value,
+        p_values=_numbers(examination.p_values),
+        test=examination.test,
+        critical_index=_critical_index(examination, alpha, easy=bool(easy.all())),
+        easy=examination.classes[easy].tolist(),
+        critical_index_easy=_critical_index(examination, alpha, easy=True) if easy.any() else None,
+        flagged=examination.flagged,
+        targets=examination.targets(alpha),
+        seconds=round(examination.seconds, 3),
     )
 
 
 def describe_finding(finding: Finding) -> FindingInfo:
-    """What is wrong with the file itself."""
-    return FindingInfo(
-        rule=finding.rule,
-        severity=finding.severity,
-        title=RULES[finding.rule].title,
-        message=finding.message,
-        nodes=list(finding.nodes),
-    )
+    """One finding, with what its rule says."""
+    more = {"ignored": finding.ignored, "nodes": list(finding.nodes), "classes": list(finding.classes)}
+    return FindingInfo.of(finding.rule, finding.message, **more)
 
 
 def describe_trigger(trigger: Trigger) -> TriggerInfo:
     """The evidence for one class."""
-    return TriggerInfo(
-        label=trigger.label,
-        source=trigger.source,
-        size=trigger.size,
-        success=_number(trigger.success),
-        held_out=trigger.held_out,
-        control_size=_number(trigger.control_size),
-        control_success=_number(trigger.control_success),
-        convincing=trigger.convincing,
-        mask=_picture(trigger.mask),
-        pattern=_picture(trigger.on_grey),
-        examples=[
+    return TriggerInfo(**_recovered(trigger))
+
+
+def describe_pair(trigger: PairTrigger) -> PairInfo:
+    """The evidence for one class as the target of another."""
+    return PairInfo(
+        **_recovered(trigger), source=trigger.source, elsewhere=trigger.elsewhere, foreign=_number(trigger.foreign)
+    )
+
+
+def _recovered(trigger: Trigger) -> dict[str, Any]:
+    return {
+        "label": trigger.label,
+        "size": trigger.size,
+        "success": _number(trigger.success),
+        "held_out": trigger.held_out,
+        "control_size": _number(trigger.control_size),
+        "control_success": _number(trigger.control_success),
+        "convincing": trigger.convincing,
+        "npz": base64.b64encode(trigger.patch.to_npz()).decode("ascii"),
+        "mask": _picture(trigger.patch.mask),
+        "pattern": _picture(trigger.patch.on_grey),
+        "examples": [
             ExampleInfo(before=_picture(before), after=_picture(after), answer_before=answer, answer_after=changed)
             for before, after, answer, changed in zip(
                 trigger.examples, trigger.stamped, *trigger.answers.tolist(), strict=True
             )
         ],
-    )
+    }
 
 
 def describe_attention(attention: Attention | None) -> AttentionInfo | None:
@@ -156,12 +189,12 @@ def _picture(image: NDArray[np.float32]) -> str:
     return base64.b64encode(png(image, _LARGEST_SIDE)).decode("ascii")
 
 
-def _critical_index(detection: Detection, alpha: float, easy: bool) -> float | None:
+def _critical_index(examination: Examination, alpha: float, easy: bool) -> float | None:
     """Of the classes that are easy by nature, or of the others."""
-    if detection.test != ROBUST_Z or detection.p_value is None:
+    if examination.test != ROBUST_Z or examination.p_value is None:
         return None
     freedom = NATURAL_FREEDOM if easy else math.inf
-    return critical_index(alpha / detection.looks, detection.measured, freedom)
+    return critical_index(alpha / examination.looks, examination.measured, freedom)
 
 
 def _number(value: float) -> float | None:

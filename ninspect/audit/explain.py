@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.audit.open import ScanOptions, chosen_classes, open_as_told
-from ninspect.gradient import Objective
+from ninspect.audit.open import chosen_classes, open_settled
 from ninspect.measure.features import heatmaps
-from ninspect.preprocess.resolve import DEFAULT
+from ninspect.requests import ExplainRequest
 from ninspect.samples import load_samples
 
 
@@ -34,18 +32,17 @@ class Explanation:
     preprocess_source: str
 
 
-def explain_image(model: Path, image: Path, label: int, options: ScanOptions, objective: Objective) -> Explanation:
+def explain_image(request: ExplainRequest) -> Explanation:
     """Explain one class at one image.
 
     Raises:
         UsageError: a path does not exist, the class is out of range, or an option does not fit.
         ModelError: the model cannot be analysed.
     """
-    network, options = open_as_told(model, replace(options, images=1))
-    classes = chosen_classes([label], network.classes)
-    samples = load_samples(image, image_shape=network.input_map.image_shape, preprocess=options.preprocess, limit=1)
-    pixels = samples.unit_pixels
-    (part,) = network.gradients(pixels, classes, objective)
+    network, known = open_settled(request)
+    classes = chosen_classes([request.label], network.classes)
+    shape = network.input_map.image_shape
+    pixels = load_samples(request.image, image_shape=shape, preprocess=known.preprocess, limit=1).unit_pixels
+    (part,) = network.gradients(pixels, classes, request.objective)
     predicted = int(network.logits(pixels)[0].argmax())
-    source = options.preprocess_source if options.preprocess.ranged else DEFAULT
-    return Explanation(pixels[0], heatmaps(part.pixels)[0, 0], float(part.objective[0, 0]), predicted, source)
+    return Explanation(pixels[0], heatmaps(part.pixels)[0, 0], float(part.objective[0, 0]), predicted, known.source)

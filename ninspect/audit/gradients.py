@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ninspect.audit.open import ScanOptions, open_network
+from ninspect.audit.open import open_network
 from ninspect.errors import UsageError
 from ninspect.gradient import Objective
+from ninspect.requests import ScanRequest
 from ninspect.runtime import Network
 
 
 def gradients(
-    model: Path | str | Network,
+    model: Path | str | ScanRequest | Network,
     images: ArrayLike,
     classes: Sequence[int] | None = None,
-    options: ScanOptions | None = None,
     objective: Objective = "logit",
+    **options: Any,
 ) -> NDArray[np.float32]:
     """The derivative of class scores with respect to the pixels of images.
 
@@ -27,8 +29,8 @@ def gradients(
         model: path of an ONNX file, or what `open_network` made of one, which saves time where there are several calls.
         images: `[N, H, W, C]`, uint8, or float in [0, 1].
         classes: S class indices; None: all.
-        options: for a path: preprocessing, device, and the name of the output.
         objective: what of a class is differentiated: `logit`, `margin`, `logprob` or `cross_entropy`.
+        options: with a path, fields of `ScanRequest`: `preprocess`, `output`, `device`, `memory`.
 
     Returns:
         `[S, N, H, W, C]`, per pixel in [0, 1]. All of it is held in memory; `Network.gradients` comes in pieces.
@@ -36,8 +38,12 @@ def gradients(
     Raises:
         UsageError: the images or the classes do not fit the model.
         ModelError: the model cannot be analysed.
+
+    >>> import numpy as np
+    >>> gradients("models/digits/clean_torch.onnx", np.zeros((2, 28, 28, 1), np.uint8), classes=[3]).shape
+    (1, 2, 28, 28, 1)
     """
-    network = model if isinstance(model, Network) else open_network(Path(model), options or ScanOptions())
+    network = model if isinstance(model, Network) else open_network(model, **options)
     given, shape = np.asarray(images), network.input_map.image_shape
     if given.shape[1:] != shape:
         expected = ", ".join(map(str, shape))

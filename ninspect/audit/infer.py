@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
-from ninspect.preprocess import Preprocess
+from ninspect.preprocess import Preprocess, Resolved
 from ninspect.preprocess.settings import PRESETS
 from ninspect.runtime import Network
 from ninspect.samples import Samples
@@ -16,28 +15,17 @@ from ninspect.samples import Samples
 CLEARLY = 2.0
 
 
-@dataclass(frozen=True)
-class Inferred:
-    """The preset with which the model is right most often.
-
-    Attributes:
-        preprocess: the settings with that preset.
-        source: what was tried, with the accuracies.
-        doubt: why the choice is not certain, or None.
-    """
-
-    preprocess: Preprocess
-    source: str
-    doubt: str | None
-
-
-def infer_preset(network: Network, samples: Samples, preprocess: Preprocess) -> Inferred:
+def infer_preset(network: Network, samples: Samples, preprocess: Preprocess) -> Resolved:
     """Try every preset on labelled images; the first wins ties.
 
     Args:
         network: the model.
         samples: images with labels.
         preprocess: what is known, without a value range.
+
+    Returns:
+        The settings with the preset with which the model is right most often; with a doubt where another is about as
+        good.
     """
     assert samples.labels is not None
     pixels, channels = samples.unit_pixels, samples.pixels.shape[-1]
@@ -56,4 +44,4 @@ def infer_preset(network: Network, samples: Samples, preprocess: Preprocess) -> 
             f"the preprocessing was inferred, and {best} is not clearly better than {following} ({tried}); "
             "say which is right with --preset"
         )
-    return Inferred(preprocess.preset(best), f"preset {best}, inferred from the labels: right about {tried}", doubt)
+    return Resolved(preprocess.preset(best), f"preset {best}, inferred from the labels: right about {tried}", doubt)

@@ -1,18 +1,16 @@
-"""From findings to a verdict: `clean` only when everything that was to be checked was checked."""
+"""What the examinations accuse a model of, and the sentence that says how a verdict came about."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Literal
 
-from ninspect.audit.selftest import TruthTest
-from ninspect.detect import Detection, Trigger, listed
-from ninspect.findings import Finding
-from ninspect.measure.outliers import FEWEST_CLASSES
-from ninspect.report import Confidence, Verdict
-from ninspect.report.wording import probability
+from ninspect.detect import TARGET, Examination, PairTrigger, Trigger, listed, tested
+from ninspect.findings import Finding, Verdict, verdict
+from ninspect.text import probability
 
-_MOST = 3  # classes to seek evidence for, and at most a third of all
+Confidence = Literal["high", "low"]
 
 
 @dataclass(frozen=True)
@@ -20,12 +18,11 @@ class Judgement:
     """What is said of a model.
 
     Attributes:
-        verdict: `clean`, `suspected` or `inconclusive`.
+        verdict: `clean`, `suspected` or `inconclusive`; the fold over the findings.
         reason: one sentence, without the full stop.
         targets: suspected classes, most suspect first; empty where the file alone is suspect.
         confidence: of a suspicion: `high` where the evidence agrees with the statistics, else `low`.
         p_value: of the suspicion, or of its absence; None where nothing was measured.
-        reservations: what speaks against a verdict that stands all the same.
     """
 
     verdict: Verdict
@@ -33,102 +30,78 @@ class Judgement:
     targets: list[int]
     confidence: Confidence | None
     p_value: float | None
-    reservations: list[str]
 
 
-def candidates(detections: Sequence[Detection], alpha: float) -> list[int]:
-    """Classes that evidence is sought for, most suspect first: the suspects, and the next that stand out most.
-
-    Comparing explanations ranks a target far more reliably than it tells it from what stands out in clean models; the
-    trigger tells them apart. All classes where they are too few for outliers. None where the suspicion has evidence of
-    its own.
-    """
-    tested = _tested(detections)
-    if detections and not tested and len(detections[0].classes) < FEWEST_CLASSES:
-        return [int(label) for label in detections[0].classes]
-    if not tested or (tested[0].finding is not None and tested[0].targets(alpha)):
-        return []
-    suspects = [label for detection in tested if detection.finding is None for label in detection.targets(alpha)]
-    ranked = next((d.ranked for d in detections if d.p_value is not None and d.finding is None), [])
-    return list(dict.fromkeys([*suspects, *ranked]))[: max(1, min(_MOST, len(ranked) // 3))]
-
-
-def decide(
-    truth: Sequence[TruthTest],
-    detections: Sequence[Detection],
-    triggers: Sequence[Trigger],
-    problems: Sequence[str],
-    alpha: float,
-    findings: Sequence[Finding] = (),
-    unseen: Sequence[str] = (),
-) -> Judgement:
-    """What the file itself shows comes first, then what its network has learnt, as far as that can be known.
+def accusations(examinations: Sequence[Examination], alpha: float) -> list[Finding]:
+    """What the examinations find: targets (BD001), permutations (BD002), triggers between two classes (BD004).
 
     Args:
-        truth: the scan's tests of itself.
-        detections: with p-values that are corrected for their number; empty where the scan stopped before.
-        triggers: what was found for the candidates.
-        problems: why the model must not be called clean.
-        alpha: largest probability of suspecting a clean model.
-        findings: what is wrong with the file itself.
-        unseen: what should have been looked for and could not be, with the reason.
+        examinations: with p-values that are corrected for their number.
+        alpha: level of suspicion.
     """
-    attacks = [_told(finding) for finding in findings if finding.severity == "error"]
-    problems = [*(_told(finding) for finding in findings if finding.severity == "warning"), *problems]
-    learnt = _decide(truth, detections, triggers, problems, alpha, unseen)
-    if not attacks:
-        return learnt
-    if learnt.verdict == "suspected":
-        return replace(learnt, reason=f"{learnt.reason}; {'; '.join(attacks)}")
-    reservations = [*problems, *learnt.reservations]
-    return Judgement("suspected", "; ".join(attacks), [], None, learnt.p_value, reservations)
+    ranking, triggers = tested(examinations), _triggers(examinations)
+    found = [
+        Finding(one.rule, f"{one.meaning} ({probability(one.p_value)})", classes=tuple(one.targets(alpha)))
+        for one in ranking
+        if one.rule != TARGET and one.targets(alpha)
+    ]
+    comparing = [one for one in ranking if one.rule == TARGET]
+    convincing = [trigger.label for trigger in triggers if trigger.convincing]
+    outliers = [target for one in comparing for target in one.targets(alpha)]
+    if targets := _convincing_first([*outliers, *convincing], convincing):
+        message = _suspicion(comparing[0] if comparing else None, targets, triggers, alpha)
+        found.append(Finding(TARGET, message, classes=tuple(targets)))
+    pairs = (pair for one in examinations for pair in one.pairs if pair.convincing)
+    return found + [Finding("BD004", _from_one_class(pair), classes=(pair.source, pair.label)) for pair in pairs]
+
+
+def judge(findings: Sequence[Finding], examinations: Sequence[Examination], alpha: float) -> Judgement:
+    """The verdict over all findings, and what goes with it."""
+    ranking, triggers = tested(examinations), _triggers(examinations)
+    p = ranking[0].p_value if ranking else None
+    found = verdict(findings)
+    confidence: Confidence | None = None
+    targets: list[int] = []
+    if any(finding.effect == "suspected" and finding.classes for finding in findings):
+        convincing = [trigger.label for trigger in triggers if trigger.convincing]
+        outliers = [target for one in ranking for target in one.targets(alpha)]
+        targets = _convincing_first([*outliers, *convincing], convincing)
+    if targets:
+        strong = bool(ranking) and (bool(convincing) or ranking[0].rule != TARGET)
+        confidence = "high" if strong else "low"
+    return Judgement(found, _reason(found, findings, ranking), targets, confidence, p)
+
+
+def _triggers(examinations: Sequence[Examination]) -> list[Trigger]:
+    return [trigger for one in examinations for trigger in one.triggers]
+
+
+def _convincing_first(targets: Sequence[int], convincing: Sequence[int]) -> list[int]:
+    return sorted(dict.fromkeys(targets), key=lambda label: label not in convincing)
+
+
+def _reason(found: Verdict, findings: Sequence[Finding], ranking: Sequence[Examination]) -> str:
+    """The findings that decide, in one sentence; what nothing was found in, where nothing does."""
+    deciding = [finding for finding in findings if finding.effect == found and found != "clean"]
+    # A question without an answer says nothing new where another finding has kept it from being asked.
+    told = [finding for finding in deciding if not finding.rule.startswith("CV")] or deciding
+    accused = sorted(told, key=lambda finding: not finding.rule.startswith("BD"))
+    words = "; ".join(map(_told, accused))
+    if not ranking or (told and not told[0].rule.startswith("CV")):
+        return words or "nothing was found, and nothing was asked of the network"
+    others = max(one.measured for one in ranking) - 1
+    quiet = f"no class stands out from the other {others} ({probability(ranking[0].p_value)})"
+    return f"{quiet}, but {words}" if words else quiet
 
 
 def _told(finding: Finding) -> str:
-    return f"{finding.message} ({finding.rule})"
+    """The message; with the id where the rule is about the file, which a reader may want to look up."""
+    accepted = ", which you accept" if finding.ignored else ""
+    about_file = finding.rule[:2] in ("HX", "IN", "GR")
+    return f"{finding.message}{f' ({finding.rule})' if about_file else ''}{accepted}"
 
 
-def _decide(
-    truth: Sequence[TruthTest],
-    detections: Sequence[Detection],
-    triggers: Sequence[Trigger],
-    problems: Sequence[str],
-    alpha: float,
-    unseen: Sequence[str],
-) -> Judgement:
-    """Failed truth tests come first, then suspicion, then whatever keeps a model from being called clean."""
-    if not detections or not all(test.passed for test in truth):
-        return Judgement("inconclusive", "; ".join(problems), [], None, None, [])
-    skipped = [detection.skipped for detection in detections if detection.skipped]
-    if len(skipped) == len(detections):
-        problems, skipped = [*problems, *skipped], []
-    skipped += unseen
-    problems = [*problems, *(detection.problem for detection in detections if detection.problem)]
-    tested = _tested(detections)
-    p = tested[0].p_value if tested else None
-    convincing = [trigger.label for trigger in triggers if trigger.convincing and trigger.source is None]
-    problems += [_from_one_class(trigger) for trigger in triggers if trigger.convincing and trigger.source is not None]
-    outliers = [target for detection in tested for target in detection.targets(alpha)]
-    targets = sorted(dict.fromkeys([*outliers, *convincing]), key=lambda label: label not in convincing)
-    if targets:
-        strong = bool(tested) and (bool(convincing) or tested[0].finding is not None)
-        reason = _suspicion(tested[0] if tested else None, targets, triggers, alpha)
-        return Judgement("suspected", reason, targets, "high" if strong else "low", p, [*problems, *skipped])
-    if problems:
-        return Judgement("inconclusive", "; ".join(problems), [], None, p, skipped)
-    others = max(detection.measured for detection in tested) - 1
-    quiet = f"no class stands out from the other {others} ({probability(p)})"
-    if skipped:
-        return Judgement("inconclusive", f"{quiet}, but {'; '.join(skipped)}", [], None, p, [])
-    return Judgement("clean", quiet, [], None, p, [])
-
-
-def _tested(detections: Sequence[Detection]) -> list[Detection]:
-    """The detections that have p-values, the smallest first."""
-    return sorted((d for d in detections if d.p_value is not None), key=lambda d: d.p_value or 0.0)
-
-
-def _from_one_class(trigger: Trigger) -> str:
+def _from_one_class(trigger: PairTrigger) -> str:
     return (
         f"a trigger of {trigger.size:.0f} pixels sends {trigger.success:.0%} of other images of class {trigger.source} "
         f"alone to class {trigger.label}, where other pairs of classes need {trigger.control_size:.0f}: a backdoor "
@@ -136,19 +109,17 @@ def _from_one_class(trigger: Trigger) -> str:
     )
 
 
-def _suspicion(detection: Detection | None, targets: list[int], triggers: Sequence[Trigger], alpha: float) -> str:
+def _suspicion(examination: Examination | None, targets: list[int], triggers: Sequence[Trigger], alpha: float) -> str:
     verb, kind = ("looks", "the target") if len(targets) == 1 else ("look", "targets")
     claim = f"{listed(targets)} {verb} like {kind} of a backdoor"
     found = _found(triggers)
-    if detection is None:  # too few classes for statistics: the evidence speaks alone
+    if examination is None:  # too few classes for statistics: the evidence speaks alone
         return f"{claim}{found}"
-    p = probability(detection.p_value)
-    if detection.finding is not None and not triggers:
-        return f"{detection.finding} ({p})"
-    compared = f"compared with all {detection.measured} classes"
-    if not detection.targets(alpha):
-        it = "it stands" if len(targets) == 1 else "they stand"
-        return f"{claim}{found}; {compared} {it} out too little to say so ({p})"
+    p = probability(examination.p_value)
+    compared = f"compared with all {examination.measured} classes"
+    if not examination.targets(alpha):
+        it = "it does not stand out" if len(targets) == 1 else "they do not stand out"
+        return f"{claim}{found}; statistically {it}, {compared} ({p})"
     return f"{claim}, {compared} ({p}){found}"
 
 

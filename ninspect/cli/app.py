@@ -103,7 +103,7 @@ def scan(
         log = notice if pipeline.verbose else lambda line: None
         result, code = perform_scan(request, process.limits(request.memory), progress, log)
     result = result.model_copy(update={"command": ["ninspect", *map(recorded, sys.argv[1:])]})
-    write(result, places, shown.pictures)
+    write(result, places, shown)
     code, reason = gate(result, code, "never" if pipeline.exit_zero else pipeline.fail_on, pipeline.baseline)
     if reason and not pipeline.quiet:
         notice(reason)
@@ -125,7 +125,7 @@ def report(
     from ninspect.report import load_result
 
     places = shown.places()
-    write(load_result(result), places, shown.pictures)
+    write(load_result(result), places, shown)
 
 
 @app.command()

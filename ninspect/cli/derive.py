@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import typer
 
-from ninspect.requests import Option, options
+from ninspect.option import Option, options
 
 
 def from_options(command: Callable[..., None]) -> Callable[..., None]:

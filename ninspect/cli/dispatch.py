@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +67,15 @@ def perform(request: Request, limits: Limits | None, listener: Listener | None =
         from ninspect import jobs
 
         return jobs.run(request, listener)
-    return run(WORKER, {"request": request.to_json()}, request.readable, request.gpu, limits, listener)
+    readable = [*request.readable, *_beside(request)]
+    return run(WORKER, {"request": request.to_json()}, readable, request.gpu, limits, listener)
+
+
+def _beside(request: Request) -> list[Path]:
+    """What belongs to the samples and lies beside them."""
+    from ninspect.samples import readable
+
+    return readable(request.samples) if isinstance(request, ScanRequest) and request.samples else []
 
 
 def perform_scan(

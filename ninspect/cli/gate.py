@@ -25,7 +25,7 @@ def gate(result: Result, code: int, fail_on: str, baseline: Path | None) -> tupl
         result: of the scan.
         code: as the verdict has it; one that stands for something else, such as a signal, is left alone.
         fail_on: of `FAILING`.
-        baseline: an earlier result. What it says of the very same file is known, and does not fail.
+        baseline: an earlier result. What it says of the same model, images and options is known, and does not fail.
     """
     if code not in FAILING["inconclusive"]:
         return code, ""
@@ -39,15 +39,46 @@ def gate(result: Result, code: int, fail_on: str, baseline: Path | None) -> tupl
         known = load_result(baseline)
     except UsageError as error:
         return code, f"the baseline was ignored: {error}"
-    if _same(result, known):
-        return (
-            ExitCode.CLEAN,
-            f"the verdict is {result.verdict}; {baseline} says the same of this file, so the exit code is 0",
-        )
-    return code, ""
+    if news := _news(result, known):
+        return code, f"the baseline {baseline} does not apply: {'; '.join(news)}"
+    return (
+        ExitCode.CLEAN,
+        f"the verdict is {result.verdict}; {baseline} says the same of this model, so the exit code is 0",
+    )
 
 
-def _same(result: Result, known: Result) -> bool:
-    """Whether an earlier scan of the same bytes said as much: the same verdict, and no class less."""
-    same_file = result.model.sha256 is not None and result.model.sha256 == known.model.sha256
-    return same_file and result.verdict == known.verdict and set(result.targets) <= set(known.targets)
+def _news(result: Result, known: Result) -> list[str]:
+    """What an earlier scan does not say, or was not asked: nothing, where it knew all of this."""
+    news = []
+    if not result.model.files or result.model.files != known.model.files:
+        changed = {file.name for file in result.model.files} & {file.name for file in known.model.files}
+        before = {file.name: file.sha256 for file in known.model.files}
+        other = [file.name for file in result.model.files if file.name in changed and before[file.name] != file.sha256]
+        news.append(f"the model is another ({', '.join(other) or 'its files differ'})")
+    if _images(result) != _images(known):
+        news.append("it was scanned with other images")
+    if options := _other_options(result, known):
+        news.append(f"it was scanned with other options ({', '.join(options)})")
+    said = {(finding.rule, *finding.classes) for finding in known.findings}
+    counting = [finding for finding in result.findings if finding.effect != "clean"]
+    new = [finding.rule for finding in counting if (finding.rule, *finding.classes) not in said]
+    if new or result.verdict != known.verdict:
+        found = f" ({', '.join(dict.fromkeys(new))})" if new else ""
+        news.append(f"it does not say what this scan found{found}")
+    return news
+
+
+def _images(result: Result) -> str | None:
+    return None if result.samples is None else result.samples.sha256
+
+
+# Where things lie, and what does not change a number.
+_PLACES = ("model", "samples", "class_names", "device", "memory", "ignore")
+
+
+def _other_options(result: Result, known: Result) -> list[str]:
+    """Names of the options that differ; all that would matter, where a result has not kept its request."""
+    if result.request is None or known.request is None:
+        return [] if result.request == known.request else ["unknown"]
+    mine, theirs = (vars(one.request) for one in (result, known))
+    return [name for name in mine if name not in _PLACES and mine[name] != theirs[name]]

@@ -12,7 +12,8 @@ from ninspect.errors import UsageError
 from ninspect.isolation import Limits
 from ninspect.machine import spare_memory
 from ninspect.names import FORMATS, Format, Sandbox
-from ninspect.requests import SAFETY, Option
+from ninspect.option import Option
+from ninspect.requests import SAFETY
 
 DEFAULT_TIMEOUT = 3600.0
 _PIPELINE = "Pipelines"
@@ -72,6 +73,14 @@ class OutputOptions:
         Path | None,
         Option(
             "Write the pictures of the result to this folder, as PNG files: heatmaps, triggers, and what triggers do.",
+            metavar="FOLDER",
+        ),
+    ] = None
+
+    triggers: Annotated[
+        Path | None,
+        Option(
+            "Write the exact triggers that were found to this folder, each as an .npz with mask and pattern.",
             metavar="FOLDER",
         ),
     ] = None

@@ -17,6 +17,8 @@ from ninspect.files import write_file
 from ninspect.text import printable
 
 if TYPE_CHECKING:
+    from ninspect.cli.options import OutputOptions
+    from ninspect.names import Format
     from ninspect.report import Result
 
 _SECONDS = 10  # between two lines of progress in a log
@@ -25,17 +27,19 @@ _SECONDS = 10  # between two lines of progress in a log
 Progress = Callable[[int, int], None]
 
 
-def write(result: Result, outputs: Mapping[Path | None, str], pictures: Path | None) -> None:
-    """A result in each format, to its file or to stdout, and its pictures to a folder."""
-    from ninspect.report import print_result, render, save_pictures
+def write(result: Result, outputs: Mapping[Path | None, Format], shown: OutputOptions) -> None:
+    """A result in each format, to its file or to stdout, and its pictures and triggers to folders."""
+    from ninspect.report import print_result, render, save_pictures, save_triggers
 
     for file, format_ in outputs.items():
         if format_ == "text" and file is None and sys.stdout.isatty():
             print_result(result)
         else:
             emit(render(result, format_), file)
-    if pictures is not None:
-        save_pictures(result, pictures)
+    if shown.pictures is not None:
+        save_pictures(result, shown.pictures)
+    if shown.triggers is not None:
+        save_triggers(result, shown.triggers)
 
 
 def emit(text: str, file: Path | None = None) -> None:

@@ -3,36 +3,42 @@
 from ninspect.detect.activated import Activated
 from ninspect.detect.all_to_all import AllToAll
 from ninspect.detect.attention import Attention, look, outstanding
-from ninspect.detect.evidence import Trigger, find_triggers
+from ninspect.detect.case import Case, Progress
+from ninspect.detect.evidence import Evidence
+from ninspect.detect.examination import ROBUST_Z, TARGET, Examination, holm, listed, tested
 from ninspect.detect.freeeagle import FreeEagle
-from ninspect.detect.interface import ROBUST_Z, Case, Detection, Detector, Progress, holm, listed
+from ninspect.detect.interface import Detector, Needs, examined
 from ninspect.detect.mmbd import MMBD
 from ninspect.detect.neural_cleanse import NeuralCleanse
 from ninspect.detect.neuroninspect import NeuronInspect
-from ninspect.detect.source_specific import SOURCE_SPECIFIC, SourceTrigger, find_source_triggers
+from ninspect.detect.source_specific import SourceSpecific
+from ninspect.detect.trigger import PairTrigger, Trigger
 from ninspect.detect.weights import Weights
 
 __all__ = [
     "MMBD",
     "ROBUST_Z",
-    "SOURCE_SPECIFIC",
+    "TARGET",
     "Activated",
     "AllToAll",
     "Attention",
     "Case",
-    "Detection",
     "Detector",
+    "Evidence",
+    "Examination",
     "FreeEagle",
+    "Needs",
     "NeuralCleanse",
     "NeuronInspect",
+    "PairTrigger",
     "Progress",
-    "SourceTrigger",
+    "SourceSpecific",
     "Trigger",
     "Weights",
-    "find_source_triggers",
-    "find_triggers",
+    "examined",
     "holm",
     "listed",
     "look",
     "outstanding",
+    "tested",
 ]

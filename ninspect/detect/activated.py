@@ -6,16 +6,19 @@ from most of them.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.detect.interface import Case, Detection, judge
+from ninspect.detect.case import Case
+from ninspect.detect.examination import Examination, judge
+from ninspect.detect.interface import Detector, Needs
 from ninspect.measure.features import FeatureSums, heatmaps, peak
 from ninspect.measure.outliers import anomaly_index, robust_z
+from ninspect.names import Question
 from ninspect.runtime import Pixels
 from ninspect.search import alike, ascend, each
 
@@ -25,7 +28,7 @@ _NATURAL = 0.9  # quantile of a class's own margins
 
 
 @dataclass(frozen=True)
-class Activated:
+class Activated(Detector):
     """How far every class can be reached, and how small and steady a spot of the image it then looks at.
 
     From each of four kinds of ascent, {clean images, noise} × {each start on its own, all moved alike}:
@@ -47,30 +50,29 @@ class Activated:
         steps: of ascent.
         length: of a step, see `ascend`; half of it where all starts are moved alike.
         threshold: a pixel of a heatmap in [0, 1] counts as on above this.
+
+    >>> import ninspect
+    >>> network = ninspect.open_network("models/digits/translucent_torch.onnx")
+    >>> case = Case(network, None, np.arange(10), 0, lambda done, total: None)
+    >>> Activated(starts=4).examine(case).ranked[0]
+    5
     """
+
+    name: ClassVar[str] = "activated"
+    answers: ClassVar[frozenset[Question]] = frozenset(["one-target"])
+    needs: ClassVar[Needs] = Needs(blind=True)
 
     starts: int = 8
     steps: int = 5
     length: float = 2.0
     threshold: float = 0.5
 
-    @property
-    def name(self) -> str:
-        """What `--method` calls it."""
-        return "activated"
-
-    @property
-    def settings(self) -> dict[str, float | bool | list[float]]:
-        """What its scores depend on, for the report."""
-        return {"starts": self.starts, "steps": self.steps, "length": self.length, "threshold": self.threshold}
-
-    def detect(self, case: Case) -> Detection:
+    def examine(self, case: Case) -> Examination:
         """Move images and noise toward every class, explain the class there, and compare the classes."""
-        began = time.perf_counter()
         own = None if case.pixels is None else own_margins(case.logits)
         columns = compare(self.views(case), None if own is None else own[case.classes])
         easy = np.ones(len(case.classes), np.bool_) if own is None else (own > np.median(own))[case.classes]
-        return judge(self.name, case.classes, columns, joined(columns), time.perf_counter() - began, looks=2, easy=easy)
+        return judge(self.name, case.classes, columns, joined(columns), looks=2, easy=easy)
 
     def views(self, case: Case) -> list[View]:
         """What each kind of ascent finds."""

@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.detect.interface import Case, Detection, skipped
+from ninspect.detect.case import Case
+from ninspect.detect.examination import Examination
+from ninspect.detect.interface import Detector
+from ninspect.measure.calibration import PERMUTATIONS
 from ninspect.measure.outliers import FEWEST_CLASSES, SMALLEST_P
+from ninspect.names import Question
 from ninspect.runtime import Pixels
 from ninspect.search.direction import step_length, unit
 
-FEWEST_IMAGES = 2  # of a class: one that goes somewhere is no evidence
-ENOUGH_CLASSES = 10  # with as many images, however many classes there are
+PERMUTATION = "BD002"
 TEST = "permuted share of clean models"
-NOT_LOOKED_FOR = "all-to-all backdoors were not looked for"
-WEIGHT = 0.1  # of α: an attack that works is far beyond any threshold
 
 _LOST = -1.0  # margin below which an image has changed its class for good
 _LOOK_EVERY = 2
-_HOPELESS = 0.5  # of the share in clean models; attacks have far more after half of the steps (docs/method.md)
 
 
 @dataclass(frozen=True)
-class AllToAll:
+class AllToAll(Detector):
     """Looks for one perturbation of all images that permutes the classes.
 
     δ ← δ − ε · ḡ/‖ḡ‖₂,   ḡ = mean over the images that have not left their class y yet of ∂/∂x [z_y − max_{j≠y} z_j],
@@ -43,35 +43,25 @@ class AllToAll:
         length: of a step, as for `ascend`.
     """
 
+    name: ClassVar[str] = "all-to-all"
+    answers: ClassVar[frozenset[Question]] = frozenset(["every-class"])
+
     steps: int = 12
     length: float = 0.5
 
-    @property
-    def name(self) -> str:
-        """What `--method` calls it."""
-        return "all-to-all"
-
-    @property
-    def settings(self) -> dict[str, float | bool | list[float]]:
-        """What its scores depend on, for the report."""
-        return {"steps": self.steps, "length": self.length}
-
-    def detect(self, case: Case) -> Detection:
+    def examine(self, case: Case) -> Examination:
         """Keep, of the perturbations on the way, the one that permutes the classes best."""
-        began = time.perf_counter()
-        if case.pixels is None:
-            return skipped(self.name, case.classes, f"{NOT_LOOKED_FOR}, which needs images; give --samples")
-        pixels = case.pixels
-        labels = case.logits.argmax(axis=1)
+        pixels, labels = case.clean(), case.answers
         present, counts = np.unique(labels, return_counts=True)
-        sources = present[counts >= FEWEST_IMAGES]
-        needed = max(FEWEST_CLASSES, min(ENOUGH_CLASSES, case.network.classes // 2))
+        sources = present[counts >= PERMUTATIONS.fewest_images]
+        needed = max(FEWEST_CLASSES, min(PERMUTATIONS.enough_classes, case.network.classes // 2))
         if len(sources) < needed:
-            few = f"{FEWEST_IMAGES} images of {needed} classes each, and the model sees as many of {len(sources)}"
-            return skipped(self.name, case.classes, f"{NOT_LOOKED_FOR}, which needs {few}; give more images")
+            few = f"{PERMUTATIONS.fewest_images} images of {needed} classes each"
+            gap = f"it needs {few}, and the model sees as many of {len(sources)}; give more images"
+            return Examination.without_scores(self.name, case.classes, gap)
         kept = np.isin(labels, sources)
         best = self.best(case, pixels[kept], labels[kept])
-        return best.detection(self.name, case.classes, time.perf_counter() - began)
+        return best.examination(self.name, case.classes)
 
     def best(self, case: Case, pixels: Pixels, labels: NDArray[np.int64]) -> Permutation:
         """The best permutation of the classes that was found, with images `[M, H, W, C]` of the classes `[M]`."""
@@ -87,7 +77,7 @@ class AllToAll:
         for step in range(self.steps):
             if step and step % _LOOK_EVERY == 0:
                 yield (found := self._look(case, pixels + delta, labels))
-                if step >= self.steps / 2 and found.share < _HOPELESS * found.chance[0]:
+                if step >= self.steps / 2 and found.share < PERMUTATIONS.hopeless * found.chance[0]:
                     break
             moved = np.clip(pixels[resisting] + delta, 0, 1)
             margin, gradient = case.network.gradients_at(moved, labels[resisting], "margin")
@@ -127,12 +117,8 @@ class Permutation:
 
     @property
     def chance(self) -> tuple[float, float]:
-        """Mean and standard deviation of the share in clean models, where few classes or images agree more easily.
-
-        Measured, and rounded up (docs/method.md).
-        """
-        classes = len(self.sources)
-        return 0.08 + 1.25 / classes + 0.2 / self.images, 0.03 + 0.25 / classes + 0.15 / self.images
+        """Mean and standard deviation of the share in clean models with as many sources and images."""
+        return PERMUTATIONS.chance(len(self.sources), self.images)
 
     @classmethod
     def of(cls, labels: NDArray[np.int64], answers: NDArray[np.int64]) -> Permutation:
@@ -147,7 +133,7 @@ class Permutation:
         chosen, partners = linear_sum_assignment(agreement, maximize=True)
         return cls(sources, partners.astype(np.int64), agreement[chosen, partners], float(1 / (1 / counts).mean()))
 
-    def detection(self, name: str, classes: NDArray[np.int64], seconds: float) -> Detection:
+    def examination(self, name: str, classes: NDArray[np.int64]) -> Examination:
         """What this says of the classes: those that are sent to a partner are all targets, or none is."""
         agreement = np.sqrt(self.shares).mean()
         share, partner = np.zeros(len(classes)), np.full(len(classes), np.nan)
@@ -156,12 +142,21 @@ class Permutation:
             partner[classes == to] = source
         mean, spread = self.chance
         p = max(0.5 * math.erfc((self.share - mean) / spread / math.sqrt(2)), SMALLEST_P)
-        p_values = np.where(share > 0.25, p, 1.0)
+        p_values = np.where(share > PERMUTATIONS.share, p, 1.0)
         index = (share - mean) / spread
         some = ", ".join(f"{a} → {b}" for a, b in zip(self.sources[:3], self.partners[:3], strict=True))
-        finding = (
+        meaning = (
             f"one perturbation sends {agreement:.0%} of all images to another class, a different one for each class "
             f"({some}, …), as an all-to-all backdoor does"
         )
-        columns = {"from": partner, "share": share}
-        return Detection(name, classes, columns, index, p_values, seconds, test=TEST, weight=WEIGHT, finding=finding)
+        return Examination(
+            name=name,
+            classes=classes,
+            scores={"from": partner, "share": share},
+            index=index,
+            p_values=p_values,
+            rule=PERMUTATION,
+            meaning=meaning,
+            test=TEST,
+            weight=PERMUTATIONS.weight,
+        )

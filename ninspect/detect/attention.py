@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.detect.activated import Activated
-from ninspect.detect.interface import Case, Detection
+from ninspect.detect.case import Case
+from ninspect.detect.examination import Examination
 from ninspect.measure.features import heatmaps, of_strongest
 from ninspect.runtime import Pixels
 from ninspect.search import ascend
@@ -54,7 +55,7 @@ def look(case: Case, labels: Sequence[int]) -> Attention:
     return Attention(classes, of_strongest(means), starts[chosen], int(answers[chosen]), len(starts))
 
 
-def outstanding(detections: Sequence[Detection], suspects: Sequence[int]) -> list[int]:
+def outstanding(examinations: Sequence[Examination], suspects: Sequence[int]) -> list[int]:
     """The classes to look at: the suspects, then those that stand out most for the first detector that measured any."""
-    ranked = next((d.ranked for d in detections if d.measured), [])
+    ranked = next((d.ranked for d in examinations if d.measured), [])
     return list(dict.fromkeys([*suspects, *ranked]))[:_MOST]

@@ -1,80 +1,87 @@
-"""Evidence for a suspicion: the smallest patch that sends images to the suspected class, next to what others need.
-
-A natural class stands out for many reasons, but no small patch draws it on every image. A backdoor's target is one
-small patch away.
-"""
+"""Evidence: the smallest trigger of the classes that stand out most, next to those of other classes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.detect.interface import Case
+from ninspect.detect.case import Case
+from ninspect.detect.examination import TARGET, Examination, holm, tested
+from ninspect.detect.interface import Detector
+from ninspect.detect.trigger import Trigger
+from ninspect.measure.calibration import EVIDENCE
+from ninspect.measure.outliers import FEWEST_CLASSES
+from ninspect.names import Question
 from ninspect.runtime import Pixels
 from ninspect.search.faint import FAINTEST, faintest
 from ninspect.search.inversion import WARM_START, Triggers, invert, success
-from ninspect.search.patch import stamp
+from ninspect.search.patch import Patch
 
-_CONTROLS = 8
-_IMAGES = 64  # half of them to search with, half held out
 _EXAMPLES = 3
 
-CONVINCING_SIZE = 0.3  # of what the other classes need (docs/method.md)
-CONVINCING_SUCCESS = 0.7
-WORKS = 0.5  # success of a trigger whose size another one can be compared with
 
+@dataclass(frozen=True)
+class Evidence(Detector):
+    """Searches a trigger for the classes that earlier detectors rank first, and for others to compare with.
 
-@dataclass(frozen=True, kw_only=True)
-class Trigger:
-    """The smallest trigger that was found for a class, next to those of classes that are not suspected.
+    Comparing explanations ranks a target far more reliably than it tells it from what stands out in clean models; the
+    trigger tells them apart (docs/method.md). Without images there is none: of noise, which some class is like, little
+    is needed to go there.
 
     Attributes:
-        label: the class.
-        mask: `[H, W]` float32 in [0, 1], where an image is covered.
-        pattern: `[H, W, C]` float32 in [0, 1], with what.
-        success: share of the held-out images, of other classes, that it sends to the class.
-        held_out: how many they are.
-        control_size: median size of the triggers of other classes; not a number where none was found.
-        control_success: their median success.
-        examples: `[E, H, W, C]` float32 in [0, 1], the first held-out images of other classes, to show it on.
-        answers: `[2, E]`, the classes that the model gives them before and after the trigger is put on.
-        source: the only class whose images it sends there; None: those of all classes.
+        alpha: level at which earlier detectors suspect a class.
     """
 
-    label: int
-    mask: NDArray[np.float32]
-    pattern: NDArray[np.float32]
-    success: float
-    held_out: int
-    control_size: float
-    control_success: float
-    examples: Pixels
-    answers: NDArray[np.int64]
-    source: int | None = None
+    name: ClassVar[str] = "evidence"
+    answers: ClassVar[frozenset[Question]] = frozenset(["one-target"])
 
-    @property
-    def size(self) -> float:
-        """‖mask‖₁, in pixels."""
-        return float(self.mask.sum(dtype=np.float64))
+    alpha: float = 0.01
 
-    @property
-    def on_grey(self) -> Pixels:
-        """The trigger alone, `[H, W, C]`."""
-        grey = np.full((1, *self.pattern.shape), 0.5, np.float32)
-        return np.squeeze(stamp(grey, self.mask, self.pattern), axis=0)
+    def examine(self, case: Case) -> Examination:
+        """The smallest trigger of each candidate; columns `size` and `success` for those that one was searched for."""
+        suspects = candidates(holm(case.earlier), self.alpha)
+        found = Examination.without_scores(self.name, case.classes, _gap(case.earlier))
+        if not suspects:
+            return found
+        triggers = find_triggers(case, suspects)
+        columns = {name: np.full(len(case.classes), np.nan) for name in ("size", "success")}
+        for trigger in triggers:
+            place = case.classes == trigger.label
+            columns["size"][place], columns["success"][place] = trigger.size, trigger.success
+        return Examination(
+            name=self.name,
+            classes=case.classes,
+            scores=columns,
+            index=found.index,
+            p_values=found.p_values,
+            gap=found.gap,
+            triggers=tuple(triggers),
+        )
 
-    @property
-    def stamped(self) -> Pixels:
-        """The examples with the trigger, `[E, H, W, C]`."""
-        return stamp(self.examples, self.mask, self.pattern)
 
-    @property
-    def convincing(self) -> bool:
-        """Whether it works on other images and is far smaller than what another class needs."""
-        return self.success >= CONVINCING_SUCCESS and self.size <= CONVINCING_SIZE * self.control_size
+def candidates(examinations: Sequence[Examination], alpha: float) -> list[int]:
+    """Classes that evidence is sought for, most suspect first: the suspects, and the next that stand out most.
+
+    All classes where they are too few for outliers. None where the suspicion has evidence of its own.
+    """
+    ranking = tested(examinations)
+    if examinations and not ranking and len(examinations[0].classes) < FEWEST_CLASSES:
+        return [int(label) for label in examinations[0].classes]
+    if not ranking or (ranking[0].rule != TARGET and ranking[0].targets(alpha)):
+        return []
+    suspects = [label for one in ranking if one.rule == TARGET for label in one.targets(alpha)]
+    ranked = next((one.ranked for one in examinations if one.p_value is not None and one.rule == TARGET), [])
+    return list(dict.fromkeys([*suspects, *ranked]))[: max(1, min(EVIDENCE.most, len(ranked) // 3))]
+
+
+def _gap(examinations: Sequence[Examination]) -> str | None:
+    """Why finding no trigger is no answer: they are searched for the few classes that another method ranks first."""
+    ranked = any(one.gap is None and "one-target" in one.answers for one in examinations)
+    return None if ranked else "no method has compared all classes that could have found a target alone"
 
 
 def find_triggers(case: Case, suspects: Sequence[int]) -> list[Trigger]:
@@ -85,39 +92,35 @@ def find_triggers(case: Case, suspects: Sequence[int]) -> list[Trigger]:
     models half of the classes have small ones.
 
     Args:
-        case: its images are split in two, to search and to measure.
+        case: with images; they are split in two, to search and to measure.
         suspects: classes.
-
-    Raises:
-        InconclusiveError: there are no images.
     """
-    pixels = case.clean(_IMAGES)
-    order = np.random.default_rng(case.seed).permutation(len(pixels))
-    seen, held_out = pixels[order[::2]], pixels[order[1::2]]
+    chosen = case.chosen(EVIDENCE.images)
+    order = np.random.default_rng(case.seed).permutation(len(chosen))
+    seen, unseen = chosen[order[::2]], chosen[order[1::2]]
+    images, held_out, answers = case.clean()[seen], case.clean()[unseen], case.answers[unseen]
     others = np.setdiff1d(np.arange(case.network.classes), suspects)
-    controls = np.random.default_rng(case.seed).permutation(others)[:_CONTROLS]
+    controls = np.random.default_rng(case.seed).permutation(others)[: EVIDENCE.controls]
     goals = np.concatenate([np.asarray(suspects, np.int64), controls])
-    total = len(goals) * len(seen) * (FAINTEST.steps + WARM_START.steps)
-    progress = case.counter(total)
-    found = smallest_triggers(case, seen, goals, progress)
+    total = len(goals) * len(images) * (FAINTEST.steps + WARM_START.steps)
+    found = smallest_triggers(case, images, goals, case.counter(total))
     case.progress(total, total)
-    shares = success(case.network, held_out, goals, found.masks, found.patterns)
+    shares = success(case.network, held_out, answers, goals, found)
     triggers = []
     for i, label in enumerate(suspects):
         peers = goals != label
-        sizes = found.norms[peers & (shares >= WORKS)]
-        shown, answers = examples(case, held_out, label, found.masks[i], found.patterns[i])
+        sizes = found.norms[peers & (shares >= EVIDENCE.works)]
+        shown, changed = examples(case, held_out, answers, label, found[i])
         triggers.append(
             Trigger(
                 label=label,
-                mask=found.masks[i],
-                pattern=found.patterns[i],
+                patch=found[i],
                 success=float(shares[i]),
                 held_out=len(held_out),
                 control_size=float(np.median(sizes)) if len(sizes) else float("nan"),
                 control_success=float(np.median(shares[peers])),
                 examples=shown,
-                answers=answers,
+                answers=changed,
             )
         )
     return triggers
@@ -132,10 +135,21 @@ def smallest_triggers(
 
 
 def examples(
-    case: Case, images: Pixels, label: int, mask: NDArray[np.float32], pattern: NDArray[np.float32]
+    case: Case,
+    images: Pixels,
+    answers: NDArray[np.int64],
+    label: int,
+    patch: Patch,
 ) -> tuple[Pixels, NDArray[np.int64]]:
-    """The first images of other classes, `[E, H, W, C]`, and their answers without and with the trigger, `[2, E]`."""
-    before = case.network.logits(images).argmax(axis=1)
-    shown = np.flatnonzero(before != label)[:_EXAMPLES]
-    after = case.network.logits(stamp(images[shown], mask, pattern)).argmax(axis=1)
-    return images[shown], np.stack([before[shown], after])
+    """The first images of other classes, `[E, H, W, C]`, and their answers without and with the trigger, `[2, E]`.
+
+    Args:
+        case: whose network is asked.
+        images: `[N, H, W, C]`.
+        answers: `[N]`, the class that the model gives each of them.
+        label: of the trigger.
+        patch: the trigger.
+    """
+    shown = np.flatnonzero(answers != label)[:_EXAMPLES]
+    after = case.network.logits(patch.stamp(images[shown])).argmax(axis=1)
+    return images[shown], np.stack([answers[shown], after])

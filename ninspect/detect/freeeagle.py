@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.detect.interface import Case, Detection, judge
+from ninspect.detect.case import Case
+from ninspect.detect.examination import Examination, judge
+from ninspect.detect.interface import Detector, Needs
 from ninspect.errors import ModelError
 from ninspect.measure.outliers import robust_z
 from ninspect.runtime import parts
@@ -19,7 +21,7 @@ _BETAS = (0.9, 0.999)
 
 
 @dataclass(frozen=True)
-class FreeEagle:
+class FreeEagle(Detector):
     """v(t) = mean over classes c ≠ t of P[c, t], the probability of t at the activation that is best for c.
 
     The model is cut in its middle. From uniform noise, Adam minimises the cross-entropy of the rest of the model to c
@@ -34,29 +36,20 @@ class FreeEagle:
         decay: weight decay.
     """
 
+    name: ClassVar[str] = "freeeagle"
+    needs: ClassVar[Needs] = Needs(blind=True)
+
     steps: int = 1000
     rate: float = 0.01
     decay: float = 0.005
 
-    @property
-    def name(self) -> str:
-        """What `--method` calls it."""
-        return "freeeagle"
-
-    @property
-    def settings(self) -> dict[str, float | bool | list[float]]:
-        """What its scores depend on, for the report."""
-        return {"steps": self.steps, "rate": self.rate, "decay": self.decay}
-
-    def detect(self, case: Case) -> Detection:
+    def examine(self, case: Case) -> Examination:
         """Find every class's best activation and see which other classes like it."""
-        began = time.perf_counter()
         classes = case.classes
         try:
             tail = case.network.tail
         except ModelError as error:
-            unknown = np.full(len(classes), np.nan)
-            return Detection(self.name, classes, {}, unknown, unknown, time.perf_counter() - began, str(error))
+            return Examination.without_scores(self.name, classes, str(error))
         log_p = self._log_posteriors(case, tail)[:, classes]
         np.fill_diagonal(log_p, -np.inf)
         log_mean = np.logaddexp.reduce(log_p, axis=0) - np.log(max(1, len(classes) - 1))
@@ -70,7 +63,7 @@ class FreeEagle:
             "source": classes[source].astype(np.float64),
             "from_source": np.exp(log_p.max(axis=0)),
         }
-        return judge(self.name, classes, columns, robust_z(log_mean), time.perf_counter() - began)
+        return judge(self.name, classes, columns, robust_z(log_mean))
 
     def _log_posteriors(self, case: Case, tail: Tail) -> NDArray[np.float64]:
         """ln of the probability of every class at the activation that is best for each class, `[S, K]`."""

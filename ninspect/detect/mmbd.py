@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.detect.interface import Case, Detection
+from ninspect.detect.case import Case
+from ninspect.detect.examination import Examination
+from ninspect.detect.interface import Detector, Needs
 from ninspect.measure.outliers import FEWEST_CLASSES, robust_z, simulated
+from ninspect.names import Question
 from ninspect.runtime import Network, Pixels
 
 _SEED = 2205_06900
@@ -20,7 +23,7 @@ _NULL_SHAPE = 30.0  # of simulated margins; their p-values hardly depend on it
 
 
 @dataclass(frozen=True)
-class MMBD:
+class MMBD(Detector):
     """r(c) = the largest margin z_c − max_{j≠c} z_j that gradient ascent reaches from noise; a target's is extreme.
 
     For every class 30 images of uniform noise climb 300 steps of x ← x + 0.01 · ∂margin(clip(x, 0, 1))/∂x, or until
@@ -34,24 +37,17 @@ class MMBD:
         tolerance: relative change of the sum of margins below which a class stops.
     """
 
+    name: ClassVar[str] = "mmbd"
+    answers: ClassVar[frozenset[Question]] = frozenset(["one-target"])
+    needs: ClassVar[Needs] = Needs(blind=True)
+
     starts: int = 30
     steps: int = 300
     rate: float = 0.01
     tolerance: float = 1e-5
 
-    @property
-    def name(self) -> str:
-        """What `--method` calls it."""
-        return "mmbd"
-
-    @property
-    def settings(self) -> dict[str, float | bool | list[float]]:
-        """What its scores depend on, for the report."""
-        return {"starts": self.starts, "steps": self.steps, "rate": self.rate, "tolerance": self.tolerance}
-
-    def detect(self, case: Case) -> Detection:
+    def examine(self, case: Case) -> Examination:
         """Find every class's largest margin and compare the classes."""
-        began = time.perf_counter()
         starts, classes = case.noise(self.starts), case.classes
         margin = np.empty(len(classes))
         total = len(classes) * len(starts) * self.steps
@@ -60,12 +56,19 @@ class MMBD:
             margin[some] = self._climb(case.network, starts, classes[some], progress)
         case.progress(total, total)
         p = margin_tail_p(margin)
-        problem = None
+        gap = None
         if not np.isfinite(p).all():
             compared = int((margin > 0).sum())
-            problem = f"classes whose margin becomes positive: {compared}; at least {FEWEST_CLASSES} are needed"
-        seconds = time.perf_counter() - began
-        return Detection(self.name, classes, {"margin": margin}, robust_z(margin), p, seconds, problem, "gamma tail")
+            gap = f"classes whose margin becomes positive: {compared}; at least {FEWEST_CLASSES} are needed"
+        return Examination(
+            name=self.name,
+            classes=classes,
+            scores={"margin": margin},
+            index=robust_z(margin),
+            p_values=p,
+            gap=gap,
+            test="gamma tail",
+        )
 
     def _climb(
         self, network: Network, starts: Pixels, classes: NDArray[np.int64], progress: Callable[[int], None]

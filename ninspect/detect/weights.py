@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.detect.interface import Case, Detection
+from ninspect.detect.case import Case
+from ninspect.detect.examination import Examination
+from ninspect.detect.interface import Detector, Needs
 from ninspect.measure.outliers import FEWEST_CLASSES, robust_z, simulated
 
 _SEED = 2109_02836
 
 
 @dataclass(frozen=True)
-class Weights:
+class Weights(Detector):
     """m(c) = mean of the weights between the last hidden layer and class c; a target's is larger than any other.
 
     Dixon's Q = (m_(K) − m_(K−1)) / (m_(K) − m_(1)) is the gap between the largest and the next in units of the range.
@@ -24,31 +26,30 @@ class Weights:
     evidence, for the price of reading the file.
     """
 
-    @property
-    def name(self) -> str:
-        """What `--method` calls it."""
-        return "weights"
+    name: ClassVar[str] = "weights"
+    needs: ClassVar[Needs] = Needs(blind=True)
 
-    @property
-    def settings(self) -> dict[str, float | bool | list[float]]:
-        """Nothing can be set."""
-        return {}
-
-    def detect(self, case: Case) -> Detection:
+    def examine(self, case: Case) -> Examination:
         """Compare the rows of the last layer."""
-        began = time.perf_counter()
         classes, head = case.classes, case.network.head
         mean = np.full(len(classes), np.nan) if head is None else head[classes].mean(axis=1)
-        problem = None
+        gap = None
         if head is None:
-            problem = "the last layer is not a matrix of weights with one row per class"
+            gap = "the last layer is not a matrix of weights with one row per class"
         elif len(classes) < FEWEST_CLASSES:
-            problem = f"classes that can be compared: {len(classes)}; at least {FEWEST_CLASSES} are needed"
+            gap = f"classes that can be compared: {len(classes)}; at least {FEWEST_CLASSES} are needed"
         elif np.ptp(mean) == 0:
-            problem = "the weights show no difference between the classes"
-        p = np.full(len(classes), np.nan) if problem else gap_p(mean)
-        seconds = time.perf_counter() - began
-        return Detection(self.name, classes, {"mean": mean}, robust_z(mean), p, seconds, problem, "Dixon's Q")
+            gap = "the weights show no difference between the classes"
+        p = np.full(len(classes), np.nan) if gap else gap_p(mean)
+        return Examination(
+            name=self.name,
+            classes=classes,
+            scores={"mean": mean},
+            index=robust_z(mean),
+            p_values=p,
+            gap=gap,
+            test="Dixon's Q",
+        )
 
 
 def gap_p(means: NDArray[np.float64]) -> NDArray[np.float64]:

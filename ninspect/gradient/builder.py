@@ -50,6 +50,12 @@ def differentiate(
         UnsupportedOperatorError: operators between the two tensors have no gradient rule.
         ModelError: a tensor does not exist, the logits do not depend on `wrt`, or an operator is used in a way that
             has no gradient.
+
+    >>> from pathlib import Path
+    >>> from ninspect import load_classifier
+    >>> c = load_classifier(Path("models/digits/clean_torch.onnx"))
+    >>> [value.name for value in differentiate(c.model, wrt=c.input, of=c.logits, count=c.classes).graph.outputs]
+    ['ninspect/logits', 'ninspect/objective', 'ninspect/gradient']
     """
     model = model.clone()
     Expand()(model)

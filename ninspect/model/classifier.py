@@ -38,6 +38,10 @@ _IMAGE_TYPES: dict[int, np.dtype[Any]] = {
 class Classifier:
     """An ONNX file understood as an image classifier.
 
+    >>> from pathlib import Path
+    >>> load_classifier(Path("models/digits/clean_torch.onnx")).layout.image_shape
+    (28, 28, 1)
+
     Attributes:
         file: the file as read.
         model: the same function in the form that the gradient builder reads.
@@ -102,7 +106,12 @@ class Classifier:
 def load_classifier(
     path: Path, *, output: str | None = None, layout: str | None = None, size: tuple[int, int] | None = None
 ) -> Classifier:
-    """Read an ONNX file and find its image input and its logits: `understand` of `read_model`."""
+    """Read an ONNX file and find its image input and its logits: `understand` of `read_model`.
+
+    >>> classifier = load_classifier(Path("models/digits/clean_keras.onnx"))
+    >>> classifier.classes, classifier.layout.name, classifier.activations
+    (10, 'NHWC', ('Softmax',))
+    """
     file = read_model(path)
     return understand(file, file.parse(), output=output, layout=layout, size=size)
 

@@ -48,7 +48,7 @@ class Resolved:
 
     Attributes:
         preprocess: the settings; only what was said or found out is set.
-        source: for the report, such as "from the command line (color) and from the model's metadata (…)"; empty where
+        source: for the report, such as "from the options (color) and from the model's metadata (…)"; empty where
             nothing was said.
         doubt: why the settings may be wrong, or None.
     """
@@ -100,7 +100,7 @@ def specified(model: Path, file: Path | None = None, preset: Preset | None = Non
         return known
     settings = known.preprocess.override(color=flags.get("color"))
     settings = (settings.preset(preset) if preset else settings).override(**flags)
-    return known.then(settings, f"from the command line ({', '.join(given)})")
+    return known.then(settings, f"from the options ({', '.join(given)})")
 
 
 def settle(

@@ -42,6 +42,9 @@ class Preprocess(BaseModel):
     With layout `flat` the H·W·C values are in row-major order, channels last, reshaped to the model's input shape.
     Images are resized to the size that the model wants; with `resize_to` to another one first, the shorter side or
     height and width, and then the middle is cut out.
+
+    >>> Preprocess(color="bgr").preset("minus1_1").mean
+    1.0
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -2,8 +2,8 @@
 
 from ninspect.names import FORMATS
 from ninspect.report.formats import load_result, render
-from ninspect.report.pictures import save_pictures
-from ninspect.report.schema import SCHEMA, Confidence, IsolationInfo, Result, Verdict
+from ninspect.report.pictures import save_pictures, save_triggers
+from ninspect.report.schema import SCHEMA, Confidence, IsolationInfo, Result
 from ninspect.report.text import print_result, text_report
 
 __all__ = [
@@ -12,10 +12,10 @@ __all__ = [
     "Confidence",
     "IsolationInfo",
     "Result",
-    "Verdict",
     "load_result",
     "print_result",
     "render",
     "save_pictures",
+    "save_triggers",
     "text_report",
 ]

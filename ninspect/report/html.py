@@ -10,22 +10,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ninspect.report.chart import HEIGHT, Chart, chart
-from ninspect.report.schema import AttentionInfo, DetectorInfo, HeatmapInfo, PreprocessInfo, Result, TriggerInfo
+from ninspect.report.schema import (
+    AttentionInfo,
+    DetectorInfo,
+    HeatmapInfo,
+    PairInfo,
+    PreprocessInfo,
+    Result,
+    TriggerInfo,
+)
 from ninspect.report.wording import (
     NOT_A_PROOF,
-    checks,
+    asked,
     class_name,
+    detectors_shown,
     evidence,
+    explanations,
     facts,
     named,
+    next_steps,
     number,
-    probability,
+    other_checks,
     ranked,
     reading,
+    remarks,
     sentence,
     share,
+    uncovered,
 )
-from ninspect.text import printable
+from ninspect.text import printable, probability
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -46,7 +59,7 @@ class _Shown:
     @property
     def source(self) -> int | None:
         """The only class that the trigger works on, or None."""
-        return self.trigger.source if self.trigger else None
+        return self.trigger.source if isinstance(self.trigger, PairInfo) else None
 
     @property
     def anchor(self) -> str:
@@ -77,8 +90,13 @@ def html_report(result: Result) -> str:
         policy=policy,
         shown=shown,
         others=_others(result.attention, {entry.label for entry in shown}),
-        comparisons=[_comparison(result, detector) for detector in _compared(result)],
-        checks=checks(result),
+        comparisons=[_comparison(result, detector) for detector in detectors_shown(result)],
+        uncovered=uncovered(result),
+        next_steps=next_steps(result),
+        explanations=explanations(result),
+        remarks=remarks(result),
+        asked=asked(result),
+        checks=other_checks(result),
         conditions=_conditions(result),
         height=HEIGHT,
         not_a_proof=NOT_A_PROOF,
@@ -109,22 +127,16 @@ def _visible(value: Any) -> Any:
 def _shown(result: Result) -> list[_Shown]:
     """The suspects, and classes that a trigger was searched for; those with pictures."""
     heatmaps = {} if result.attention is None else {entry.label: entry for entry in result.attention.heatmaps}
-    triggers = {trigger.label: trigger for trigger in result.triggers if trigger.source is None}
+    triggers = {trigger.label: trigger for trigger in result.triggers}
     labels = [label for label in dict.fromkeys([*result.targets, *triggers]) if label in heatmaps or label in triggers]
     return [
-        *(_Shown(trigger.label, False, None, trigger) for trigger in result.triggers if trigger.source is not None),
+        *(_Shown(pair.label, False, None, pair) for pair in result.pairs),
         *(_Shown(label, label in result.targets, heatmaps.get(label), triggers.get(label)) for label in labels),
     ]
 
 
 def _others(attention: AttentionInfo | None, shown: set[int]) -> list[HeatmapInfo]:
     return [] if attention is None else [entry for entry in attention.heatmaps if entry.label not in shown]
-
-
-def _compared(result: Result) -> list[DetectorInfo]:
-    """The first detector that measured anything, and those that found something."""
-    measured = [d for d in result.detectors if any(value is not None for value in d.index)]
-    return [d for d in measured if d is measured[0] or d.targets]
 
 
 def _comparison(result: Result, detector: DetectorInfo) -> _Comparison:

@@ -7,17 +7,23 @@ from collections.abc import Iterator
 
 from ninspect.report.schema import DetectorInfo, Result
 from ninspect.report.wording import (
-    checks,
+    Asked,
+    asked,
     class_name,
     detectors_shown,
     evidence,
+    explanations,
     facts,
     judgement,
+    next_steps,
     number,
+    other_checks,
     ranked,
     reading,
+    remarks,
     sentence,
     triggers_shown,
+    uncovered,
 )
 from ninspect.text import printable
 
@@ -35,15 +41,21 @@ def _lines(result: Result) -> Iterator[str]:
     yield ""
     yield f"Model {_text(result.model.path)}: {_text(judgement(result))}"
     yield ""
+    yield from (f"**{_text(line)}**\n" for line in uncovered(result))
+    yield from (f"What now ({_text(rules)}): {_text(advice)}\n" for rules, advice in next_steps(result))
+    yield from ("| asked | | |", "| --- | --- | --- |")
+    yield from (f"| {one.title} | {_bold(one)} | {_text(one.detail)} |" for one in asked(result))
+    yield ""
     for detector in detectors_shown(result):
         yield from _table(result, detector)
     for trigger in triggers_shown(result):
         yield from (_text(evidence(trigger)), "")
-    for warning in result.warnings:
-        yield from (f"⚠️ {_text(sentence(warning))}", "")
+    yield from (f"{_text(text)}\n" for text in explanations(result))
+    for remark in remarks(result):
+        yield from (f"Note: {_text(sentence(remark))}", "")
     yield from ("<details><summary>What was checked, and under which conditions</summary>", "")
     yield from ("| check | outcome | |", "| --- | --- | --- |")
-    yield from (f"| {_text(check.name)} | {check.outcome} | {_text(check.detail)} |" for check in checks(result))
+    yield from (f"| {_text(check.name)} | {check.outcome} | {_text(check.detail)} |" for check in other_checks(result))
     yield from ("", "| | |", "| --- | --- |")
     yield from (f"| {name} | {_text(text)} |" for name, text in facts(result))
     yield from ("", "</details>")
@@ -59,6 +71,10 @@ def _table(result: Result, detector: DetectorInfo) -> Iterator[str]:
         suspected = "**suspected**" if label in result.targets else ""
         yield f"| {label} |{name} {number(detector.index[i], 2)} | {suspected} |"
     yield from ("", _text(reading(result, detector)), "")
+
+
+def _bold(one: Asked) -> str:
+    return one.word if one.outcome == "passed" else f"**{one.word}**"
 
 
 def _text(text: str) -> str:

@@ -1,19 +1,19 @@
-"""The pictures of a result as files."""
+"""The pictures and the triggers of a result as files."""
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from pathlib import Path
 
 from ninspect.files import unwritable, write_file
-from ninspect.report.schema import Result
+from ninspect.report.schema import Result, TriggerInfo
 
 
 def picture_files(result: Result) -> dict[str, bytes]:
     """File names, made of class numbers alone, and the PNGs."""
     pictures: dict[str, str] = {}
-    for trigger in result.triggers:
-        name = f"class-{trigger.label}" if trigger.source is None else f"class-{trigger.source}-to-{trigger.label}"
+    for name, trigger in named_triggers(result).items():
         pictures |= {f"{name}-mask.png": trigger.mask, f"{name}-trigger.png": trigger.pattern}
         for number, example in enumerate(trigger.examples, 1):
             pictures[f"{name}-example-{number}-before.png"] = example.before
@@ -24,6 +24,12 @@ def picture_files(result: Result) -> dict[str, bytes]:
     return {name: base64.b64decode(picture) for name, picture in pictures.items()}
 
 
+def named_triggers(result: Result) -> dict[str, TriggerInfo]:
+    """Every trigger by the beginning of its files' names: `class-5`, or `class-2-to-8`."""
+    targets: dict[str, TriggerInfo] = {f"class-{trigger.label}": trigger for trigger in result.triggers}
+    return targets | {f"class-{pair.source}-to-{pair.label}": pair for pair in result.pairs}
+
+
 def save_pictures(result: Result, folder: Path) -> None:
     """Write the pictures of a result into a folder, which is made where it is missing.
 
@@ -31,9 +37,26 @@ def save_pictures(result: Result, folder: Path) -> None:
         UsageError: there cannot be such a folder.
         WriteError: the folder cannot be made or written.
     """
+    _save(picture_files(result), folder)
+
+
+def save_triggers(result: Result, folder: Path) -> None:
+    """Write the exact triggers into a folder, as `class-5.npz` with the arrays `mask` and `pattern`.
+
+    `ninspect.Patch.from_npz` reads them again and puts them on images.
+
+    Raises:
+        UsageError: there cannot be such a folder.
+        WriteError: the folder cannot be made or written.
+    """
+    files = named_triggers(result).items()
+    _save({f"{name}.npz": base64.b64decode(trigger.npz) for name, trigger in files}, folder)
+
+
+def _save(files: Mapping[str, bytes], folder: Path) -> None:
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise unwritable(folder, error) from error
-    for name, data in picture_files(result).items():
+    for name, data in files.items():
         write_file(folder / name, data)

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ninspect.findings import Rule
-from ninspect.findings import catalogue as findings
-from ninspect.findings.backdoors import ALL_TO_ALL, ATLAS, ATLAS_VERSION, NOT_JUDGED, RULES, TARGET
-from ninspect.report.schema import Result
-from ninspect.report.wording import evidence, finding, named, probability, sentence
-from ninspect.text import printable
+from ninspect.findings import ATLAS, ATLAS_VERSION, RULES, Rule
+from ninspect.report.schema import FindingInfo, Result
+from ninspect.report.wording import Asked, asked, evidence, explained, finding, named, sentence
+from ninspect.text import printable, probability
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+_TARGET = "BD001"
 _ATLAS = {"name": "MITRE ATLAS", "index": 0}
 
 
@@ -29,16 +28,17 @@ def sarif_report(result: Result) -> str:
     driver = {
         "name": "ninspect",
         "version": result.versions.get("ninspect", "unknown"),
-        "rules": [_rule(rule) for rule in RULES],
+        "rules": [_rule(rule) for rule in RULES.values()],
         "supportedTaxonomies": [_ATLAS],
     }
     run = {
         "tool": {"driver": driver},
         "taxonomies": [_taxonomy()],
-        "artifacts": [_artifact(result)],
+        "artifacts": list(_artifacts(result)),
         "results": list(_results(result)),
         "invocations": [_invocation(result)],
         "columnKind": "unicodeCodePoints",
+        "properties": {"verdict": result.verdict, "coverage": _coverage(result)},
     }
     log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(_without_nulls(log), indent=2) + "\n"
@@ -80,73 +80,96 @@ def _taxonomy() -> dict[str, Any]:
     }
 
 
-def _artifact(result: Result) -> dict[str, Any]:
-    return {
-        "location": _location(result),
-        "roles": ["analysisTarget"],
-        "hashes": {"sha-256": result.model.sha256} if result.model.sha256 else None,
-    }
+def _artifacts(result: Result) -> Iterator[dict[str, Any]]:
+    """The .onnx file, then those that its weights lie in."""
+    files = result.model.files
+    hashes = {"sha-256": files[0].sha256} if files else None
+    yield {"location": _location(result), "roles": ["analysisTarget"], "hashes": hashes}
+    for file in files[1:]:
+        location = {"uri": _uri(Path(result.model.path).parent / file.name)}
+        yield {"location": location, "parentIndex": 0, "hashes": {"sha-256": file.sha256}, "length": file.bytes}
 
 
 def _location(result: Result) -> dict[str, Any]:
-    path = Path(result.model.path)
+    return {"uri": _uri(Path(result.model.path)), "index": 0}
+
+
+def _uri(path: Path) -> str:
     encoded = quote(os.fsencode(path.as_posix()))
-    return {"uri": f"file://{encoded}" if path.is_absolute() else encoded, "index": 0}
+    return f"file://{encoded}" if path.is_absolute() else encoded
 
 
 def _results(result: Result) -> Iterator[dict[str, Any]]:
-    """One result for each suspected class, or for all of them where they are partners, and for each finding."""
-    if result.verdict == "inconclusive":
-        yield _result(result, NOT_JUDGED, sentence(result.reason))
-    permuted = [c for d in result.detectors if d.name == "all-to-all" for c in d.targets]
-    alone = {c for d in result.detectors if d.name != "all-to-all" for c in d.targets}
-    alone |= {trigger.label for trigger in result.triggers if trigger.convincing and trigger.source is None}
-    if permuted and result.targets:
-        yield _result(result, ALL_TO_ALL, sentence(result.reason))
-    for label in result.targets:
-        if label in alone or label not in permuted:
-            yield _suspect(result, label)
+    """One result for each suspected class, and for each other finding that is not only told."""
     for found in result.findings:
-        yield _result(result, findings.RULES[found.rule], finding(found, ""))
+        if found.rule == _TARGET and found.classes:
+            yield from (_suspect(result, found, label) for label in found.classes)
+        elif found not in _told(result):
+            yield _result(result, found, finding(found))
 
 
-def _suspect(result: Result, label: int) -> dict[str, Any]:
+def _told(result: Result) -> list[FindingInfo]:
+    """Notes about the scan are notifications; not those that are accepted, as only results can be suppressed."""
+    about_file = explained(result)
+    notes = [found for found in result.findings if found.severity == "note" and not found.ignored]
+    return [found for found in notes if found not in about_file]
+
+
+def _coverage(result: Result) -> list[dict[str, Any]]:
+    """Every question, what became of it as the result has it, and for people."""
+    return [
+        answer.model_dump() | {"text": _line(one)} for answer, one in zip(result.coverage, asked(result), strict=True)
+    ]
+
+
+def _line(one: Asked) -> str:
+    return printable(sentence(f"{one.title}: {one.word}: {one.detail}"))
+
+
+def _suspect(result: Result, found: FindingInfo, label: int) -> dict[str, Any]:
     index = next((d.index[result.explained.index(label)] for d in result.detectors if label in d.targets), None)
     text = f"{named(result, label)} looks like the target of a backdoor ({probability(result.p_value)})."
     shown = [evidence(trigger) for trigger in result.triggers if trigger.label == label]
     properties = {"class": label, "index": index, "confidence": result.confidence}
-    return _result(result, TARGET, sentence(" ".join([text, *shown])), label) | {"properties": properties}
+    return _result(result, found, sentence(" ".join([text, *shown])), label) | {"properties": properties}
 
 
-def _result(result: Result, rule: Rule, text: str, label: int | None = None) -> dict[str, Any]:
+def _result(result: Result, found: FindingInfo, text: str, label: int | None = None) -> dict[str, Any]:
+    accepted = {"kind": "external", "justification": "accepted with --ignore"}
+    known = RULES.get(found.rule)  # a result of a later version may have rules that this one lacks
     return {
-        "ruleId": rule.id,
-        "ruleIndex": RULES.index(rule),
-        "level": rule.severity,
+        "ruleId": found.rule,
+        "ruleIndex": None if known is None else list(RULES).index(found.rule),
+        "level": found.severity,
         "message": {"text": printable(text)},
         # A model has no lines, but code scanning shows nothing without one.
         "locations": [{"physicalLocation": {"artifactLocation": _location(result), "region": {"startLine": 1}}}],
         # The second name is the only one that GitHub looks at.
         "partialFingerprints": dict.fromkeys(
-            ("modelAndClass/v1", "primaryLocationLineHash"), _fingerprint(result, rule, label)
+            ("modelAndClass/v1", "primaryLocationLineHash"), _fingerprint(result, found.rule, label)
         ),
-        "taxa": [_technique(taxon) for taxon in rule.techniques],
+        "suppressions": [accepted] if found.ignored else None,
+        "taxa": None if known is None else [_technique(taxon) for taxon in known.techniques],
     }
 
 
-def _fingerprint(result: Result, rule: Rule, label: int | None) -> str:
+def _fingerprint(result: Result, rule: str, label: int | None) -> str:
     """The same whenever the same file shows the same finding, wherever it lies and however it is scanned."""
     model = result.model.sha256 or result.model.path
-    return hashlib.sha256(os.fsencode(f"{rule.id} {model} {label}")).hexdigest()
+    return hashlib.sha256(os.fsencode(f"{rule} {model} {label}")).hexdigest()
 
 
 def _invocation(result: Result) -> dict[str, Any]:
-    warnings = [{"level": "warning", "message": {"text": printable(sentence(text))}} for text in result.warnings]
+    notes = [
+        {"level": "note", "message": {"text": printable(sentence(found.message))}, "descriptor": {"id": found.rule}}
+        for found in _told(result)
+    ]
     return {
+        "startTimeUtc": result.date,
         "executionSuccessful": True,
         "exitCode": int(result.exit_code),
         "exitCodeDescription": result.verdict,
-        "toolExecutionNotifications": warnings,
+        "toolExecutionNotifications": notes,
     }
 
 

@@ -6,24 +6,38 @@ import base64
 import html
 import io
 import json
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ninspect.errors import ExitCode, UsageError
-from ninspect.findings import Severity
+from ninspect.findings import RULES, Severity, Verdict, effect, worst
+from ninspect.names import QUESTIONS, REQUIRED, Question
+from ninspect.requests import ScanRequest
 from ninspect.text import recorded
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-SCHEMA: Literal["ninspect/result/1"] = "ninspect/result/1"
-Verdict = Literal["clean", "suspected", "inconclusive"]
+SCHEMA: Literal["ninspect/result/2"] = "ninspect/result/2"
+_UNREAD = "nothing was read yet"
 Confidence = Literal["high", "low"]
+Outcome = Literal["answered", "unanswered", "skipped"]
+
+
+def now() -> str:
+    """The time as results have it: UTC, ISO 8601, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _recorded(value: Any) -> Any:
+    """The texts in a value as a result keeps them."""
+    if isinstance(value, dict):
+        return {name: _recorded(entry) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [_recorded(entry) for entry in value]
     return recorded(value) if isinstance(value, str) else value
 
 
@@ -45,11 +59,22 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+class FileInfo(_Part):
+    """A file that the model consists of."""
+
+    name: Words = Field(description="relative to the folder of the model")
+    sha256: str
+    bytes: int
+
+
 class ModelInfo(_Part):
     """The file that was scanned. What could not be found out before a scan stopped is null."""
 
     path: Words
-    sha256: str | None = None
+    sha256: str | None = Field(
+        None, description="of all files; of a model in one file that of the file (docs/security.md)"
+    )
+    files: list[FileInfo] = Field(default_factory=list, description="the .onnx file, then those of its weights")
     opset: int | None = None
     producer: Words | None = None
     input: Words | None = None
@@ -67,6 +92,7 @@ class SampleInfo(_Part):
 
     source: Words
     kind: str
+    sha256: str | None = Field(None, description="of the pixels and labels that were used, as they were decoded")
     count: int
     labelled: bool
     skipped: list[Words] = Field(description="unreadable images, each with the reason")
@@ -102,8 +128,9 @@ class DetectorInfo(_Part):
     """One detector's findings. Lists have one entry per explained class; null where nothing could be measured."""
 
     name: str
+    answers: list[Question] = Field(description="the questions that it answers by finding nothing")
     settings: dict[str, float | bool | list[float]]
-    skipped: str | None = Field(description="why this detector did not look at the model")
+    gap: Words | None = Field(description="why it does not answer them here")
     scores: dict[str, list[float | None]]
     index: list[float | None] = Field(description="robust z-score in the suspicious direction")
     p_value: float | None = Field(description="probability that any class of a clean model is as suspicious")
@@ -116,7 +143,6 @@ class DetectorInfo(_Part):
     critical_index_easy: float | None = Field(description="the critical index of these; null if there are none")
     flagged: list[int] = Field(description="classes with an index above 2, the published rule; not used to decide")
     targets: list[int] = Field(description="classes with a p-value of at most alpha, most suspect first")
-    problem: Words | None = Field(description="why this detector cannot judge the model")
     seconds: float
 
 
@@ -130,31 +156,82 @@ class ExampleInfo(_Part):
 
 
 class FindingInfo(_Part):
-    """A rule that the file itself breaks, whatever its network has learnt."""
+    """One thing that is said of the model. The verdict follows from these."""
 
-    rule: str = Field(description="stable id: HX hostile file, IN integrity, GR graph")
+    rule: str = Field(description="stable id; `ninspect rules` lists them")
     severity: Severity = Field(
         description="error: the model is suspected; warning: it is not called clean; note: shown"
     )
+    ignored: bool = Field(
+        False, description="accepted with --ignore; an error then still keeps the model from being clean"
+    )
     title: str
-    message: Words
-    nodes: list[Words] = Field(description="names of the nodes or tensors concerned")
+    message: Words = Field(description="what, and where")
+    meaning: str
+    advice: str = Field(description="what to do")
+    nodes: list[Words] = Field(default_factory=list, description="names of the nodes or tensors concerned")
+    classes: list[int] = Field(
+        default_factory=list, description="the classes concerned; of BD004 the source and the target"
+    )
+
+    @classmethod
+    def of(cls, rule: str, message: str, **more: Any) -> Self:
+        """A finding with what its rule says."""
+        known = RULES[rule]
+        texts = {"title": known.title, "meaning": known.meaning, "advice": known.advice}
+        return cls(rule=rule, severity=known.severity, message=message, **texts, **more)
+
+    @property
+    def effect(self) -> Verdict:
+        """The best verdict that a model with this finding can get."""
+        return effect(self.severity, self.ignored)
+
+
+class AnswerInfo(_Part):
+    """What became of a question."""
+
+    question: Question
+    required: bool = Field(description="without an answer the model is not called clean")
+    outcome: Outcome = "unanswered"
+    by: list[str] = Field(default_factory=list, description="what answered it")
+    why: Words | None = Field(None, description="why it has no answer")
+    power: str | None = Field(None, description="how well that finds what it looks for; null where it was not measured")
+
+    @property
+    def keeps_from_clean(self) -> bool:
+        """Whether it has no answer, and is required or was not left out by name."""
+        missing_by_default = self.question in REQUIRED and self.outcome == "unanswered"
+        return missing_by_default or (self.required and self.outcome != "answered")
 
 
 class TriggerInfo(_Part):
     """Evidence: the smallest trigger that was found for a class, next to those of other classes."""
 
     label: int = Field(description="the class")
-    source: int | None = Field(description="the only class whose images it sends there; null: images of all classes")
     size: float = Field(description="covered pixels, the sum of the mask")
     success: float | None = Field(description="share of held-out images of other classes that it sends to the class")
     held_out: int = Field(description="how many images were held out")
     control_size: float | None = Field(description="median size for other classes, or other pairs of classes")
     control_success: float | None = Field(description="median success for these")
     convincing: bool = Field(description="works on held-out images, and is far smaller than the control size")
+    npz: str = Field(
+        description="the exact mask [H, W] and pattern [H, W, C], float32, as an .npz archive in base64",
+        pattern=r"^[A-Za-z0-9+/]+={0,2}$",
+        repr=False,
+    )
     mask: Picture = Field(description="white where an image is covered")
     pattern: Picture = Field(description="what covers it, on grey")
     examples: list[ExampleInfo]
+
+
+class PairInfo(TriggerInfo):
+    """A trigger that sends the images of one class alone to another."""
+
+    source: int = Field(description="the class whose images it sends there")
+    elsewhere: float = Field(description="share of the images of other classes that it sends there as well")
+    foreign: float | None = Field(
+        description="how far what it covers is from images of the target, relative to those of the source"
+    )
 
 
 class HeatmapInfo(_Part):
@@ -181,33 +258,47 @@ class IsolationInfo(_Part):
 
 
 class Result(_Part):
-    """The outcome of a scan."""
+    """The outcome of a scan.
 
-    schema_: Literal["ninspect/result/1"] = Field(SCHEMA, alias="schema")
-    verdict: Verdict
+    >>> import ninspect
+    >>> result = ninspect.scan("models/digits/clean_torch.onnx")  # without images nothing is called clean
+    >>> result.verdict, result.exit_code.value, sorted({finding.rule for finding in result.findings})
+    ('inconclusive', 3, ['CV002', 'CV003', 'IM001'])
+    >>> Result.from_json(result.to_json()) == result
+    True
+    """
+
+    schema_: Literal["ninspect/result/2"] = Field(SCHEMA, alias="schema")
+    date: str = Field(description="when the scan began, UTC, ISO 8601", pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+    verdict: Verdict = Field(description="the worst that any finding makes of it")
     reason: Words
-    targets: list[int] = Field(description="suspected target classes, most suspect first")
-    confidence: Confidence | None = Field(description="of a suspicion; high where the evidence agrees")
-    p_value: float | None
+    targets: list[int] = Field(default_factory=list, description="suspected target classes, most suspect first")
+    confidence: Confidence | None = Field(None, description="of a suspicion; high where the evidence agrees")
+    p_value: float | None = None
     alpha: float
-    classes: int | None = Field(description="number of classes of the model")
-    class_names: list[Words] = Field(description="by number; empty where they are not known")
-    explained: list[int] = Field(description="the classes that were judged")
+    coverage: list[AnswerInfo] = Field(description="each question, and whether it has an answer")
+    findings: list[FindingInfo] = Field(default_factory=list)
+    classes: int | None = Field(None, description="number of classes of the model")
+    class_names: list[Words] = Field(default_factory=list, description="by number; empty where they are not known")
+    explained: list[int] = Field(default_factory=list, description="the classes that were judged")
     model: ModelInfo
-    samples: SampleInfo | None
-    preprocess: PreprocessInfo | None = Field(description="null where the scan ended before it was known")
-    truth_tests: list[TruthInfo]
-    detectors: list[DetectorInfo]
-    findings: list[FindingInfo] = Field(default_factory=list, description="rules that the file itself breaks")
-    triggers: list[TriggerInfo] = Field(description="evidence for the classes that stand out most")
-    unseen: list[Words] = Field(default_factory=list, description="backdoors that were not looked for, with the reason")
-    attention: AttentionInfo | None
-    warnings: list[Words]
-    provider: str | None = Field(description="ONNX Runtime's execution provider")
+    samples: SampleInfo | None = None
+    preprocess: PreprocessInfo | None = Field(None, description="null where the scan ended before it was known")
+    truth_tests: list[TruthInfo] = Field(default_factory=list)
+    detectors: list[DetectorInfo] = Field(default_factory=list)
+    triggers: list[TriggerInfo] = Field(
+        default_factory=list, description="evidence for the classes that stand out most"
+    )
+    pairs: list[PairInfo] = Field(default_factory=list, description="triggers from one class to another")
+    attention: AttentionInfo | None = None
+    provider: str | None = Field(None, description="ONNX Runtime's execution provider")
     isolation: IsolationInfo | None = Field(None, description="null: the model ran in the process that asked")
     versions: dict[str, str]
+    request: Annotated[ScanRequest | None, BeforeValidator(_recorded)] = Field(
+        None, description="what was asked, with every option; null where it was not kept"
+    )
     seed: int
-    seconds: float
+    seconds: float = 0.0
     command: list[Words] | None = Field(None, description="the command line, where there was one")
 
     @model_validator(mode="after")
@@ -215,6 +306,12 @@ class Result(_Part):
         suspects = {*self.targets, *(label for detector in self.detectors for label in detector.targets)}
         if not suspects <= set(self.explained):
             raise ValueError("a class is suspected that was not explained")
+        if self.verdict != worst(finding.effect for finding in self.findings):
+            raise ValueError(f"the verdict {self.verdict} does not follow from the findings")
+        if [answer.question for answer in self.coverage] != list(QUESTIONS):
+            raise ValueError("the coverage does not name each question once, in their order")
+        if self.verdict == "clean" and any(answer.keeps_from_clean for answer in self.coverage):
+            raise ValueError("the verdict is clean, and a required question has no answer")
         for detector in self.detectors:
             columns = (detector.index, detector.p_values, *detector.scores.values())
             if any(len(column) != len(self.explained) for column in columns):
@@ -224,35 +321,27 @@ class Result(_Part):
     @classmethod
     def unread(cls, path: str, alpha: float, seed: int) -> Result:
         """What is known of a model before anyone has looked at it."""
+        nothing = [AnswerInfo(question=question, required=question in REQUIRED) for question in QUESTIONS]
         return cls(
             schema=SCHEMA,
+            date=now(),
             verdict="inconclusive",
-            reason="nothing was read yet",
-            targets=[],
-            confidence=None,
-            p_value=None,
+            reason=_UNREAD,
             alpha=alpha,
-            classes=None,
-            explained=[],
+            coverage=nothing,
+            findings=[FindingInfo.of("CV001", _UNREAD)],
             model=ModelInfo(path=path),
-            samples=None,
-            preprocess=None,
-            truth_tests=[],
-            detectors=[],
-            triggers=[],
-            attention=None,
-            class_names=[],
-            warnings=[],
-            provider=None,
             versions={"ninspect": version("ninspect")},
             seed=seed,
-            seconds=0.0,
         )
 
     def stopped(self, reason: str, seconds: float) -> Result:
-        """This result as that of a scan which did not come to its end: what is known stays, and is no verdict."""
-        update = {"verdict": "inconclusive", "reason": reason, "seconds": round(seconds, 3)}
-        return self.model_copy(update=update | {"targets": [], "confidence": None})
+        """This result as that of a scan which did not come to its end: what is known stays, and is never `clean`."""
+        findings = [*self.findings, FindingInfo.of("SC003", reason)]
+        verdict = worst(finding.effect for finding in findings)
+        told = [finding.message for finding in findings if finding.effect == verdict == "suspected"]
+        update = {"verdict": verdict, "findings": findings, "seconds": round(seconds, 3)}
+        return self.model_copy(update=update | {"reason": "; ".join([*told, reason])})
 
     @property
     def exit_code(self) -> ExitCode:
@@ -272,9 +361,13 @@ class Result(_Part):
         """
         return cls.model_validate(json.loads(text))  # Pydantic's own parser refuses names that are not UTF-8
 
+    def facts(self) -> dict[str, Any]:
+        """This result in what JSON can hold."""
+        return self.model_dump(by_alias=True, mode="json")
+
     def to_json(self) -> str:
         """This result as a JSON document in ASCII: any pipe passes it, and no name in it can steer a terminal."""
-        return json.dumps(self.model_dump(by_alias=True), indent=2, allow_nan=False) + "\n"
+        return json.dumps(self.facts(), indent=2, allow_nan=False) + "\n"
 
     def heatmap(self, label: int) -> Image:
         """Where a class looks: its mean heatmap, laid over one of the images. Only classes that stand out have one.
@@ -289,6 +382,12 @@ class Result(_Part):
             known = ", ".join(map(str, pictures)) or "none"
             raise UsageError(f"there is no heatmap of class {label}; there are of: {known}")
         return Image.open(io.BytesIO(base64.b64decode(pictures[label])))
+
+    def __repr__(self) -> str:
+        """The verdict and the reason, in a line: a result has thousands."""
+        return f"Result({self.verdict}: {self.model.path}: {self.reason[:200]})"
+
+    __str__ = __repr__
 
     def _repr_html_(self) -> str:
         """The HTML report, in a frame of its own: its styles stay inside, and nothing in it can run."""

@@ -12,21 +12,27 @@ from rich.text import Text
 
 from ninspect.report.schema import DetectorInfo, Result
 from ninspect.report.wording import (
+    asked,
     class_name,
     detectors_shown,
     evidence,
+    explained,
+    explanations,
     facts,
-    finding,
     judgement,
+    next_steps,
     number,
     ranked,
     reading,
+    remarks,
     triggers_shown,
+    uncovered,
 )
 from ninspect.text import printable
 
 _STYLES = {"clean": "bold green", "suspected": "bold red", "inconclusive": "bold yellow"}
 _SEVERITIES = {"error": "red", "warning": "yellow", "note": "dim"}
+_OUTCOMES = {"passed": "green", "failed": "red", "inconclusive": "yellow", "skipped": "dim"}
 _MOST_ROWS = 12
 _PLAIN_WIDTH = 110
 
@@ -43,18 +49,36 @@ def print_result(result: Result, console: Console | None = None) -> None:
     console = console or Console(highlight=False)
     headline = Text.assemble((result.verdict.upper(), _STYLES[result.verdict]), "  ", printable(result.model.path))
     console.print(headline, soft_wrap=True)
-    console.print(Padding(Text(printable(judgement(result))), (0, 0, 1, 2)))
+    console.print(Padding(Text(printable(judgement(result))), (0, 0, 0, 2)))
+    for line in uncovered(result):
+        console.print(Padding(Text(printable(line), style="bold"), (0, 0, 0, 2)))
+    for rules, advice in next_steps(result):
+        console.print(Padding(Text(printable(f"What now ({rules}): {advice}")), (0, 0, 0, 2)))
+    console.print()
+    console.print(Text("Asked of the model"))
+    console.print(_coverage(result))
+    console.print()
     for detector in detectors_shown(result):
         console.print(_class_table(result, detector))
         console.print(Padding(Text(reading(result, detector), style="dim"), (0, 0, 1, 2)))
     for trigger in triggers_shown(result):
         console.print(Padding(Text(evidence(trigger)), (0, 0, 1, 2)))
-    for told in result.findings:
-        text = Text(printable(finding(told, result.reason)), style=_SEVERITIES[told.severity])
-        console.print(Padding(text, (0, 0, 1, 2)))
+    for text, told in zip(explanations(result), explained(result), strict=True):
+        console.print(Padding(Text(printable(text), style=_SEVERITIES[told.severity]), (0, 0, 1, 2)))
     console.print(_conditions(result))
-    for warning in result.warnings:
-        console.print(Padding(Text(f"Warning: {printable(warning)}.", style="yellow"), (0, 0, 0, 2)))
+    for remark in remarks(result):
+        console.print(Padding(Text(f"Note: {printable(remark)}.", style="yellow"), (0, 0, 0, 2)))
+
+
+def _coverage(result: Result) -> Table:
+    """What was asked of the model, and what became of it."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(min_width=10, overflow="fold")
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for one in asked(result):
+        grid.add_row(f"  {one.title}", Text(one.word, style=_OUTCOMES[one.outcome]), Text(printable(one.detail)))
+    return grid
 
 
 def _class_table(result: Result, detector: DetectorInfo) -> Table:

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-from ninspect.findings import RULES, Severity
-from ninspect.report.schema import DetectorInfo, FindingInfo, Result, TriggerInfo
+from ninspect.names import TITLES, Question
+from ninspect.report.schema import AnswerInfo, DetectorInfo, FindingInfo, PairInfo, Result, TriggerInfo
+from ninspect.text import byte_count, probability
 
 Outcome = Literal["passed", "failed", "inconclusive", "skipped"]
 NOT_A_PROOF = (
-    "A clean result is not a proof, and a suspicion is not one either: triggers that resemble natural content, attacks "
-    "on images of one class and weak attacks can be missed, and a class like no other can stand out without a backdoor."
+    "No verdict is a proof. Weak attacks, attacks on images of one class, and triggers that look like natural content "
+    "can be missed; a class unlike all others can stand out without a backdoor."
 )
 _MOST_NODES = 5
+# The question that a finding answers with yes (BD), or leaves open (CV); findings about the file answer the first.
+_QUESTIONS: dict[str, Question] = {
+    "BD001": "one-target",
+    "BD002": "every-class",
+    "BD004": "one-source",
+    "CV001": "file",
+    "CV002": "one-target",
+    "CV003": "every-class",
+    "CV004": "one-source",
+}
 _TRUTH_TESTS = {
     "scores": "the converted model answers as the file does in ONNX Runtime",
     "gradient": "the gradient is the derivative of the logits",
@@ -22,10 +35,13 @@ _TRUTH_TESTS = {
 
 
 def sentence(text: str) -> str:
-    """With a capital letter and a full stop; a file name at the start keeps its letters."""
-    first = text.partition(" ")[0]
-    start = first.capitalize() if first.replace("-", "").isalpha() else first
-    return start + text[len(first) :] + ("" if text.endswith(".") else ".")
+    """With a capital letter and a full stop; a file name at the start keeps its letters.
+
+    >>> sentence("class 7 stands out"), sentence("ONNX Runtime is too old"), sentence("model.onnx is empty")
+    ('Class 7 stands out.', 'ONNX Runtime is too old.', 'model.onnx is empty.')
+    """
+    a_word = text.partition(" ")[0].replace("-", "").isalpha()
+    return (text[:1].upper() + text[1:] if a_word else text) + ("" if text.endswith(".") else ".")
 
 
 def judgement(result: Result) -> str:
@@ -33,10 +49,99 @@ def judgement(result: Result) -> str:
     return sentence(result.reason) + (f" Confidence: {result.confidence}." if result.confidence else "")
 
 
+def uncovered(result: Result) -> list[str]:
+    """What a reader of the verdict must know that was not looked for; to be shown directly below it."""
+    told = [answer for answer in result.coverage if answer.outcome == "skipped"]
+    if result.verdict == "clean":
+        told += [answer for answer in result.coverage if answer.outcome == "unanswered"]
+    return [sentence(f"{TITLES[answer.question]}: not looked for ({_why(answer)})") for answer in told]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question, and what became of it.
+
+    Attributes:
+        title: what was asked.
+        outcome: as of a `Check`.
+        word: the outcome for people.
+        detail: what answered the question, and how well that finds what it looks for; or why there is no answer.
+    """
+
+    question: Question
+    title: str
+    outcome: Outcome
+    word: str
+    detail: str
+
+
+def asked(result: Result) -> list[Asked]:
+    """Every question, and what became of it."""
+    return [_asked(result, answer) for answer in result.coverage]
+
+
+def _asked(result: Result, answer: AnswerInfo) -> Asked:
+    about = [found for found in result.findings if _question_of(found) == answer.question]
+    accusing = [found for found in about if not found.rule.startswith("CV")]
+    ids = ", ".join(dict.fromkeys(found.rule for found in about))
+    if accusing:
+        outcome: Outcome = "failed" if any(found.effect == "suspected" for found in accusing) else "inconclusive"
+        word, detail = "found", ids
+    elif answer.outcome == "answered":
+        outcome, word, detail = "passed", "nothing found", _answered_by(answer)
+    elif answer.outcome == "skipped":
+        outcome, word, detail = "skipped", "left out", _why(answer)
+    else:
+        outcome, word = "inconclusive" if answer.required else "skipped", "not answered"
+        detail = _why(answer) + (f" ({ids})" if ids else "" if answer.required else " (not required)")
+    return Asked(answer.question, TITLES[answer.question], outcome, word, detail)
+
+
+def _question_of(found: FindingInfo) -> Question | None:
+    """The question that a finding answers with yes, or leaves open."""
+    if found.rule in _QUESTIONS:
+        return _QUESTIONS[found.rule]
+    return "file" if found in _about_file([found]) and found.severity != "note" else None
+
+
+def _answered_by(answer: AnswerInfo) -> str:
+    if answer.question == "file":
+        return ", ".join(answer.by)  # rules find all that they describe
+    return f"{', '.join(answer.by)} ({answer.power or 'power not measured'})"
+
+
+def _why(answer: AnswerInfo) -> str:
+    return answer.why or "the scan ended first"
+
+
+def deciding(result: Result) -> list[FindingInfo]:
+    """The findings that the verdict rests on."""
+    return [finding for finding in result.findings if finding.effect == result.verdict != "clean"]
+
+
+def next_steps(result: Result) -> list[tuple[str, str]]:
+    """What to do now: the rules behind the verdict, and the advice they share.
+
+    Questions without an answer come with their own advice only where nothing else keeps them from being answered.
+    """
+    decided = deciding(result)
+    steps: dict[str, list[str]] = {}
+    for found in [found for found in decided if not found.rule.startswith("CV")] or decided:
+        steps.setdefault(found.advice, []).append(found.rule)
+    return [(", ".join(dict.fromkeys(rules)), advice) for advice, rules in steps.items()]
+
+
+def remarks(result: Result) -> list[str]:
+    """The other findings, each with its id; not those with a place of their own: questions, and the file."""
+    placed = [*deciding(result), *explained(result)]
+    others = [found for found in result.findings if found not in placed and not found.rule.startswith("CV")]
+    return [f"{found.message} ({found.rule}{', accepted' if found.ignored else ''})" for found in others]
+
+
 def detectors_shown(result: Result) -> list[DetectorInfo]:
-    """The first detector, and those that found something; of these, the ones that looked at the model at all."""
-    looked = [detector for detector in result.detectors if detector.skipped is None]
-    return [detector for detector in looked if detector is result.detectors[0] or detector.targets]
+    """The first detector that compares classes, and those that found something."""
+    compared = [d for d in result.detectors if any(value is not None for value in d.index)]
+    return [d for d in compared if d is compared[0] or d.targets]
 
 
 def class_name(result: Result, label: int) -> str:
@@ -65,15 +170,8 @@ def number(value: float | None, digits: int) -> str:
     return "–" if value is None else f"{value:z.{digits}f}"
 
 
-def probability(p: float | None) -> str:
-    """`p = 0.02`, or `p < 0.001`."""
-    if p is None:
-        return "p unknown"
-    return f"p = {p:.2g}" if p >= 0.001 else "p < 0.001"
-
-
 def share(value: float | None) -> str:
-    """In per cent."""
+    """A share as a percentage."""
     return "none" if value is None else f"{value:.0%}"
 
 
@@ -92,36 +190,56 @@ def reading(result: Result, detector: DetectorInfo) -> str:
 
 
 def evidence(trigger: TriggerInfo) -> str:
-    """What was found when a trigger was searched for a class."""
+    """What was found when a trigger was searched for a class, or from one class to another."""
     source, others, peers = "", "other images", "other classes need"
-    if trigger.source is not None:
+    meaning = "A backdoor explains that." if trigger.convincing else "That is no sign of a backdoor."
+    if isinstance(trigger, PairInfo):
         source, others = f" from class {trigger.source}", f"other images of class {trigger.source}"
         peers = "other pairs of classes need"
+        meaning = "A backdoor explains that, and so does a likeness of the two classes."
+    sent = (
+        "was tried on no other image"
+        if trigger.success is None
+        else f"sends {trigger.success:.0%} of {trigger.held_out} {others} there"
+    )
     found = (
         f"Evidence for class {trigger.label}{source}: the smallest trigger found covers {trigger.size:.1f} pixels and "
-        f"sends {share(trigger.success)} of {trigger.held_out} {others} there; "
+        f"{sent}; "
     )
     if trigger.control_size is None:
-        return found + "for no other class one was found to compare with."
-    meaning = "A backdoor explains that." if trigger.convincing else "That is no proof of a backdoor."
-    if trigger.source is not None:
-        meaning = "A backdoor explains that, or that the two classes are alike."
+        return found + "no trigger for another class was found to compare it with."
     return f"{found}{peers} {trigger.control_size:.1f} pixels (median). {meaning}"
 
 
 def triggers_shown(result: Result) -> list[TriggerInfo]:
     """Those of the classes that are suspected, and those from one class to another."""
-    return [trigger for trigger in result.triggers if trigger.label in result.targets or trigger.source is not None]
+    return [*(trigger for trigger in result.triggers if trigger.label in result.targets), *result.pairs]
 
 
-def finding(found: FindingInfo, reason: str) -> str:
-    """What a rule found in the file, where, what that means, and what to do; not again what the reason says already."""
-    rule = RULES[found.rule]
+def explained(result: Result) -> list[FindingInfo]:
+    """The findings about the file, which deserve their meaning and their nodes."""
+    return _about_file(result.findings)
+
+
+def _about_file(findings: list[FindingInfo]) -> list[FindingInfo]:
+    return [found for found in findings if found.rule[:2] in ("HX", "IN", "GR")]
+
+
+def explanations(result: Result) -> list[str]:
+    """Findings about the file in full, without what the verdict and the advice below it say already."""
+    said = [result.reason, *(advice for _, advice in next_steps(result))]
+    return [f"{found.rule}: {finding(found, said)}" for found in explained(result)]
+
+
+def finding(found: FindingInfo, said: Collection[str] = ()) -> str:
+    """A finding, where it is, what it means, and what to do; without what has been said already."""
     names = [name or "without a name" for name in found.nodes[:_MOST_NODES]]
     more = f" and {len(found.nodes) - _MOST_NODES} more" if len(found.nodes) > _MOST_NODES else ""
-    nodes = f" Nodes: {', '.join(names)}{more}." if names else ""
-    told = "" if found.message in reason else " " + sentence(found.message)
-    return f"{rule.id}, {rule.title}.{told}{nodes} {rule.meaning} {rule.advice}"
+    nodes = f"Nodes: {', '.join(names)}{more}." if names else ""
+    message = "" if any(found.message in text for text in said) else sentence(found.message)
+    advice = "" if found.advice in said else found.advice
+    head = sentence(f"{found.title}{' (accepted)' if found.ignored else ''}")
+    return " ".join(part for part in (head, message, nodes, found.meaning, advice) if part)
 
 
 def facts(result: Result) -> list[tuple[str, str]]:
@@ -135,6 +253,8 @@ def facts(result: Result) -> list[tuple[str, str]]:
         lines.append(("", f"input '{model.input}' [{shape}] {model.layout}, logits '{model.logits}'"))
     if model.sha256 is not None:
         lines.append(("" if model.input is not None else "model", f"sha256 {model.sha256}"))
+    if len(model.files) > 1:  # the one above is that of all of them
+        lines += [("", f"{file.name}: sha256 {file.sha256}, {byte_count(file.bytes)}") for file in model.files]
     if model.gradient is not None:
         lines.append(("gradient", model.gradient))
     if samples is not None:
@@ -156,6 +276,7 @@ def facts(result: Result) -> list[tuple[str, str]]:
         errors = ", ".join(f"{test.name} {_scientific(test.error)}" for test in result.truth_tests)
         lines.append(("self-test", f"relative errors: {errors}"))
     provider = (result.provider or "").removesuffix("ExecutionProvider")
+    lines.append(("date", result.date))
     lines.append(("run", f"{provider + ', ' if provider else ''}seed {result.seed}, {result.seconds:.1f} s"))
     lines.append(("sandbox", _isolation(result)))
     return lines
@@ -194,16 +315,30 @@ class Check:
 
 
 def checks(result: Result) -> list[Check]:
-    """What was checked and what was not."""
-    files = [_file(found) for found in result.findings]
-    detectors = map(_detector, result.detectors)
-    unseen = [Check("source classes", "skipped", reason) for reason in result.unseen]
-    return [*files, *_truth(result), *_images(result), *_classes(result), *detectors, _trigger(result), *unseen]
+    """What was asked and what became of it, and everything else that was checked."""
+    questions = [
+        Check(f"question: {one.question}", one.outcome, f"{one.title}: {one.word}: {one.detail}")
+        for one in asked(result)
+    ]
+    return [*questions, *other_checks(result)]
 
 
-def _file(found: FindingInfo) -> Check:
-    outcomes: dict[Severity, Outcome] = {"error": "failed", "warning": "inconclusive", "note": "passed"}
-    return Check(f"file: {found.rule}", outcomes[found.severity], finding(found, ""))
+def other_checks(result: Result) -> list[Check]:
+    """The scan's tests of itself, the images, the methods, and every finding."""
+    methods = [_method(result, detector) for detector in result.detectors]
+    return [*_truth(result), _images(result), *methods, *_findings(result)]
+
+
+def _findings(result: Result) -> list[Check]:
+    """Each finding; those of one rule are numbered, as names of checks must differ."""
+    outcomes: dict[str, Outcome] = {"suspected": "failed", "inconclusive": "inconclusive", "clean": "passed"}
+    seen: Counter[str] = Counter()
+    found = []
+    for one in result.findings:
+        seen[one.rule] += 1
+        number = f" ({seen[one.rule]})" if seen[one.rule] > 1 else ""
+        found.append(Check(f"finding: {one.rule}{number}", outcomes[one.effect], finding(one)))
+    return found
 
 
 def _truth(result: Result) -> list[Check]:
@@ -218,48 +353,36 @@ def _truth(result: Result) -> list[Check]:
     ]
 
 
-def _images(result: Result) -> list[Check]:
+def _images(result: Result) -> Check:
     samples = result.samples
     if samples is None:
-        return [Check("images", "skipped", "no images were read")]
+        return Check("images", "skipped", "no images were read")
     unreadable = f", {len(samples.skipped)} unreadable" if samples.skipped else ""
     accuracy = (
         "no labels, so clean accuracy was not measured"
         if samples.clean_accuracy is None
         else f"clean accuracy {samples.clean_accuracy:.1%}"
     )
-    return [Check("images", "passed", f"{samples.count} images{unreadable}; {accuracy}")]
+    return Check("images", "passed", f"{samples.count} images{unreadable}; {accuracy}")
 
 
-def _classes(result: Result) -> list[Check]:
-    if result.classes is None:
-        return []
-    judged = len(result.explained)
-    outcome: Outcome = "passed" if judged == result.classes else "inconclusive"
-    return [Check("classes", outcome, f"{judged} of {result.classes} classes were examined")]
-
-
-def _detector(detector: DetectorInfo) -> Check:
-    name = f"detector: {detector.name}"
-    if detector.skipped is not None:
-        return Check(name, "skipped", detector.skipped)
+def _method(result: Result, detector: DetectorInfo) -> Check:
+    name = f"method: {detector.name}"
     if detector.targets:
         some = ", ".join(map(str, detector.targets[:8])) + (", …" if len(detector.targets) > 8 else "")
         return Check(name, "failed", f"stands out: {some} ({probability(detector.p_value)})")
-    if detector.problem is not None:
-        return Check(name, "inconclusive", detector.problem)
+    if detector.name == "evidence" and result.triggers:
+        return Check(name, *_evidence(result.triggers))
+    if detector.gap is not None:
+        return Check(name, "skipped", detector.gap)
+    if detector.p_value is None:
+        return Check(name, "passed", "nothing was found")
     return Check(name, "passed", f"no class stands out ({probability(detector.p_value)})")
 
 
-def _trigger(result: Result) -> Check:
-    if not result.triggers:
-        return Check("evidence", "skipped", "no trigger was searched: the scan stopped, or found other evidence")
-    convincing = [trigger for trigger in result.triggers if trigger.convincing]
-    found = [str(trigger.label) for trigger in convincing if trigger.source is None]
-    searched = ", ".join(str(trigger.label) for trigger in result.triggers)
+def _evidence(triggers: list[TriggerInfo]) -> tuple[Outcome, str]:
+    found = [str(trigger.label) for trigger in triggers if trigger.convincing]
     if found:
-        return Check("evidence", "failed", f"a small trigger that works was found for class {', '.join(found)}")
-    if convincing:
-        pairs = ", ".join(f"{trigger.source} to {trigger.label}" for trigger in convincing)
-        return Check("evidence", "inconclusive", f"a small trigger that works was found from class {pairs}")
-    return Check("evidence", "passed", f"no small trigger was found for class {searched}")
+        return "failed", f"a small trigger that works was found for class {', '.join(found)}"
+    searched = ", ".join(str(trigger.label) for trigger in triggers)
+    return "passed", f"no small trigger was found for class {searched}"

@@ -35,7 +35,8 @@ def check_memory(classifier: Classifier, images: int, limit: int) -> None:
     if needed > limit:
         raise ModelError(
             f"the scan would take about {byte_count(needed)} of memory, and the limit is {byte_count(limit)}; "
-            "allow more with --max-memory if the machine has it"
+            "allow more with --max-memory if the machine has it",
+            "MD003",
         )
 
 

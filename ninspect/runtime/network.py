@@ -55,6 +55,11 @@ class Network:
         device: where to run.
         budget: what one run may hold in memory.
 
+    >>> import numpy as np, ninspect
+    >>> network = ninspect.open_network("models/digits/clean_torch.onnx")
+    >>> network.logits(np.zeros((2, 28, 28, 1), np.float32)).shape
+    (2, 10)
+
     Raises:
         UnsupportedOperatorError: an operator has no gradient rule.
         ModelError: ONNX Runtime refuses the model.

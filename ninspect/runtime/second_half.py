@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.errors import ModelError
 from ninspect.gradient import CLASSES, GRADIENT, LOGITS, differentiate
 from ninspect.gradient.middle import middle, never_negative
 from ninspect.model import Classifier

@@ -23,6 +23,11 @@ class Samples:
         source: the path as it was given.
         kind: what its reader calls the format, such as `imagefolder`, `npz` or `cifar10`.
         skipped: one `name: reason` for every chosen image that could not be read.
+
+    >>> from pathlib import Path
+    >>> from ninspect import load_samples
+    >>> load_samples(Path("models/digits/samples"), image_shape=(28, 28, 1), limit=20)
+    Samples(20 images of 10 classes, 28×28×1, imagefolder from 'models/digits/samples')
     """
 
     pixels: NDArray[np.uint8]

@@ -51,6 +51,10 @@ def load_samples(
     Raises:
         UsageError: there are no readable images at `path`, or they do not fit `image_shape`.
         InconclusiveError: more than 20 % of the images cannot be read.
+
+    >>> samples = load_samples(Path("models/digits/samples"), image_shape=(28, 28, 1))
+    >>> samples.pixels.shape, samples.pixels.dtype
+    ((100, 28, 28, 1), dtype('uint8'))
     """
     if limit is not None and limit < 1:
         raise UsageError(f"cannot read {limit} images from {path}; use a limit of at least 1")
@@ -68,7 +72,8 @@ def load_samples(
         raise UsageError(f"no image in {path} can be read ({skipped[0]}); give {ACCEPTED}")
     if len(skipped) > MAX_SKIPPED * len(chosen):
         raise InconclusiveError(
-            f"{len(skipped)} of {len(chosen)} images in {path} cannot be read ({skipped[0]}); repair or remove them"
+            f"{len(skipped)} of {len(chosen)} images in {path} cannot be read ({skipped[0]}); repair or remove them",
+            "IM009",
         )
     return Samples(
         pixels=pixels,

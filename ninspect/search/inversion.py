@@ -64,12 +64,10 @@ class Triggers:
     Attributes:
         masks: `[S, H, W]` float32 in [0, 1].
         patterns: `[S, H, W, C]` float32 in [0, 1].
-        success: `[S]`, share of the images used that it sends where it shall, see `success`.
     """
 
     masks: Array
     patterns: Array
-    success: NDArray[np.float64]
 
     def __getitem__(self, goal: int) -> Patch:
         """The trigger of one goal, by its place among the S."""
@@ -117,37 +115,33 @@ def invert(
                 break
         found.append(search.smallest())
     masks, patterns = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return Triggers(masks, patterns, success(network, images, goals, masks, patterns))
+    return Triggers(masks, patterns)
 
 
 def success(
     network: Network,
     images: Pixels,
+    answers: NDArray[np.int64],
     goals: NDArray[np.int64],
-    masks: Array,
-    patterns: Array,
-    answers: NDArray[np.int64] | None = None,
+    triggers: Triggers,
 ) -> NDArray[np.float64]:
     """Share of the images that each trigger sends where it shall, without those that are there anyway.
 
     Args:
         network: the classifier.
         images: `[N, H, W, C]`, for evidence such as no trigger was made from.
+        answers: `[N]`, the classes that the model gives them as they are.
         goals: `[S]` or `[S, N]`, as for `invert`.
-        masks: `[S, H, W]`.
-        patterns: `[S, H, W, C]`.
-        answers: `[N]`, the classes that the model gives the images as they are; None: it is asked.
+        triggers: S of them.
 
     Returns:
         `[S]`, from 0 to 1; not a number where all images are there anyway.
     """
-    if answers is None:
-        answers = network.logits(images).argmax(axis=1)
     shares = np.full(len(goals), np.nan)
     for i, goal in enumerate(_each(goals, len(images))):
         others = answers != goal
         if others.any():
-            after = network.logits(stamp(images[others], masks[i], patterns[i])).argmax(axis=1)
+            after = network.logits(triggers[i].stamp(images[others])).argmax(axis=1)
             shares[i] = (after == goal[others]).mean()
     return shares
 

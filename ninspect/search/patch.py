@@ -38,6 +38,14 @@ class Patch:
     Attributes:
         mask: `[H, W]` float32 in [0, 1], how much of an image it covers, m.
         pattern: `[H, W, C]` float32 in [0, 1], with what, p.
+
+    >>> mask = np.zeros((28, 28), np.float32)
+    >>> mask[24:, 24:] = 1
+    >>> patch = Patch(mask, np.ones((28, 28, 1), np.float32))
+    >>> patch
+    Patch(16.0 pixels of 28×28×1)
+    >>> patch.stamp(np.zeros((5, 28, 28, 1), np.float32)).shape, Patch.from_npz(patch.to_npz()).size
+    ((5, 28, 28, 1), 16.0)
     """
 
     mask: Array

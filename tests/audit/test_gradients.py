@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import ninspect
-from ninspect import Preprocess, ScanOptions, UsageError
+from ninspect import PreprocessOptions, UsageError
 from tests.support import linear_model, random_pixels, save
 
 WEIGHTS = np.random.default_rng(0).standard_normal((5, 1, 6, 6)).astype(np.float32)
@@ -23,13 +23,13 @@ def test_gradients_of_a_linear_model_are_its_weights(model: Path) -> None:
 
 
 def test_they_are_per_pixel_whatever_the_model_input_is(model: Path) -> None:
-    options = ScanOptions(preprocess=Preprocess(std=0.5))
+    options = PreprocessOptions(std=0.5)
     pixels = np.zeros((1, 6, 6, 1), np.uint8)
-    assert np.allclose(ninspect.gradients(str(model), pixels, options=options)[:, 0, :, :, 0], 2 * WEIGHTS[:, 0])
+    assert np.allclose(ninspect.gradients(str(model), pixels, preprocess=options)[:, 0, :, :, 0], 2 * WEIGHTS[:, 0])
 
 
 def test_an_open_network_serves_several_calls(model: Path) -> None:
-    network = ninspect.open_network(model, ScanOptions())
+    network = ninspect.open_network(model)
     pixels = random_pixels(2, (6, 6, 1))
     assert np.array_equal(ninspect.gradients(network, pixels), ninspect.gradients(model, pixels))
 

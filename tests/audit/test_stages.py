@@ -1,5 +1,5 @@
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -7,17 +7,15 @@ import onnx_ir as ir
 import pytest
 
 from ninspect.audit import open as opening
-from ninspect.audit import stages as audit
 from ninspect.audit.explain import explain_image
-from ninspect.audit.open import ScanOptions
 from ninspect.audit.stages import scan
-from ninspect.detect import SOURCE_SPECIFIC, Activated, Detector, NeuronInspect
+from ninspect.detect import MMBD, Activated, Detector, NeuronInspect, Weights
 from ninspect.errors import UsageError
 from ninspect.gradient.registry import RULES
 from ninspect.model import Classifier, ModelFile, understand
-from ninspect.preprocess import Preprocess
+from ninspect.names import Question
 from ninspect.report import Result
-from ninspect.report.wording import Check, checks
+from ninspect.requests import ExplainRequest, PreprocessOptions
 from tests.support import (
     Array,
     backdoored_weights,
@@ -33,14 +31,28 @@ from tests.support import (
     save_images,
 )
 
+Asking = dict[str, Any]  # of `ninspect.scan`
+
 DETECTORS = [NeuronInspect(), Activated()]
-PUBLISHED = ScanOptions(detectors=[NeuronInspect()])  # what it says about a linear model follows from the weights
-WITHOUT_PAIRS = replace(PUBLISHED, source_specific=False)
+# What it says about a linear model follows from the weights. It does not look for all-to-all backdoors.
+PUBLISHED: Asking = {"detectors": [NeuronInspect()], "skip": ("every-class",)}
+WITHOUT_PAIRS = PUBLISHED | {"skip": ("every-class", "one-source")}
+UNIT = PreprocessOptions(scale=1 / 255)
 
 
-def scan_linear(folder: Path, weights: Array, options: ScanOptions = PUBLISHED, *, count: int = 200) -> Result:
+def scan_linear(folder: Path, weights: Array, options: Asking = PUBLISHED, *, count: int = 200) -> Result:
     model, images = linear_scan_files(folder, weights, count)
-    return scan(model, images, replace(options, preprocess=Preprocess(scale=1 / 255)))
+    asking: Asking = {"preprocess": UNIT} | options
+    return scan(model, images, **asking)
+
+
+def rules(result: Result) -> list[str]:
+    return [finding.rule for finding in result.findings]
+
+
+def answered(result: Result) -> dict[str, list[str]]:
+    """The questions that have an answer, with what answered them."""
+    return {answer.question: answer.by for answer in result.coverage if answer.outcome == "answered"}
 
 
 # The three verdicts
@@ -48,18 +60,18 @@ def scan_linear(folder: Path, weights: Array, options: ScanOptions = PUBLISHED, 
 
 @pytest.mark.parametrize("detector", DETECTORS, ids=lambda detector: detector.name)
 def test_classes_that_are_alike_are_clean(tmp_path: Path, detector: Detector) -> None:
-    result = scan_linear(tmp_path, even_weights(), ScanOptions(detectors=[detector]))
+    result = scan_linear(tmp_path, even_weights(), PUBLISHED | {"detectors": [detector]})
     assert (result.verdict, result.targets, result.exit_code) == ("clean", [], 0)
     assert "no class stands out from the other 9" in result.reason
     assert result.p_value is not None
     assert result.p_value > 0.01
-    assert result.warnings == []
+    assert rules(result) == []
 
 
 @pytest.mark.parametrize("target", [0, 7])
 @pytest.mark.parametrize("detector", DETECTORS, ids=lambda detector: detector.name)
 def test_a_class_that_looks_at_a_few_pixels_is_suspected(tmp_path: Path, target: int, detector: Detector) -> None:
-    result = scan_linear(tmp_path, backdoored_weights(target), ScanOptions(detectors=[detector]))
+    result = scan_linear(tmp_path, backdoored_weights(target), {"detectors": [detector]})
     assert (result.verdict, result.targets, result.exit_code) == ("suspected", [target], 1)
     assert result.reason.startswith(f"class {target} looks like the target of a backdoor, compared with all 10 classes")
     assert result.p_value is not None
@@ -80,7 +92,7 @@ def test_a_trigger_that_sleeps_on_clean_images_is_found_by_default_and_not_as_pu
     pixels = random_pixels(50, (12, 12, 1))
     model = save(dormant_model(weights, target=7), tmp_path / "model.onnx")
     images = save_images(tmp_path / "images.npz", pixels, linear_answers(weights, pixels))
-    published, result = scan(model, images, WITHOUT_PAIRS), scan(model, images)
+    published, result = scan(model, images, **WITHOUT_PAIRS), scan(model, images)
     assert (published.verdict, published.detectors[0].name) == ("clean", "neuroninspect")
     assert (result.verdict, result.targets, result.detectors[0].name) == ("suspected", [7], "activated")
 
@@ -88,22 +100,33 @@ def test_a_trigger_that_sleeps_on_clean_images_is_found_by_default_and_not_as_pu
 def test_without_images_noise_is_enough_to_suspect_but_not_to_call_clean(tmp_path: Path) -> None:
     """Noise cannot show that every class has a trigger of its own."""
     for weights, verdict, reason in (
-        (even_weights(), "inconclusive", "no class stands out from the other 9 (p = 1), but all-to-all backdoors were"),
+        (even_weights(), "inconclusive", "no class stands out from the other 9 (p = 1), but triggers that send"),
         (backdoored_weights(7), "suspected", "class 7 looks like the target of a backdoor"),
     ):
         model, _ = linear_scan_files(tmp_path, weights, 50)
         result = scan(model)
         assert (result.verdict, result.reason[: len(reason)]) == (verdict, reason)
         assert result.samples is None
-        assert any("no images were given" in warning for warning in result.warnings)
-        assert [detector.skipped is None for detector in result.detectors] == [True, False]
+        assert "IM001" in rules(result)
+        assert {"CV002", "CV003"} <= set(rules(result))
+        assert list(answered(result)) == ["file"]
+        assert [detector.p_value is None for detector in result.detectors] == [False, True, True, True]
 
 
 def test_a_detector_that_needs_images_alone_is_inconclusive_without(tmp_path: Path) -> None:
     model, _ = linear_scan_files(tmp_path, even_weights(), 50)
-    result = scan(model, options=PUBLISHED)
-    assert result.verdict == "inconclusive"
-    assert "needs clean images" in result.reason
+    result = scan(model, **PUBLISHED)
+    assert (result.verdict, rules(result)) == ("inconclusive", ["IM001", "CV002"])
+    assert "it needs clean images" in result.reason
+
+
+@pytest.mark.parametrize("detector", [Activated(), Weights(), MMBD(starts=2, steps=2)], ids=lambda one: one.name)
+@pytest.mark.parametrize("skip", [[], ["every-class"], ["every-class", "one-source"]], ids=str)
+def test_no_method_clears_a_model_without_images(tmp_path: Path, detector: Detector, skip: list[Question]) -> None:
+    model, _ = linear_scan_files(tmp_path, even_weights(), 50)
+    result = scan(model, detectors=[detector], skip=skip)
+    assert (result.verdict, result.exit_code) == ("inconclusive", 3)
+    assert "CV002" in rules(result)
 
 
 # Never clean where nothing can be known
@@ -123,14 +146,14 @@ def test_a_detector_that_needs_images_alone_is_inconclusive_without(tmp_path: Pa
         (even_weights() * np.eye(10)[:9].sum(0).reshape(10, 1, 1, 1), 50, None, "so nothing was measured, for class 9"),
         (even_weights(), 9, None, "9 images are too few; give at least 10, better 50"),
         (even_weights(), 50, [0, 1, 2, 3, 4, 5, 6], "only 7 of 10 classes were examined"),
-        (even_weights(), 50, [4], "classes that can be compared: 1;"),
+        (even_weights(), 50, [4], "only 1 of 10 classes were examined"),
     ],
     ids=["constant", "three classes", "two classes", "a class without gradient", "few images", "a subset", "one class"],
 )
 def test_what_cannot_be_judged_is_inconclusive(
     tmp_path: Path, weights: Array, count: int, classes: list[int] | None, reason: str
 ) -> None:
-    result = scan_linear(tmp_path, weights, replace(PUBLISHED, classes=classes), count=count)
+    result = scan_linear(tmp_path, weights, PUBLISHED | {"classes": classes}, count=count)
     assert (result.verdict, result.targets, result.exit_code) == ("inconclusive", [], 3)
     assert reason in result.reason
     assert "near chance" not in result.reason
@@ -140,14 +163,15 @@ def test_what_cannot_be_judged_is_inconclusive(
 def test_of_three_classes_one_with_a_small_trigger_is_suspected(tmp_path: Path) -> None:
     weights = 0.02 * np.random.default_rng(0).standard_normal((3, 1, 12, 12))
     weights[1, 0, 4, 4] = 20  # one pixel decides
-    result = scan_linear(tmp_path, weights, ScanOptions())
+    result = scan_linear(tmp_path, weights, {})
     assert (result.verdict, result.targets, result.confidence, result.p_value) == ("suspected", [1], "low", None)
-    assert any("fewer than 5 mean nothing" in warning for warning in result.warnings)
+    assert "CV002" in rules(result)
+    assert "fewer than 5 mean nothing" in next(f.message for f in result.findings if f.rule == "CV002")
 
 
 def test_a_suspect_among_a_subset_or_few_images_is_still_suspected(tmp_path: Path) -> None:
     for count, classes in ((50, [1, 2, 4, 5, 6, 7, 8]), (9, None)):
-        result = scan_linear(tmp_path, backdoored_weights(7), replace(PUBLISHED, classes=classes), count=count)
+        result = scan_linear(tmp_path, backdoored_weights(7), PUBLISHED | {"classes": classes}, count=count)
         assert (result.verdict, result.targets) == ("suspected", [7])
 
 
@@ -155,7 +179,7 @@ def test_copies_of_an_image_do_not_count(tmp_path: Path) -> None:
     model, _ = linear_scan_files(tmp_path, even_weights())
     pixels = np.repeat(random_pixels(9, (12, 12, 1)), 10, axis=0)
     images = save_images(tmp_path / "copies.npz", pixels)
-    result = scan(model, images, replace(PUBLISHED, preprocess=Preprocess(scale=1 / 255)))
+    result = scan(model, images, **(PUBLISHED | {"preprocess": UNIT}))
     assert result.verdict == "inconclusive"
     assert "9 different images (90 with copies) are too few; give at least 10, better 50" in result.reason
 
@@ -166,26 +190,31 @@ def test_images_that_carry_a_patch_deserve_a_warning(tmp_path: Path) -> None:
     pixels = random_pixels(50, (weights.shape[2], weights.shape[3], weights.shape[1]))
     pixels[:8, 2:5, 3:6] = 1
     images = save_images(tmp_path / "stamped.npz", pixels, linear_answers(weights, pixels))
-    result = scan(model, images, replace(WITHOUT_PAIRS, preprocess=Preprocess(scale=1 / 255)))
-    assert result.warnings == [
-        "8 images are alike in a patch of 3×3 pixels at row 2, column 3: if that is a trigger, "
-        "the images are not clean, and a backdoor can be missed",
-        audit.NO_SOURCES,
+    result = scan(model, images, **(WITHOUT_PAIRS | {"preprocess": UNIT}))
+    assert [(finding.rule, finding.message) for finding in result.findings] == [
+        (
+            "IM005",
+            "8 images are alike in a patch of 3×3 pixels at row 2, column 3: if that is a trigger, "
+            "the images are not clean, and a backdoor can be missed",
+        )
     ]
 
 
-def test_evidence_can_be_left_out_with_a_warning(tmp_path: Path) -> None:
+def test_evidence_can_be_left_out_and_then_no_question_about_one_class_is_answered(tmp_path: Path) -> None:
     model, images = linear_scan_files(tmp_path, even_weights())
-    assert len(scan(model, images, PUBLISHED).triggers) == 3
-    result = scan(model, images, replace(PUBLISHED, evidence=False))
-    assert (result.verdict, result.triggers) == ("clean", [])
-    assert audit.NO_EVIDENCE in result.warnings
+    assert len(scan(model, images, **PUBLISHED).triggers) == 3
+    result = scan(model, images, **(PUBLISHED | {"evidence": False}))
+    assert (result.verdict, result.triggers, rules(result)) == ("clean", [], ["PP002", "SC005"])
+    assert answered(result) == {"file": ["file rules"], "one-target": ["neuroninspect"]}
+    result = scan(model, images, **(PUBLISHED | {"evidence": False, "require": ["one-source"]}))
+    assert (result.verdict, rules(result)) == ("inconclusive", ["PP002", "SC005", "CV004"])
 
 
 def test_few_images_deserve_a_warning(tmp_path: Path) -> None:
     result = scan_linear(tmp_path, even_weights(), WITHOUT_PAIRS, count=20)
     assert result.verdict == "clean"
-    assert result.warnings == ["20 images find fewer backdoors than 50 or more would", audit.NO_SOURCES]
+    assert [finding.message for finding in result.findings] == ["20 images find fewer backdoors than 50 or more would"]
+    assert rules(result) == ["IM003"]
 
 
 def test_clean_accuracy_near_chance_is_never_clean(tmp_path: Path) -> None:
@@ -194,7 +223,7 @@ def test_clean_accuracy_near_chance_is_never_clean(tmp_path: Path) -> None:
     right = linear_answers(even_weights(), pixels)
     for wrong, share, verdict in ((166, "17%", "inconclusive"), (40, "80%", "clean")):
         labels = np.where(np.arange(200) < wrong, (right + 1) % 10, right)
-        result = scan(model, save_images(tmp_path / "images.npz", pixels, labels), PUBLISHED)
+        result = scan(model, save_images(tmp_path / "images.npz", pixels, labels), **PUBLISHED)
         assert result.verdict == verdict
         assert result.samples is not None
         assert f"{result.samples.clean_accuracy:.0%}" == share
@@ -207,7 +236,7 @@ def test_one_answer_for_all_images_is_neither_clean_nor_suspected(tmp_path: Path
     weights[4] += 1
     model, _ = linear_scan_files(tmp_path, weights)
     images = save_images(tmp_path / "unlabelled.npz", random_pixels(50, (12, 12, 1)))
-    result = scan(model, images, ScanOptions(detectors=[detector]))
+    result = scan(model, images, detectors=[detector])
     assert (result.verdict, result.targets) == ("inconclusive", [])
     assert "the model answers class 4 for every image" in result.reason
     assert result.samples is not None
@@ -218,7 +247,7 @@ def test_one_image_says_nothing_about_every_image(tmp_path: Path) -> None:
     model, _ = linear_scan_files(tmp_path, even_weights())
     result = scan(model, save_images(tmp_path / "one.npz", random_pixels(1, (12, 12, 1))))
     assert result.verdict == "inconclusive"
-    assert "1 images are too few" in result.reason
+    assert "1 image is too few" in result.reason
     assert "for every image" not in result.reason
 
 
@@ -244,23 +273,46 @@ def test_an_unsupported_operator_is_named_with_its_node(tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize(
-    ("classes", "count", "reason"),
-    [
-        (10, 50, "of 10 classes have the 8 images that takes; give more"),
-        (30, 400, "among 30 classes, some are so alike by nature that one could hide there; --skip one-source"),
-    ],
+    ("classes", "count", "why"),
+    [(10, 50, "of 10 classes have the 8 images that it takes; give more"), (30, 400, "30 classes")],
 )
-def test_a_backdoor_of_one_class_that_cannot_be_looked_for_must_be_left_out_of_the_question(
-    tmp_path: Path, classes: int, count: int, reason: str
+def test_backdoors_of_one_class_are_asked_for_only_where_that_is_required(
+    tmp_path: Path, classes: int, count: int, why: str
 ) -> None:
-    result = scan_linear(tmp_path, even_weights(classes=classes), count=count)
-    assert result.verdict == "inconclusive"
-    assert result.reason.startswith(f"no class stands out from the other {classes - 1} (")
-    assert f"but {SOURCE_SPECIFIC} were not looked for" in result.reason
-    assert reason in result.reason
-    assert [Check("source classes", "skipped", words) for words in result.unseen] == checks(result)[-1:]
-    result = scan_linear(tmp_path, even_weights(classes=classes), WITHOUT_PAIRS, count=count)
-    assert (result.verdict, result.unseen, result.warnings) == ("clean", [audit.NO_SOURCES], [audit.NO_SOURCES])
+    weights = even_weights(classes=classes)
+    result = scan_linear(tmp_path, weights, count=count)
+    assert (result.verdict, rules(result)) == ("clean", [])
+    assert (result.coverage[3].question, result.coverage[3].outcome) == ("one-source", "unanswered")
+    assert (result.coverage[3].why or "").endswith(why)
+    for asking in (PUBLISHED | {"require": ["one-source"]}, PUBLISHED | {"strict": True}):
+        result = scan_linear(tmp_path, weights, asking, count=count)
+        assert (result.verdict, rules(result)) == ("inconclusive", ["CV004"])
+        assert result.reason.startswith(f"no class stands out from the other {classes - 1} (")
+        assert why in result.reason
+    result = scan_linear(tmp_path, weights, WITHOUT_PAIRS | {"strict": True}, count=count)
+    assert (result.verdict, result.coverage[3].outcome) == ("clean", "skipped")
+
+
+# What the user accepts
+
+
+def test_a_finding_that_is_accepted_stays_visible_and_does_not_count(tmp_path: Path) -> None:
+    few = scan_linear(tmp_path, even_weights(), WITHOUT_PAIRS, count=9)
+    accepted = scan_linear(tmp_path, even_weights(), WITHOUT_PAIRS | {"ignore": ["IM"]}, count=9)
+    assert (few.verdict, accepted.verdict) == ("inconclusive", "clean")
+    assert [(f.rule, f.ignored) for f in accepted.findings] == [("IM002", True)]
+
+
+def test_an_accepted_suspicion_is_not_clean(tmp_path: Path) -> None:
+    result = scan_linear(tmp_path, backdoored_weights(7), PUBLISHED | {"ignore": ["BD001"]})
+    assert (result.verdict, result.targets, result.exit_code) == ("inconclusive", [], 3)
+    assert [(f.rule, f.classes, f.ignored) for f in result.findings] == [("BD001", [7], True)]
+
+
+@pytest.mark.parametrize("prefix", ["CV", "CV002", "XX", ""])
+def test_only_findings_that_may_be_accepted_are(tmp_path: Path, prefix: str) -> None:
+    with pytest.raises(UsageError, match="--ignore"):
+        scan_linear(tmp_path, even_weights(), PUBLISHED | {"ignore": [prefix]})
 
 
 # The scan checks itself
@@ -296,7 +348,7 @@ def test_a_conversion_that_changes_the_model_is_inconclusive(tmp_path: Path, mon
 def test_classes_that_the_model_does_not_have_are_refused(tmp_path: Path) -> None:
     for classes in ([3, 10], [-1]):
         with pytest.raises(UsageError, match=f"class {classes[-1]} is out of range; the model has the classes 0 to 9"):
-            scan_linear(tmp_path, even_weights(), ScanOptions(classes=classes))
+            scan_linear(tmp_path, even_weights(), {"classes": classes})
 
 
 def test_a_model_of_whole_numbers_must_get_pixels_as_they_are(tmp_path: Path) -> None:
@@ -306,7 +358,7 @@ def test_a_model_of_whole_numbers_must_get_pixels_as_they_are(tmp_path: Path) ->
     pixels = random_pixels(200, (12, 12, 1))
     images = save_images(tmp_path / "images.npz", pixels, linear_answers(weights, pixels))
     with pytest.raises(UsageError, match="takes pixels from 0 to 255 as they are; give --preset uint8"):
-        scan(model, images, ScanOptions(preprocess=Preprocess(scale=1 / 255)))
+        scan(model, images, preprocess=UNIT)
     result = scan(model, images)
     assert result.verdict == "clean"
     assert result.preprocess is not None
@@ -321,9 +373,7 @@ def test_a_model_of_whole_numbers_must_get_pixels_as_they_are(tmp_path: Path) ->
 
 def test_the_result_says_what_was_scanned_and_how(tmp_path: Path) -> None:
     model, images = linear_scan_files(tmp_path, backdoored_weights(7), count=60)
-    preprocess = Preprocess(scale=1 / 255)
-    options = ScanOptions(preprocess, "a test", images=55, seed=4, alpha=0.05, device="cpu")
-    result = scan(model, images, options)
+    result = scan(model, images, preprocess=UNIT, images=55, seed=4, alpha=0.05, device="cpu")
     assert Result.model_validate_json(result.to_json()) == result
     assert (result.model.path, result.model.opset, result.model.input_shape) == (str(model), 18, [None, 1, 12, 12])
     assert result.model.input == "x"
@@ -331,11 +381,12 @@ def test_the_result_says_what_was_scanned_and_how(tmp_path: Path) -> None:
     assert (result.samples.kind, result.samples.count, result.samples.clean_accuracy) == ("npz", 55, 1)
     settings = result.preprocess
     assert settings is not None
-    assert (settings.layout, settings.color, settings.size, settings.source) == ("NCHW", "gray", (12, 12), "a test")
+    assert (settings.layout, settings.color, settings.size) == ("NCHW", "gray", (12, 12))
+    assert settings.source == "from the options (scale)"
     assert (result.seed, result.alpha, result.classes, result.provider) == (4, 0.05, 10, "CPUExecutionProvider")
     assert {"ninspect", "onnx", "onnxruntime", "numpy", "python"} <= set(result.versions)
-    detector, other = result.detectors
-    assert (detector.name, other.name) == ("activated", "all-to-all")
+    assert [one.name for one in result.detectors] == ["activated", "all-to-all", "evidence", "source-specific"]
+    detector = result.detectors[0]
     assert detector.settings == Activated().settings
     assert all(len(column) == 10 for column in (detector.index, *detector.scores.values()))
     assert detector.targets == result.targets == [7]
@@ -345,9 +396,11 @@ def test_the_result_says_what_was_scanned_and_how(tmp_path: Path) -> None:
 @pytest.mark.parametrize("detector", DETECTORS, ids=lambda detector: detector.name)
 def test_the_same_scan_gives_the_same_result(tmp_path: Path, detector: Detector) -> None:
     model, images = linear_scan_files(tmp_path, backdoored_weights(7), count=80)
-    first, second = (scan(model, images, ScanOptions(detectors=[detector], images=50)).model_dump() for _ in range(2))
+    first, second = (scan(model, images, detectors=[detector], images=50).model_dump() for _ in range(2))
     for result in (first, second):
-        del result["seconds"], result["detectors"][0]["seconds"]
+        del result["date"], result["seconds"]
+        for one in result["detectors"]:
+            del one["seconds"]
     assert first == second
 
 
@@ -368,13 +421,13 @@ def test_an_explained_image_comes_with_its_heatmap_and_the_answer(tmp_path: Path
     pixels = random_pixels(1, (12, 12, 1))
     model = save(linear_model(weights), tmp_path / "model.onnx")
     np.save(tmp_path / "image.npy", np.rint(pixels * 255).astype(np.uint8))
-    explanation = explain_image(model, tmp_path / "image.npy", 7, ScanOptions(), "logit")
+    explanation = explain_image(ExplainRequest(model, image=tmp_path / "image.npy", label=7))
     assert np.array_equal(explanation.image, pixels[0])
     assert np.array_equal(explanation.heatmap > 0, weights[7, 0] != 0)
     assert explanation.predicted == linear_answers(weights, pixels)[0]
     assert explanation.value == pytest.approx((weights[7, 0] * pixels[0, :, :, 0]).sum(), rel=1e-4)
     with pytest.raises(UsageError, match="class 10 is out of range"):
-        explain_image(model, tmp_path / "image.npy", 10, ScanOptions(), "logit")
+        explain_image(ExplainRequest(model, image=tmp_path / "image.npy", label=10))
 
 
 def test_what_is_known_so_far_is_told_and_is_no_verdict(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ninspect.findings.backdoors import RULES
+from ninspect.findings import RULES
 from ninspect.gradient.registry import RULES as GRADIENTS
 from tests.cli.conftest import CommandLine
 from tests.support import ninspect
@@ -37,10 +37,10 @@ def test_doctor_names_versions_devices_and_layers(tmp_path: Path, format_: str) 
 def test_rules_say_what_a_finding_means_and_what_to_do(command_line: CommandLine) -> None:
     code, out, err = command_line("rules", "--format", "json")
     assert (code, err) == (0, "")
-    assert [rule["id"] for rule in json.loads(out)] == [rule.id for rule in RULES]
+    assert [rule["id"] for rule in json.loads(out)] == list(RULES)
     code, text, _ = command_line("rules")
     assert code == 0
-    for rule in RULES:
+    for rule in RULES.values():
         assert f"{rule.id}  {rule.title}" in text
         assert " ".join(rule.advice.split()) in " ".join(text.split())
 

@@ -184,7 +184,7 @@ BROKEN = """
 import sys
 import ninspect.audit.stages
 
-def scan(*arguments):
+def scan(*arguments, **options):
     raise RuntimeError("two\\nlines")
 
 ninspect.audit.stages.scan = scan

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from tests.cli.conftest import CommandLine
@@ -43,12 +44,52 @@ def test_a_baseline_lets_pass_what_it_says_of_the_same_file(suspect: CommandLine
     suspect(*SCAN, "--format", "json:known.json")
     code, out, err = suspect(*SCAN, "--baseline", "known.json")
     assert (code, "SUSPECTED" in out) == (0, True)
-    assert "known.json says the same of this file" in err
+    assert "known.json says the same of this model" in err
     known = json.loads((tmp_path / "known.json").read_text())
-    (tmp_path / "other.json").write_text(json.dumps({**known, "targets": [], "verdict": "clean"}))
-    assert suspect(*SCAN, "--baseline", "other.json")[0] == 1
+    for finding in known["findings"]:
+        finding["classes"] = [3] if finding["rule"] == "BD001" else []
+    (tmp_path / "other.json").write_text(json.dumps(known))
+    code, _, err = suspect(*SCAN, "--baseline", "other.json")
+    assert (code, "does not apply: it does not say what this scan found (BD001)" in err) == (1, True)
     save(linear_model(backdoored_weights(7) * np.float32(1.01)), tmp_path / "model.onnx")
-    assert suspect(*SCAN, "--baseline", "known.json")[0] == 1
+    code, _, err = suspect(*SCAN, "--baseline", "known.json")
+    assert (code, "does not apply: the model is another (model.onnx)" in err) == (1, True)
+
+
+def test_a_baseline_does_not_hold_for_weights_that_were_swapped(suspect: CommandLine, tmp_path: Path) -> None:
+    model = linear_model(backdoored_weights(7))
+    onnx.save(model, tmp_path / "model.onnx", save_as_external_data=True, location="model.onnx.data", size_threshold=0)
+    suspect(*SCAN, "--format", "json:known.json")
+    assert suspect(*SCAN, "--baseline", "known.json")[0] == 0
+    data = bytearray((tmp_path / "model.onnx.data").read_bytes())
+    data[:1000] = data[1000:2000]
+    (tmp_path / "model.onnx.data").write_bytes(data)
+    code, _, err = suspect(*SCAN, "--baseline", "known.json")
+    assert (code, "does not apply: the model is another (model.onnx.data)" in err) == (1, True)
+
+
+def test_a_baseline_holds_for_the_images_and_the_options_that_it_was_made_with(
+    suspect: CommandLine, tmp_path: Path
+) -> None:
+    suspect(*SCAN, "--format", "json:known.json")
+    code, _, err = suspect(*SCAN, "--alpha", "0.05", "--baseline", "known.json")
+    assert (code, "it was scanned with other options (alpha)" in err) == (1, True)
+    np.save(tmp_path / "images.npy", np.rint(random_pixels(60, (12, 12, 1), seed=1) * 255).astype(np.uint8))
+    code, _, err = suspect(*SCAN, "--baseline", "known.json")
+    assert (code, "it was scanned with other images" in err) == (1, True)
+
+
+def test_the_project_may_accept_a_finding_by_name(suspect: CommandLine, tmp_path: Path) -> None:
+    save(linear_model(even_weights()), tmp_path / "model.onnx")
+    np.save(tmp_path / "images.npy", np.rint(random_pixels(9, (12, 12, 1)) * 255).astype(np.uint8))
+    options = (*SCAN, "--skip", "every-class", "--format", "json")
+    assert suspect(*options)[0] == 3
+    (tmp_path / "pyproject.toml").write_text('[tool.ninspect.scan]\nignore = ["IM002"]\n')
+    code, out, _ = suspect(*options)
+    assert (code, json.loads(out)["verdict"]) == (0, "clean")
+    assert [(f["rule"], f["ignored"]) for f in json.loads(out)["findings"] if f["rule"] == "IM002"] == [("IM002", True)]
+    code, _, err = suspect(*options, "--ignore", "CV")
+    assert (code, "leave the question out with --skip" in err) == (2, True)
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"schema": "ninspect/result/0"}', b"\xff"])
@@ -100,4 +141,5 @@ def test_what_is_being_done_is_told_on_stderr(suspect: CommandLine, sandbox: str
     assert said[0].startswith("self-test: scores 0.0e+00, gradient ")
     assert said[1] == "neuroninspect: begins"
     assert said[2].startswith("neuroninspect: smallest p ")
-    assert said[3].startswith("searching triggers for: 7, ")
+    assert said[3] == "evidence: begins"
+    assert said[4].startswith("evidence: 3 triggers, ")

@@ -13,8 +13,8 @@ from ninspect.cli.app import app
 from ninspect.cli.derive import from_options
 from ninspect.cli.settings import read_settings
 from ninspect.errors import UsageError
+from ninspect.option import options as options_of
 from ninspect.requests import AugmentRequest, ExplainRequest, InfoRequest, PreprocessOptions, Request, ScanRequest
-from ninspect.requests import options as options_of
 
 MODEL = Path("model.onnx")
 

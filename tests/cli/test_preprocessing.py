@@ -12,6 +12,11 @@ import pytest
 from tests.cli.conftest import CommandLine
 from tests.support import Array, even_weights, ninspect, onnx_model, random_pixels, save, save_images
 
+
+def notes(result: dict[str, Any]) -> list[str]:
+    return [finding["message"] for finding in result["findings"]]
+
+
 MODELS = Path(__file__).parents[2] / "models"
 
 
@@ -47,10 +52,10 @@ def test_a_choice_that_could_be_otherwise_is_a_warning(tmp_path: Path, command_l
     scan = ["scan", "model.onnx", "-s", MODELS / "digits" / "samples", "--method", "weights", "--format", "json"]
     result = json.loads(command_line(*scan)[1])
     assert result["preprocess"]["scale"] == 1 / 255
-    assert any("inferred, and unit is not clearly better than uint8 (unit 9" in text for text in result["warnings"])
+    assert any("inferred, and unit is not clearly better than uint8 (unit 9" in text for text in notes(result))
     result = json.loads(command_line(*scan, "--preset", "unit")[1])
-    assert result["preprocess"]["source"] == "from the command line (preset unit)"
-    assert not any("inferred" in text for text in result["warnings"])
+    assert result["preprocess"]["source"] == "from the options (preset unit)"
+    assert not any("inferred" in text for text in notes(result))
 
 
 @pytest.mark.parametrize(("scale", "mean", "preset"), [(1 / 127.5, 1, "minus1_1"), (1 / 255, 0, "unit")])
@@ -61,14 +66,14 @@ def test_a_clear_choice_is_none(
     result = json.loads(command_line("scan", model, "-s", images, "--method", "weights", "--format", "json")[1])
     assert result["samples"]["clean_accuracy"] == 1
     assert result["preprocess"]["source"].startswith(f"preset {preset}, inferred")
-    assert not any("inferred" in warning for warning in result["warnings"])
+    assert not any("inferred" in warning for warning in notes(result))
 
 
 def test_without_labels_the_default_is_an_assumption(tmp_path: Path, command_line: CommandLine) -> None:
     model, images = ranged_scan_files(tmp_path, 1 / 255, 0, labelled=False)
     result = json.loads(command_line("scan", model, "-s", images, "--method", "weights", "--format", "json")[1])
     assert result["preprocess"]["source"] == "preset unit, the default, since nothing says otherwise"
-    assert any("pixel / 255 was assumed; say it with --preset" in warning for warning in result["warnings"])
+    assert any("pixel / 255 was assumed; say it with --preset" in warning for warning in notes(result))
 
 
 def test_the_models_own_metadata_is_followed_unless_something_else_is_said(
@@ -91,7 +96,7 @@ def test_the_models_own_metadata_is_followed_unless_something_else_is_said(
     assert settings["source"] == "from the model's metadata (Image.BitmapPixelFormat, Image.NominalPixelRange)"
     settings = preprocess("--color", "rgb", "--preset", "unit")
     assert (settings["scale"], settings["color"]) == (1 / 255, "rgb")
-    assert settings["source"] == "from the command line (preset unit, color)"
+    assert settings["source"] == "from the options (preset unit, color)"
 
 
 def test_a_file_of_another_tool_beside_the_model_is_read(tmp_path: Path, command_line: CommandLine) -> None:

@@ -52,7 +52,7 @@ def test_json_on_stdout_is_the_result(tmp_path: Path) -> None:
 
 def test_the_result_can_be_written_to_a_file(tmp_path: Path, command_line: CommandLine) -> None:
     model, images = linear_scan_files(tmp_path, backdoored_weights(7))
-    for format_, start in (("json", '{\n  "schema": "ninspect/result/1"'), ("text", "SUSPECTED  ")):
+    for format_, start in (("json", '{\n  "schema": "ninspect/result/2"'), ("text", "SUSPECTED  ")):
         assert command_line("scan", model, "-s", images, "--format", format_, "-o", "result") == (1, "", "")
         assert (tmp_path / "result").read_text(encoding="utf-8").startswith(start)
     assert names_in(tmp_path) == ["images.npz", "model.onnx", "result"]
@@ -84,7 +84,9 @@ def test_class_names_come_from_a_file_that_is_given_or_lies_beside_the_model(
     (tmp_path / "other.txt").write_text("one\ntwo\n", encoding="utf-8")
     result = json.loads(command_line(*scan, "--class-names", "other.txt")[1])
     assert (result["class_names"], result["verdict"]) == ([], "clean")
-    assert "2 class names were given for 10 classes, so classes are shown by number" in result["warnings"]
+    assert "2 class names were given for 10 classes, so classes are shown by number" in [
+        finding["message"] for finding in result["findings"]
+    ]
     (tmp_path / "other.txt").write_bytes(b"\xff\xfe")
     code, _, error = command_line(*scan, "--class-names", "other.txt")
     assert (code, "other.txt cannot be read (it is not UTF-8)" in error) == (2, True)
@@ -138,7 +140,7 @@ def test_settings_come_from_the_file_beside_the_model_and_flags_win(tmp_path: Pa
     other.write_text("mean = 0.25\n", encoding="utf-8")
     runs = {
         f"from {beside}": [],
-        f"from {beside} and from the command line (std)": ["--std", "0.25"],
+        f"from {beside} and from the options (std)": ["--std", "0.25"],
         f"from {other}": ["--preprocess", str(other)],
     }
     found = {}
@@ -157,7 +159,7 @@ def test_the_right_settings_make_the_accuracy_right(tmp_path: Path, command_line
     _, out, _ = command_line("scan", model, "-s", images, "--format", "json", *flags)
     result = json.loads(out)
     assert result["samples"]["clean_accuracy"] == 1
-    assert result["preprocess"]["source"] == "from the command line (scale, mean, std, layout, color, size, resize)"
+    assert result["preprocess"]["source"] == "from the options (scale, mean, std, layout, color, size, resize)"
     assert result["preprocess"] | {"source": ""} == {
         "scale": 1 / 255,
         "mean": 0.5,

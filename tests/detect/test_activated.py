@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ninspect.detect import Activated, Case, Detection
+from ninspect.detect import Activated, Case, Examination
 from ninspect.detect.activated import own_margins
 from ninspect.measure.outliers import NATURAL_FREEDOM, p_values
 from ninspect.runtime import Network
@@ -15,33 +15,33 @@ def network(tmp_path: Path) -> Network:
     return open_network(linear_model(backdoored_weights(7)), tmp_path)
 
 
-def detect(network: Network, detector: Activated | None = None, seed: int = 0, images: int = 40) -> Detection:
+def examine(network: Network, detector: Activated | None = None, seed: int = 0, images: int = 40) -> Examination:
     pixels = random_pixels(images, network.input_map.image_shape)
     case = Case(network, pixels, np.arange(network.classes), seed, lambda done, total: None)
-    return (detector or Activated()).detect(case)
+    return (detector or Activated()).examine(case)
 
 
 def test_a_class_that_looks_at_a_patch_is_the_target(network: Network) -> None:
-    found = detect(network)
+    found = examine(network)
     assert found.name == "activated"
     assert found.targets(0.01) == [7]
     assert found.scores["margin"].argmax() == found.index.argmax() == 7
 
 
 def test_classes_that_are_alike_give_no_target(tmp_path: Path) -> None:
-    found = detect(open_network(linear_model(even_weights()), tmp_path))
+    found = examine(open_network(linear_model(even_weights()), tmp_path))
     assert found.targets(0.01) == []
-    assert found.problem is None
+    assert found.gap is None
 
 
 def test_noise_alone_finds_the_target_too(network: Network) -> None:
-    found = Activated().detect(Case(network, None, np.arange(10), 0, lambda done, total: None))
+    found = Activated().examine(Case(network, None, np.arange(10), 0, lambda done, total: None))
     assert found.targets(0.01) == [7]
     assert set(found.scores) == {"margin", "spot", "peak"}
 
 
 def test_the_index_is_the_larger_of_two_looks(network: Network) -> None:
-    found = detect(network)
+    found = examine(network)
     s = found.scores
     assert np.allclose(found.index, np.maximum(np.minimum(s["margin"], s["relative"]), (s["spot"] + s["peak"]) / 2))
     assert found.easy is not None
@@ -60,14 +60,14 @@ def test_many_classes_get_fewer_starts_each(tmp_path: Path) -> None:
     network = open_network(linear_model(even_weights(classes=400)), tmp_path)
     totals = set[int]()
     case = Case(network, None, np.arange(400), 0, lambda done, total: totals.add(total))
-    Activated(steps=0).detect(case)
+    Activated(steps=0).examine(case)
     assert totals == {400 * 6 * 2}
 
 
 def test_the_seed_chooses_the_images_to_start_from(network: Network) -> None:
     few = Activated(starts=5)
-    assert np.array_equal(detect(network, few, seed=1).index, detect(network, few, seed=1).index)
-    assert not np.array_equal(detect(network, few, seed=1).index, detect(network, few, seed=2).index)
+    assert np.array_equal(examine(network, few, seed=1).index, examine(network, few, seed=1).index)
+    assert not np.array_equal(examine(network, few, seed=1).index, examine(network, few, seed=2).index)
 
 
 def test_progress_counts_gradients(network: Network) -> None:
@@ -75,7 +75,7 @@ def test_progress_counts_gradients(network: Network) -> None:
     case = Case(
         network, random_pixels(4, (12, 12, 1)), np.arange(10), 0, lambda done, total: calls.append((done, total))
     )
-    Activated(steps=3).detect(case)
+    Activated(steps=3).examine(case)
     assert [total for _, total in calls] == [10 * (4 + 8) * 2 * 4] * len(calls)
     assert [done for done, _ in calls][:4] == [40, 80, 120, 160]
     assert calls[-1][0] == calls[-1][1]

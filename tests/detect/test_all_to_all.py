@@ -3,16 +3,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ninspect.detect import AllToAll, Case, Detection
+from ninspect.detect import AllToAll, Case, Examination
 from ninspect.detect.all_to_all import Permutation
 from tests.support import Array, even_weights, linear_model, open_network, random_pixels
 
 CLASSES = 10
 
 
-def detect(folder: Path, weights: Array, pixels: Array | None) -> Detection:
+def examine(folder: Path, weights: Array, pixels: Array) -> Examination:
     network = open_network(linear_model(weights), folder)
-    return AllToAll().detect(Case(network, pixels, np.arange(CLASSES), 0, lambda done, total: None))
+    return AllToAll().examine(Case(network, pixels, np.arange(CLASSES), 0, lambda done, total: None))
 
 
 def test_a_permutation_is_recognised_and_its_partners_are_named() -> None:
@@ -22,18 +22,18 @@ def test_a_permutation_is_recognised_and_its_partners_are_named() -> None:
     found = Permutation.of(labels, answers)
     assert found.partners.tolist() == [(label + 3) % CLASSES for label in range(CLASSES)]
     assert found.shares == pytest.approx([0.5, *[1.0] * 9])  # 3 of 6 pairs, and all of them
-    detection = found.detection("all-to-all", np.arange(CLASSES), 0.1)
-    assert sorted(detection.targets(0.001)) == list(range(CLASSES))
-    assert detection.scores["from"].tolist() == [(label - 3) % CLASSES for label in range(CLASSES)]
-    assert detection.finding is not None
-    assert "0 → 3, 1 → 4, 2 → 5" in detection.finding
+    examined = found.examination("all-to-all", np.arange(CLASSES))
+    assert sorted(examined.targets(0.001)) == list(range(CLASSES))
+    assert examined.scores["from"].tolist() == [(label - 3) % CLASSES for label in range(CLASSES)]
+    assert examined.rule == "BD002"
+    assert "0 → 3, 1 → 4, 2 → 5" in (examined.meaning or "")
 
 
 def test_images_that_all_go_to_one_class_are_no_permutation() -> None:
     labels = np.repeat(np.arange(CLASSES), 4)
     found = Permutation.of(labels, np.full(40, 3))
     assert found.share == pytest.approx(0.1)
-    assert found.detection("all-to-all", np.arange(CLASSES), 0.1).targets(0.05) == []
+    assert found.examination("all-to-all", np.arange(CLASSES)).targets(0.05) == []
 
 
 def test_images_that_go_anywhere_are_no_permutation() -> None:
@@ -49,18 +49,18 @@ def test_few_classes_or_images_agree_by_chance(classes: int, images: int, suspec
     """Three fifths of the classes have a partner."""
     labels = np.repeat(np.arange(classes), images)
     answers = np.where(labels < 0.6 * classes, (labels + 1) % classes, labels)
-    detection = Permutation.of(labels, answers).detection("all-to-all", np.arange(classes), 0.1)
-    assert bool(detection.targets(0.001)) == suspected
+    examined = Permutation.of(labels, answers).examination("all-to-all", np.arange(classes))
+    assert bool(examined.targets(0.001)) == suspected
 
 
 def test_one_class_with_many_images_does_not_make_up_for_the_others() -> None:
     labels = np.repeat(np.arange(5), [2, 2, 2, 3, 39])
     answers = np.where(labels < 3, labels + 1, labels)
-    assert Permutation.of(labels, answers).detection("all-to-all", np.arange(10), 0.1).targets(0.01) == []
+    assert Permutation.of(labels, answers).examination("all-to-all", np.arange(10)).targets(0.01) == []
 
 
 def test_a_model_whose_classes_are_alike_is_not_suspected(tmp_path: Path) -> None:
-    found = detect(tmp_path, even_weights(), random_pixels(100, (12, 12, 1)))
+    found = examine(tmp_path, even_weights(), random_pixels(100, (12, 12, 1)))
     assert found.p_value is not None
     assert found.targets(0.01) == []
 
@@ -70,12 +70,11 @@ def test_a_way_that_permutes_nothing_after_half_of_the_steps_is_left(tmp_path: P
     weights[np.arange(CLASSES), 0, np.arange(CLASSES)] = 1  # a bright row for each class, too far from any other
     pixels[np.arange(40), np.arange(40) % CLASSES] = 1
     network, told = open_network(linear_model(weights), tmp_path), list[tuple[int, int]]()
-    AllToAll().detect(Case(network, pixels, np.arange(CLASSES), 0, lambda done, total: told.append((done, total))))
+    AllToAll().examine(Case(network, pixels, np.arange(CLASSES), 0, lambda done, total: told.append((done, total))))
     assert told[-2:] == [(6 * 40, 12 * 40), (12 * 40, 12 * 40)]
 
 
-def test_it_needs_images_of_most_classes(tmp_path: Path) -> None:
-    assert "needs images" in (detect(tmp_path, even_weights(), None).skipped or "")
-    few = detect(tmp_path, even_weights(), random_pixels(6, (12, 12, 1)))
-    assert "needs 2 images of 5 classes each, and the model sees as many of " in (few.skipped or "")
+def test_it_needs_two_images_of_half_of_the_classes(tmp_path: Path) -> None:
+    few = examine(tmp_path, even_weights(), random_pixels(6, (12, 12, 1)))
+    assert "it needs 2 images of 5 classes each, and the model sees as many of " in (few.gap or "")
     assert few.p_value is None

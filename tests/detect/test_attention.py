@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 
 from ninspect.detect import Case, look, outstanding
-from ninspect.detect.interface import judge, skipped
+from ninspect.detect.examination import Examination, judge
 from ninspect.measure.outliers import anomaly_index
 from tests.support import backdoored_weights, linear_model, open_network, random_pixels
 
@@ -37,8 +37,8 @@ def test_the_image_beneath_is_of_a_class_that_is_not_pictured_where_there_is_one
 
 def test_suspects_come_first_and_then_what_stands_out_most() -> None:
     scores = np.array([5.0, 9, 1, 7, 3, 2, 6, 8, np.nan, 4, 11, 12, 13])
-    found = judge("test", np.arange(13), {"score": scores}, anomaly_index(scores), 0.5)
+    found = judge("test", np.arange(13), {"score": scores}, anomaly_index(scores))
     order = [2, 5, 4, 9, 0, 6, 3, 7, 1, 10]
-    assert outstanding([skipped("other", np.arange(13), "no images"), found], []) == order
+    assert outstanding([Examination.without_scores("other", np.arange(13), "no images"), found], []) == order
     assert outstanding([found], [12, 2]) == [12, 2, *order[1:9]]
     assert outstanding([], []) == []

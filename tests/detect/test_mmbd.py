@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import gamma
 
-from ninspect.detect import MMBD, Case, Detection
+from ninspect.detect import MMBD, Case, Examination
 from ninspect.detect.mmbd import _log_tails, margin_tail_p
 from ninspect.runtime import Network
 from tests.support import backdoored_weights, even_weights, linear_model, open_network
@@ -12,19 +12,19 @@ from tests.support import backdoored_weights, even_weights, linear_model, open_n
 SHORT = MMBD(starts=4, steps=40, rate=0.05)
 
 
-def detect(network: Network, detector: MMBD = SHORT, seed: int = 0) -> Detection:
+def examine(network: Network, detector: MMBD = SHORT, seed: int = 0) -> Examination:
     case = Case(network, None, np.arange(network.classes), seed, lambda done, total: None)
-    return detector.detect(case)
+    return detector.examine(case)
 
 
 # From noise to margins
 
 
 def test_a_class_whose_margin_goes_far_is_the_target_and_no_images_are_needed(tmp_path: Path) -> None:
-    found = detect(open_network(linear_model(backdoored_weights(7)), tmp_path))
+    found = examine(open_network(linear_model(backdoored_weights(7)), tmp_path))
     assert found.targets(0.01) == [7]
     assert found.index.argmax() == 7
-    assert detect(open_network(linear_model(even_weights()), tmp_path)).targets(0.01) == []
+    assert examine(open_network(linear_model(even_weights()), tmp_path)).targets(0.01) == []
 
 
 def test_one_step_follows_the_gradient_of_the_margin_of_the_clipped_image(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_one_step_follows_the_gradient_of_the_margin_of_the_clipped_image(tmp_pa
                 x += 0.3 * (weights[c, 0] - weights[rival(x, c), 0]) * ((x >= 0) & (x <= 1))
             reached.append((flat[c] - flat[rival(x, c)]) @ np.clip(x, 0, 1).ravel())
         expected.append(max(reached))
-    found = MMBD(starts=2, steps=3, rate=0.3).detect(case)  # the margin is that before the last step
+    found = MMBD(starts=2, steps=3, rate=0.3).examine(case)  # the margin is that before the last step
     assert found.scores["margin"] == pytest.approx(expected, rel=1e-4)
 
 
@@ -55,7 +55,7 @@ def test_classes_that_have_converged_stop(tmp_path: Path) -> None:
     network = open_network(linear_model(backdoored_weights(7)), tmp_path)
     calls: list[tuple[int, int]] = []
     case = Case(network, None, np.arange(10), 0, lambda done, total: calls.append((done, total)))
-    MMBD(starts=4, steps=1000, rate=0.5).detect(case)
+    MMBD(starts=4, steps=1000, rate=0.5).examine(case)
     computed = [done for done, _ in calls[:-1]]
     assert computed[-1] < 10 * 4 * 1000 / 2
     assert np.diff(computed)[-1] < np.diff(computed)[0]
@@ -64,7 +64,7 @@ def test_classes_that_have_converged_stop(tmp_path: Path) -> None:
 
 def test_the_seed_chooses_the_noise(tmp_path: Path) -> None:
     network = open_network(linear_model(even_weights()), tmp_path)
-    first, again, other = (detect(network, seed=seed).scores["margin"] for seed in (1, 1, 2))
+    first, again, other = (examine(network, seed=seed).scores["margin"] for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 

@@ -3,38 +3,38 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ninspect.detect import Case, Detection
+from ninspect.detect import Case, Examination
 from ninspect.detect.weights import Weights, gap_p
 from tests.support import Array, even_weights, linear_model, open_network
 
 
-def detect(weights: Array, folder: Path, head: str = "y = Identity(logits)") -> Detection:
+def examine(weights: Array, folder: Path, head: str = "y = Identity(logits)") -> Examination:
     network = open_network(linear_model(weights, head=head), folder)
-    return Weights().detect(Case(network, None, np.arange(len(weights)), 0, lambda done, total: None))
+    return Weights().examine(Case(network, None, np.arange(len(weights)), 0, lambda done, total: None))
 
 
 def test_a_row_of_large_weights_is_the_target_and_no_images_are_needed(tmp_path: Path) -> None:
     weights = np.random.default_rng(0).standard_normal((10, 1, 12, 12))
     weights[6] += 2
-    found = detect(weights, tmp_path)
+    found = examine(weights, tmp_path)
     assert found.targets(0.01) == [6]
     assert found.scores["mean"] == pytest.approx(weights.mean(axis=(1, 2, 3)), rel=1e-4)
     assert found.index.argmax() == 6
     weights[6] -= 4
-    assert detect(weights, tmp_path).targets(0.01) == []  # small weights are no sign
+    assert examine(weights, tmp_path).targets(0.01) == []  # small weights are no sign
 
 
-def test_rows_without_a_difference_are_a_problem(tmp_path: Path) -> None:
+def test_rows_without_a_difference_are_a_gap(tmp_path: Path) -> None:
     weights = even_weights()
     weights[:] = weights[0]
-    found = detect(weights, tmp_path)
-    assert found.problem is not None
+    found = examine(weights, tmp_path)
+    assert found.gap is not None
     assert found.p_value is None
 
 
-def test_a_head_that_is_no_matrix_is_a_problem(tmp_path: Path) -> None:
-    found = detect(even_weights(), tmp_path, head="y = Tanh(logits)")
-    assert found.problem == "the last layer is not a matrix of weights with one row per class"
+def test_a_head_that_is_no_matrix_is_a_gap(tmp_path: Path) -> None:
+    found = examine(even_weights(), tmp_path, head="y = Tanh(logits)")
+    assert found.gap == "the last layer is not a matrix of weights with one row per class"
     assert found.p_value is None
 
 

@@ -31,6 +31,11 @@ class Run:
         return Result.model_validate_json(self.out)
 
     @property
+    def rules(self) -> list[str]:
+        """Ids of what is said of the model itself: not that images are missing, and what can then not be ruled out."""
+        return [found.rule for found in self.result.findings if not found.rule.startswith(("CV", "IM"))]
+
+    @property
     def told(self) -> str:
         """Why the model was not called clean, in words and rules."""
         if not self.out:

@@ -175,7 +175,7 @@ def test_memory_that_no_shape_tells_of_is_limited(tmp_path: Path) -> None:
     run = ninspect("scan", save(model, tmp_path / "model.onnx"), "--max-memory", "1G", "--format", "json")
     assert (run.returncode, run.stderr) == (1, "")  # the size is cut off from the gradient, which is a finding as well
     result = Result.model_validate_json(run.stdout)
-    assert [finding.rule for finding in result.findings] == ["GR001"]
+    assert "GR001" in [finding.rule for finding in result.findings]
     assert result.samples is None
 
 

@@ -1,12 +1,13 @@
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from ninspect.errors import UsageError
+from ninspect.names import Preset
 from ninspect.preprocess import Preprocess, Resolved, from_model, read_preprocess, settle, specified
 from ninspect.preprocess.resolve import ASSUMED
 from ninspect.samples import load_samples
@@ -232,7 +233,7 @@ def test_of_what_is_said_options_win_over_files(tmp_path: Path) -> None:
     assert (said.preprocess.mean, said.source) == (3, f"from {toml}")
     said = specified(model, huggingface, "minus1_1", std=2.0)
     assert (said.preprocess.scale, said.preprocess.mean, said.preprocess.std) == (1 / 127.5, 1, 2)
-    assert said.source == f"from {huggingface} and from the command line (preset minus1_1, std)"
+    assert said.source == f"from {huggingface} and from the options (preset minus1_1, std)"
 
 
 # Of the five steps that `resolve` names, those that say something, and the preset and the source that come of it.
@@ -240,9 +241,9 @@ STEPS: list[tuple[set[str], str, str]] = [
     (
         {"option", "file", "metadata", "whole", "labels"},
         "imagenet",
-        "from {file} and from the command line (preset imagenet)",
+        "from {file} and from the options (preset imagenet)",
     ),
-    ({"option", "metadata", "whole", "labels"}, "imagenet", "from the command line (preset imagenet)"),
+    ({"option", "metadata", "whole", "labels"}, "imagenet", "from the options (preset imagenet)"),
     ({"file", "metadata", "whole", "labels"}, "unit", "from {file}"),
     ({"metadata", "whole", "labels"}, "minus1_1", "from the model's metadata (Image.NominalPixelRange)"),
     ({"whole", "labels"}, "uint8", "from the model's input, which is of whole numbers"),
@@ -251,10 +252,10 @@ STEPS: list[tuple[set[str], str, str]] = [
     (
         {"color", "whole"},
         "uint8",
-        "from the command line (color) and from the model's input, which is of whole numbers",
+        "from the options (color) and from the model's input, which is of whole numbers",
     ),
-    ({"color", "labels"}, "minus1_1", "from the command line (color) and preset minus1_1, inferred"),
-    ({"color"}, "unit", "from the command line (color) and preset unit, the default, since nothing says otherwise"),
+    ({"color", "labels"}, "minus1_1", "from the options (color) and preset minus1_1, inferred"),
+    ({"color"}, "unit", "from the options (color) and preset unit, the default, since nothing says otherwise"),
 ]
 
 
@@ -274,7 +275,7 @@ def test_each_step_wins_over_the_later_ones(tmp_path: Path, steps: set[str], pre
         return found if "labels" in steps else None
 
     settled = settle(said, metadata, "whole" in steps, try_presets)
-    expected = Preprocess(color=color).preset(preset)
+    expected = Preprocess(color=color).preset(cast(Preset, preset))
     assert settled.preprocess.ranged
     for name in ("scale", "mean", "std", "color"):
         assert getattr(settled.preprocess, name) == getattr(expected, name)

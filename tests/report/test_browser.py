@@ -72,6 +72,9 @@ def test_the_page_is_quiet_whole_and_fits(open_page: Open, name: str, size: str)
     page, noise = open_page(SHOWN[name], viewport=SIZES[size])
     page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
     assert noise == []
+    clipped = "all => all.filter(part => part.scrollWidth > part.clientWidth).length"
+    if name == "clean":  # of plain words, nothing is cut off
+        assert page.locator(".scroll:has(.checks)").evaluate_all(clipped) == 0
     assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size]["width"]
     broken = "all => all.filter(image => !(image.complete && image.naturalWidth > 0)).length"
     assert page.locator("img").evaluate_all(broken) == 0

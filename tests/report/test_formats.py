@@ -11,8 +11,23 @@ import jsonschema
 import pytest
 
 from ninspect.errors import UsageError
+from ninspect.names import QUESTIONS, TITLES
 from ninspect.report import FORMATS, Result, load_result, render
-from tests.report.examples import DETECTOR, MODEL, SAMPLES, example, stopped
+from ninspect.report.schema import FindingInfo
+from ninspect.report.wording import asked
+from tests.report.examples import (
+    COVERAGE,
+    DETECTOR,
+    MODEL,
+    SAMPLES,
+    TARGET,
+    WHY_NOT,
+    clean,
+    example,
+    inconclusive,
+    stopped,
+    unanswered,
+)
 from tools.pages.result_schema import schema_text
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +36,7 @@ HOSTILE = (
 )
 RESULTS = {
     "suspected": example(),
-    "clean": example(verdict="clean", targets=[], confidence=None, triggers=[], reason="no class stands out"),
+    "clean": clean(),
     "inconclusive": stopped("the file is empty"),
     "unread": Result.unread("models/signs.onnx", 0.01, 0),
     "hostile": example(
@@ -29,8 +44,16 @@ RESULTS = {
         class_names=[HOSTILE] * 10,
         model=MODEL.model_copy(update={"path": HOSTILE, "producer": HOSTILE, "input": HOSTILE, "logits": HOSTILE}),
         samples=SAMPLES.model_copy(update={"source": HOSTILE, "kind": HOSTILE, "skipped": [HOSTILE]}),
-        detectors=[DETECTOR, DETECTOR.model_copy(update={"name": "other", "skipped": HOSTILE, "targets": []})],
-        warnings=[HOSTILE],
+        detectors=[DETECTOR, DETECTOR.model_copy(update={"name": "other", "gap": HOSTILE, "targets": []})],
+        coverage=[
+            *(answer.model_copy(update={"by": [HOSTILE], "power": HOSTILE}) for answer in COVERAGE[:3]),
+            COVERAGE[3].model_copy(update={"why": HOSTILE}),
+        ],
+        findings=[
+            TARGET.model_copy(update={"rule": HOSTILE, "title": HOSTILE, "meaning": HOSTILE, "advice": HOSTILE}),
+            FindingInfo.of("IM004", HOSTILE),
+            FindingInfo.of("IN003", HOSTILE, nodes=[HOSTILE]),
+        ],
         command=["ninspect", "scan", HOSTILE],
     ),
 }
@@ -53,6 +76,100 @@ def test_no_format_lets_text_from_a_file_steer_what_shows_it(result: Result, for
 @pytest.mark.parametrize("format_", FORMATS)
 def test_the_same_result_gives_the_same_report(result: Result, format_: str) -> None:
     assert render(result, format_) == render(Result.from_json(result.to_json()), format_)
+
+
+# What was asked, and what was found
+
+
+@pytest.mark.parametrize("format_", ["markdown", "html", "junit", "sarif"])
+@pytest.mark.parametrize("name", ["suspected", "clean", "inconclusive", "unread"])
+def test_every_format_shows_for_each_question_what_became_of_it(name: str, format_: str) -> None:
+    result = RESULTS[name]
+    lines = render(result, format_).splitlines()
+    assert [one.question for one in asked(result)] == list(QUESTIONS)
+    for one in asked(result):
+        assert any(all(text in line for text in (one.title[1:], one.word, one.detail)) for line in lines), one
+
+
+def test_text_shows_for_each_question_what_became_of_it() -> None:
+    lines = render(clean(), "text").splitlines()
+    start = lines.index("Asked of the model") + 1
+    text = " ".join(" ".join(lines[start:]).split())
+    assert text.startswith(f"{TITLES['file']} nothing found file rules {TITLES['one-target']} nothing found neuro")
+    assert "(finds 17 of 18 patches)" in text
+    assert "all-to-all (power not measured)" in text
+    assert f"{TITLES['one-source']} not answered" in text
+    assert WHY_NOT in text
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        (example(), ["nothing found", "found", "nothing found", "not answered"]),
+        (inconclusive(), ["nothing found", "nothing found", "nothing found", "found"]),
+        (clean(FindingInfo.of("IN007", "'w' is an input as well")), ["nothing found"] * 3 + ["not answered"]),
+        (
+            inconclusive(FindingInfo.of("IN005", "weight 'w' is not finite"), coverage=unanswered("one-target")),
+            ["found", "not answered", "nothing found", "not answered"],
+        ),
+    ],
+    ids=["target", "pair", "note about the file", "the file"],
+)
+def test_a_question_is_answered_with_yes_by_the_findings_that_are_about_it(result: Result, words: list[str]) -> None:
+    assert [one.word for one in asked(result)] == words
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_question_that_was_left_out_is_named_directly_below_the_verdict(format_: str) -> None:
+    left_out = {"outcome": "skipped", "required": False, "by": [], "power": None, "why": "left out, as was asked"}
+    coverage = [*COVERAGE[:2], COVERAGE[2].model_copy(update=left_out), COVERAGE[3]]
+    for result in (clean(coverage=coverage), example(coverage=coverage)):
+        report = render(result, format_)
+        assert "left out, as was asked" in report
+        if format_ in ("text", "markdown", "html"):
+            told = "Triggers that send every class to another: not looked for (left out, as was asked)."
+            assert told in report
+            assert report.index(told) < report.lower().index("an attack in the file itself")
+
+
+FOUND = [
+    FindingInfo.of(rule, f"this is about {rule}", ignored=ignored)
+    for rule, ignored in [
+        ("BD001", False),
+        ("BD004", False),
+        ("GR001", True),
+        ("IN003", False),
+        ("IN007", False),
+        ("IM002", True),
+        ("IM003", False),
+        ("IM005", True),
+        ("SC003", False),
+        ("CV003", False),
+    ]
+]
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("verdict", ["suspected", "inconclusive"])
+def test_the_ids_of_all_findings_appear_in_every_format(verdict: str, format_: str) -> None:
+    findings = FOUND if verdict == "suspected" else FOUND[1:]
+    result = (example if verdict == "suspected" else clean)(
+        verdict=verdict, findings=findings, coverage=unanswered("every-class")
+    )
+    report = render(result, format_)
+    shown = report.partition('"results":')[2] if format_ == "sarif" else report  # not in the list of all rules
+    for finding in findings:
+        assert finding.rule in shown
+
+
+@pytest.mark.parametrize("rule", ["IM003", "IM002", "IN003", "GR001", "BD004"])
+@pytest.mark.parametrize("format_", FORMATS)
+def test_accepted_findings_stay_visible_as_such(rule: str, format_: str) -> None:
+    accepted = FindingInfo.of(rule, "it is so", ignored=True)
+    verdict = accepted.effect
+    report = render(clean(accepted, verdict=verdict, reason="something"), format_)
+    assert rule in report
+    assert {"json": '"ignored": true', "sarif": '"suppressions"'}.get(format_, "accepted") in report
 
 
 # The JSON Schema
@@ -86,7 +203,7 @@ def test_a_saved_result_is_read_again(tmp_path: Path, result: Result) -> None:
         ("\udcff", "is not JSON"),
         ("[]", "is not a result (Input should be a valid dict"),
         (example().to_json()[:-100], "is not JSON"),
-        (example().to_json().replace("result/1", "result/99"), "is of schema 'ninspect/result/99', and this ninspect"),
+        (example().to_json().replace("result/2", "result/99"), "is of schema 'ninspect/result/99', and this ninspect"),
         (example().to_json().replace('"seed": 0', '"seed": "x"'), "is not a result (seed: Input should be a valid int"),
         (example().to_json().replace('"alpha": 0.01', '"alpha": NaN'), "is not a result ("),
         (
@@ -156,7 +273,7 @@ def cases(result: Result) -> dict[str, ElementTree.Element]:
 def test_junit_fails_what_speaks_for_a_backdoor() -> None:
     found = cases(example())
     failed = {name for name, case in found.items() if case.find("failure") is not None}
-    assert failed == {"verdict", "detector: neuroninspect", "evidence"}
+    assert failed == {"verdict", "question: one-target", "method: neuroninspect", "finding: BD001"}
     failure = found["verdict"].find("failure")
     assert failure is not None
     assert failure.attrib["message"] == "Class 7 looks like the target of a backdoor."
@@ -164,12 +281,18 @@ def test_junit_fails_what_speaks_for_a_backdoor() -> None:
 
 
 def test_junit_passes_a_clean_model_and_never_one_that_could_not_be_judged() -> None:
-    detector = DETECTOR.model_copy(update={"targets": [], "p_value": 0.4})
-    clean = example(verdict="clean", targets=[], confidence=None, triggers=[], detectors=[detector])
-    assert all(case.find("failure") is None and case.find("error") is None for case in cases(clean).values())
+    quiet = cases(clean())
+    assert all(case.find("failure") is None and case.find("error") is None for case in quiet.values())
+    assert {f"question: {question}" for question in QUESTIONS} <= set(quiet)
+    assert quiet["question: one-source"].find("skipped") is not None
     error = cases(stopped("the file is empty"))["verdict"].find("error")
     assert error is not None
     assert error.attrib["message"] == "The file is empty."
+
+
+def test_junit_has_a_case_for_each_finding_though_two_are_of_one_rule() -> None:
+    pairs = [FindingInfo.of("BD004", f"a trigger sends images of class 3 alone to class {i}") for i in (4, 7)]
+    assert {"finding: BD004", "finding: BD004 (2)"} <= set(cases(inconclusive(*pairs)))
 
 
 # Markdown

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ninspect.report import Result, render
-from tests.report.examples import ATTENTION, DETECTOR, TRIGGER, example, picture
+from tests.report.examples import ATTENTION, BETWEEN, DETECTOR, PAIR, TRIGGER, example, inconclusive, picture
 from tests.report.test_formats import HOSTILE, RESULTS
 
 
@@ -82,6 +82,9 @@ def test_the_parts_come_in_the_order_of_the_questions() -> None:
     parts = [
         "Suspected",
         "Class 7 looks like",
+        "Do not use the model",
+        "What was asked",
+        "nothing found",
         "What was found",
         "The smallest trigger found",
         "Compared with the other classes",
@@ -106,8 +109,7 @@ def test_a_class_that_the_evidence_decided_on_says_so() -> None:
 
 
 def test_a_trigger_from_one_class_to_another_has_a_part_of_its_own() -> None:
-    pair = TRIGGER.model_copy(update={"source": 3})
-    page = Page(example(verdict="inconclusive", targets=[], confidence=None, triggers=[TRIGGER, pair]))
+    page = Page(inconclusive(BETWEEN, triggers=[TRIGGER], pairs=[PAIR]))
     assert "from images of class 3" in " ".join(page.text.split())
     assert {"class-7", "class-3-to-7"} <= {value for name, value in page.attributes if name == "id"}
 

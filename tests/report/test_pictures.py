@@ -15,7 +15,7 @@ from ninspect.errors import UsageError
 from ninspect.report import save_pictures
 from ninspect.report.picture import png
 from ninspect.report.pictures import picture_files
-from tests.report.examples import ATTENTION, TRIGGER, example, picture, stopped
+from tests.report.examples import ATTENTION, PAIR, TRIGGER, example, picture, stopped
 from tests.support import backdoored_weights, linear_scan_files, names_in, random_pixels
 
 
@@ -38,7 +38,7 @@ def test_a_scan_shows_the_trigger_what_it_does_and_where_classes_look(tmp_path: 
 
 
 def test_the_trigger_of_a_pair_of_classes_has_a_name_of_its_own() -> None:
-    files = picture_files(example(triggers=[TRIGGER, TRIGGER.model_copy(update={"source": 3})]))
+    files = picture_files(example(pairs=[PAIR]))
     assert {"class-7-mask.png", "class-3-to-7-mask.png", "class-3-to-7-trigger.png"} <= set(files)
 
 

@@ -4,8 +4,22 @@ import pytest
 from rich.console import Console
 
 from ninspect.report import Result, print_result, text_report
-from ninspect.report.wording import checks
-from tests.report.examples import DETECTOR, INDEX, MODEL, SAMPLES, TRIGGER, TRUTH, example, stopped
+from ninspect.report.schema import FindingInfo
+from ninspect.report.wording import checks, sentence
+from tests.report.examples import (
+    BETWEEN,
+    DETECTOR,
+    MODEL,
+    PAIR,
+    SAMPLES,
+    TARGET,
+    TRIGGER,
+    TRUTH,
+    clean,
+    example,
+    inconclusive,
+    stopped,
+)
 
 
 def table_rows(report: str) -> list[list[str]]:
@@ -20,6 +34,35 @@ def test_the_verdict_comes_first_and_the_reason_is_a_sentence() -> None:
     lines = text_report(example()).splitlines()
     assert lines[0] == "SUSPECTED  models/signs.onnx"
     assert lines[1] == "  Class 7 looks like the target of a backdoor. Confidence: high."
+    assert lines[2].startswith("  What now (BD001): ")
+
+
+def test_what_was_not_looked_for_comes_directly_below_the_verdict() -> None:
+    lines = text_report(clean()).splitlines()
+    assert lines[0] == "CLEAN  models/signs.onnx"
+    assert lines[2].startswith("  Triggers for images of one class: not looked for (43 classes, ")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("class 7 stands out", "Class 7 stands out."),
+        ("ONNX Runtime is too old", "ONNX Runtime is too old."),
+        ("self-test failed.", "Self-test failed."),
+        ("model.onnx is empty", "model.onnx is empty."),
+        ("", "."),
+    ],
+)
+def test_a_sentence_has_a_capital_letter_and_keeps_the_others(text: str, shown: str) -> None:
+    assert sentence(text) == shown
+
+
+def test_advice_that_several_findings_share_is_given_once_and_that_of_open_questions_last() -> None:
+    few = [FindingInfo.of(rule, "20 images are too few") for rule in ("IM002", "IM003", "CV002")]
+    report = " ".join(text_report(inconclusive(*few)).split())
+    assert "What now (IM002): " in report
+    assert report.count("What now") == 1
+    assert "What now (CV002): " in text_report(inconclusive(few[2]))
 
 
 def test_a_reason_that_starts_with_a_file_name_keeps_its_letters() -> None:
@@ -65,12 +108,12 @@ def test_the_index_is_never_shown_without_its_scale() -> None:
     easy = DETECTOR.model_copy(update={"easy": [4], "critical_index_easy": 7.5})
     report = " ".join(text_report(example(detectors=[easy])).split())
     assert "exceeds 5.86, or 7.50 with a class that is easy by nature, with probability 0.01." in report
-    without = DETECTOR.model_copy(update={"critical_index": None, "p_value": None, "index": [None] * len(INDEX)})
+    without = DETECTOR.model_copy(update={"critical_index": None, "p_value": None})
     assert "The index has no meaning here." in text_report(example(detectors=[without]))
 
 
 def test_the_conditions_of_the_scan_are_shown() -> None:
-    report = text_report(example(warnings=["3 unreadable images were skipped"]))
+    report = text_report(example(findings=[TARGET, FindingInfo.of("IM004", "3 unreadable images were skipped")]))
     for fact in (
         "pytorch 2.13, opset 17, 10 classes",
         "input 'images' [N, 3, 32, 32] NCHW, logits 'logits'",
@@ -80,7 +123,7 @@ def test_the_conditions_of_the_scan_are_shown() -> None:
         "(pixel · 0.003922 − [0.4, 0.5, 0.6]) / 0.25, from preprocess.toml",
         "relative errors: scores 1.0e-07, gradient 1.2e-02",
         "CPU, seed 0, 2.2 s",
-        "Warning: 3 unreadable images were skipped.",
+        "Note: 3 unreadable images were skipped (IM004).",
     ):
         assert fact in report
 
@@ -88,7 +131,10 @@ def test_the_conditions_of_the_scan_are_shown() -> None:
 def test_a_scan_that_stopped_early_shows_what_it_knows() -> None:
     lines = text_report(stopped("the file is empty")).splitlines()
     assert lines[:2] == ["INCONCLUSIVE  models/signs.onnx", "  The file is empty."]
-    assert not any(word in line for line in lines for word in ("sha256", "gradient", "images"))
+    facts = {line.split()[0] for line in lines[2:] if line.startswith("  ")}
+    assert {"date", "run", "sandbox"} <= facts
+    assert not {"model", "gradient", "images", "self-test"} & facts
+    assert not any("sha256" in line for line in lines)
 
 
 def test_a_truth_test_without_a_number_says_so() -> None:
@@ -109,10 +155,12 @@ SHOWN = "\\u001b[31m\\u202e[/] [red]x[/red]\\u000a"
         example(model=MODEL.model_copy(update={"input": HOSTILE})),
         example(model=MODEL.model_copy(update={"logits": HOSTILE})),
         example(samples=SAMPLES.model_copy(update={"source": HOSTILE})),
-        example(warnings=[HOSTILE]),
+        example(findings=[TARGET, FindingInfo.of("IM004", HOSTILE)]),
+        example(findings=[TARGET, FindingInfo.of("IN003", "one name twice", nodes=[HOSTILE])]),
+        stopped(HOSTILE),
         example(class_names=[HOSTILE] * 10),
     ],
-    ids=["reason", "path", "producer", "input", "logits", "samples", "warning", "class name"],
+    ids=["reason", "path", "producer", "input", "logits", "samples", "note", "node", "stopped", "class name"],
 )
 def test_text_from_files_is_shown_and_never_obeyed(result: Result) -> None:
     report = text_report(result)
@@ -146,11 +194,10 @@ def test_triggers_of_classes_that_do_not_stand_out_take_one_line() -> None:
 
 
 def test_a_trigger_from_one_class_to_another_is_shown_though_nothing_is_suspected() -> None:
-    pair = TRIGGER.model_copy(update={"source": 3})
-    result = example(verdict="inconclusive", targets=[], confidence=None, triggers=[pair])
+    result = inconclusive(BETWEEN, pairs=[PAIR])
     report = " ".join(text_report(result).split())
     assert "Evidence for class 7 from class 3: the smallest trigger found covers 8.5 pixels" in report
     assert "sends 97% of 32 other images of class 3 there; other pairs of classes need 69.7 pixels" in report
     assert "no small trigger found" not in report
-    check = next(check for check in checks(result) if check.name == "evidence")
-    assert (check.outcome, check.detail) == ("inconclusive", "a small trigger that works was found from class 3 to 7")
+    outcomes = {check.name: check.outcome for check in checks(result)}
+    assert outcomes["question: one-source"] == outcomes["finding: BD004"] == "inconclusive"

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 
-from ninspect.audit.open import ScanOptions, open_network
+from ninspect.audit.open import open_network
 from ninspect.errors import ModelError
 from ninspect.model import load_classifier
 from ninspect.runtime import check_memory
@@ -66,8 +66,8 @@ def test_images_of_any_size_are_refused_when_they_are_too_large(tmp_path: Path) 
 def test_the_limit_is_the_callers(tmp_path: Path) -> None:
     model, images = linear_scan_files(tmp_path, even_weights())
     with pytest.raises(ModelError, match=r"would take about .* the limit is 0\.1 MiB"):
-        open_network(model, ScanOptions(memory=100_000))
-    assert open_network(model, ScanOptions(memory=1_000_000)).classes == 10
+        open_network(model, memory=100_000)
+    assert open_network(model, memory=1_000_000).classes == 10
     run = ninspect("scan", model, "-s", images, "--max-memory", "100k", "--sandbox", "off")
     assert run.returncode == 3
     assert "limit is 0.1 MiB" in run.stdout

@@ -2,9 +2,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from ninspect.runtime import Network
-from ninspect.search.inversion import WARM_START, Inversion, _Search, invert, success, trigger_gradient
+from ninspect.runtime import Network, Pixels
+from ninspect.search.inversion import WARM_START, Inversion, Triggers, _Search, invert, success, trigger_gradient
 from ninspect.search.patch import stamp
 from tests.support import (
     Array,
@@ -50,6 +51,10 @@ def test_the_gradient_of_mask_and_pattern_is_that_of_finite_differences() -> Non
         assert to_pattern[:, *at, 1] == pytest.approx(slope, rel=1e-6)
 
 
+def share(network: Network, images: Pixels, goals: NDArray[np.int64], found: Triggers) -> NDArray[np.float64]:
+    return success(network, images, network.logits(images).argmax(axis=1), goals, found)
+
+
 def test_the_trigger_is_recovered_and_works_on_other_images(network: Network) -> None:
     classes = np.arange(10)
     found = invert(network, IMAGES[:20], classes, QUICK, seed=0)
@@ -57,8 +62,8 @@ def test_the_trigger_is_recovered_and_works_on_other_images(network: Network) ->
     assert found.norms[7] < 5  # 2x2 pixels
     assert found.masks[7, 10:, 10:].sum() > 0.7 * found.norms[7]
     assert found.patterns[7, 10:, 10:].min() > 0.9  # white
-    assert found.success == pytest.approx(1)
-    assert success(network, IMAGES[20:], classes, found.masks, found.patterns).min() > 0.8
+    assert share(network, IMAGES[:20], classes, found) == pytest.approx(1)
+    assert share(network, IMAGES[20:], classes, found).min() > 0.8
     assert np.median(found.norms) > 8  # what it takes to outshine a bright row
 
 
@@ -85,7 +90,7 @@ def test_a_step_of_several_mini_batches_moves_after_each_and_succeeds_where_all_
     search = _Search(np.full((1, 1, 12, 12), 0.1, np.float32), random_pixels(1, (1, 12, 12, 1)), Inversion())
     assert search.step(network, batches) == 60 * 20
     after, last = search.smallest(), batches[-1]
-    assert success(network, last[0], np.array([7]), *after) == 1
+    assert share(network, last[0], np.array([7]), Triggers(*after)) == 1
     assert np.isinf(search._norm)  # since the first mini-batches failed
     search.step(network, batches)
     assert search._norm < np.inf
@@ -100,7 +105,7 @@ def test_a_guess_is_where_the_search_starts(network: Network) -> None:
     assert found.masks[0, 5, 5] < 0.05
     assert found.patterns[0, 10:, 10:].min() > 0.95
     assert found.patterns[0, 5, 8, 0] < 0.05
-    assert found.success[0] == 1
+    assert share(network, IMAGES, np.array([7]), found) == 1
 
 
 def test_forty_steps_from_a_guess_find_the_patch(network: Network) -> None:
@@ -109,23 +114,22 @@ def test_forty_steps_from_a_guess_find_the_patch(network: Network) -> None:
     found = invert(network, IMAGES[:20], np.array([7]), WARM_START, seed=0, guess=guess)
     assert found.norms < 4
     assert found.masks[0, 10:, 10:].sum() > 0.7 * found.norms
-    assert success(network, IMAGES[20:], np.array([7]), found.masks, found.patterns) > 0.8
+    assert share(network, IMAGES[20:], np.array([7]), found) > 0.8
 
 
 def test_images_that_are_there_anyway_are_no_success(tmp_path: Path) -> None:
     network = open_network(linear_model(even_weights()), tmp_path)
-    mask, pattern = np.zeros((10, 12, 12), np.float32), np.zeros((10, 12, 12, 1), np.float32)
-    assert (success(network, IMAGES, np.arange(10), mask, pattern) == 0).all()
+    nothing = Triggers(np.zeros((10, 12, 12), np.float32), np.zeros((10, 12, 12, 1), np.float32))
     answers = network.logits(IMAGES).argmax(axis=1)
-    assert (success(network, IMAGES, np.arange(10), mask, pattern, answers) == 0).all()
-    assert np.isnan(success(network, IMAGES[:1], answers[:1], mask[:1], pattern[:1])).all()
+    assert (success(network, IMAGES, answers, np.arange(10), nothing) == 0).all()
+    assert np.isnan(success(network, IMAGES[:1], answers[:1], answers[:1], nothing)).all()
 
 
 def test_answers_that_are_known_are_believed(network: Network) -> None:
     """Images that are said to be elsewhere count as sent, whatever the model says of them."""
-    mask, pattern = np.zeros((1, 12, 12), np.float32), np.zeros((1, 12, 12, 1), np.float32)
+    nothing = Triggers(np.zeros((1, 12, 12), np.float32), np.zeros((1, 12, 12, 1), np.float32))
     goal = network.logits(IMAGES[:1]).argmax(axis=1)
-    assert success(network, IMAGES[:1], goal, mask, pattern, answers=goal + 1) == 1
+    assert success(network, IMAGES[:1], goal + 1, goal, nothing) == 1
 
 
 def test_each_image_can_have_a_goal_of_its_own(network: Network) -> None:
@@ -133,7 +137,7 @@ def test_each_image_can_have_a_goal_of_its_own(network: Network) -> None:
     found = invert(network, IMAGES, goals, QUICK, seed=0)
     sent = network.logits(stamp(IMAGES, found.masks[0], found.patterns[0])).argmax(axis=1)
     open_ = network.logits(IMAGES).argmax(axis=1) != goals[0]
-    assert found.success[0] == pytest.approx((sent == goals[0])[open_].mean())
+    assert share(network, IMAGES, goals, found)[0] == pytest.approx((sent == goals[0])[open_].mean())
 
 
 # The schedule of the cost

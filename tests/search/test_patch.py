@@ -38,7 +38,7 @@ def test_a_patch_knows_its_size_and_shows_itself() -> None:
 
 
 def test_triggers_give_the_patch_of_each_goal() -> None:
-    found = Triggers(np.stack([0 * MASK, MASK]), np.stack([PATTERN, PATTERN]), np.zeros(2))
+    found = Triggers(np.stack([0 * MASK, MASK]), np.stack([PATTERN, PATTERN]))
     assert np.array_equal(found[1].mask, MASK)
     assert found[1].size == pytest.approx(found.norms[1])
     assert found[0].size == 0

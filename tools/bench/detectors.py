@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +19,7 @@ from ninspect import scan
 from ninspect.detect import Detector, NeuralCleanse
 from ninspect.search.inversion import Inversion
 from tools.measure.evaluate import DETECTORS, PUBLISHED
-from tools.measure.rows import card_options
+from tools.measure.rows import card_request
 from tools.measure.tables import markdown
 
 ALL_STEPS = Inversion(patience=Inversion.steps)
@@ -35,8 +34,7 @@ METHODS: dict[str, Callable[[], Sequence[Detector]]] = {
 def seconds(path: Path, method: str) -> float:
     """Wall time of the detectors of a method on one model."""
     card = json.loads(path.with_suffix(".json").read_text())
-    options = replace(card_options(card), detectors=METHODS[method](), evidence=False)
-    result = scan(path, (path.parent / card["images"]).resolve(), options)
+    result = scan(card_request(path, card, evidence=False), detectors=METHODS[method]())
     return sum(detector.seconds for detector in result.detectors)
 
 

@@ -46,9 +46,9 @@ def forward(free: Path, fixed: Path, x: Array, classes: int) -> Jacobian:
 
 
 def _network(path: Path) -> Any:
-    from ninspect import Preprocess, ScanOptions, open_network
+    from ninspect import PreprocessOptions, open_network
 
-    return open_network(path, ScanOptions(preprocess=Preprocess(), device="cpu"))
+    return open_network(path, preprocess=PreprocessOptions(preset="unit"), device="cpu")
 
 
 def torch_loop(free: Path, fixed: Path, x: Array, classes: int) -> Jacobian:

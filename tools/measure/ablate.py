@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from ninspect.detect.activated import compare, joined
-from ninspect.detect.interface import judge
+from ninspect.detect.examination import judge
 from ninspect.measure.outliers import robust_z
 from tools.measure.evaluate import workers
 from tools.measure.rows import Row, targets, truth
@@ -119,7 +119,7 @@ def decide(way: Way, seen: Seen) -> Row:
     """What one way says of one model."""
     scores = columns(way, seen)
     easy = seen.own > np.median(seen.own) if way.easy else None
-    found = judge("", np.arange(len(seen.own)), scores, way.index(scores), 0.0, way.looks, easy)
+    found = judge("", np.arange(len(seen.own)), scores, way.index(scores), way.looks, easy)
     top = next(iter(found.ranked), None)
     return Row(
         model=seen.name,
@@ -191,19 +191,22 @@ Made by
 
     {command}
 
-on {attacked} models with one target and {len(models) - attacked} clean ones of at most {MOST_CLASSES} classes, those of
-[results.md](results.md). `activated` alone decides, by its p-values: without `all-to-all`, and without the search for
-triggers. Each row changes one thing; [method.md](method.md) has the words.
+on the models of [results.md](results.md) with at most {MOST_CLASSES} classes: {attacked} with one target, and
+{len(models) - attacked} clean ones. Here `activated` decides alone, by its p-values, without `all-to-all` and without
+the search for triggers. Each row changes one thing. [method.md](method.md#the-default-activated) explains the terms.
 
 {table}
-*Views* are the kinds of ascent, {{starts}} × {{moves}}. Scores that the method does not have, large values suspicious:
+*Views* are the kinds of ascent, {{starts}} × {{moves}}. These scores are not part of the method; large values are
+suspicious:
 
-- *unsigned spot*: −(sparse + smooth + persistent) of |g| instead of max(g, 0), as published, at the end points.
-- *raw L1*: mean of Σ|g| at the end points, not scaled.
-- *difference, spot* and *peak*: the same features of the mean of end point − start.
-- *agreement*: length of the mean of g/‖g‖₂ over the starts, 1 where all gradients are alike.
-- *unlike other classes*: −(mean cosine of the class's mean of end point − start with those of the others).
-- *last layer*: mean weight of the class, as in `weights`.
+| score | definition |
+| --- | --- |
+| *unsigned spot* | −(sparse + smooth + persistent) of \\|g\\| at the end points, as published, instead of max(g, 0) |
+| *raw L1* | mean of Σ\\|g\\| at the end points, not scaled |
+| *difference, spot* and *peak* | the same features of the mean of end point − start |
+| *agreement* | length of the mean of g/‖g‖₂ over the starts; 1 if all gradients are alike |
+| *unlike other classes* | −(mean cosine of the class's mean of end point − start with those of the others) |
+| *last layer* | mean weight of the class, as in `weights` |
 """
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ninspect import load_samples, open_network
+from ninspect import load_samples
+from ninspect.audit.open import open_settled
 from ninspect.detect import Case
-from tools.measure.rows import card_options
+from tools.measure.rows import card_request
 
 
 def open_case(path: Path, card: dict[str, Any], images: int) -> Case:
@@ -18,13 +19,14 @@ def open_case(path: Path, card: dict[str, Any], images: int) -> Case:
     Raises:
         InconclusiveError: it is not a classifier that can be analysed, or its images cannot be read.
     """
-    options = card_options(card)
-    network = open_network(path, options)
+    request = card_request(path, card, images=images)
+    network, known = open_settled(request)
+    assert request.samples is not None
     samples = load_samples(
-        (path.parent / card["images"]).resolve(),
+        request.samples,
         image_shape=network.input_map.image_shape,
-        preprocess=options.preprocess,
-        limit=images,
-        seed=options.seed,
+        preprocess=known.preprocess,
+        limit=request.images,
+        seed=request.seed,
     )
-    return Case(network, samples.unit_pixels, np.arange(network.classes), options.seed, lambda done, total: None)
+    return Case(network, samples.unit_pixels, np.arange(network.classes), request.seed, lambda done, total: None)

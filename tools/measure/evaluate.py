@@ -25,12 +25,24 @@ import numpy as np
 import typer
 from rich.progress import track
 
-from ninspect import Result, ScanOptions, scan
-from ninspect.detect import MMBD, Activated, AllToAll, Detector, FreeEagle, NeuralCleanse, NeuronInspect, Weights
-from ninspect.detect.evidence import CONVINCING_SUCCESS
+from ninspect import Result, ScanRequest, scan
+from ninspect.detect import (
+    MMBD,
+    Activated,
+    AllToAll,
+    Detector,
+    Evidence,
+    FreeEagle,
+    NeuralCleanse,
+    NeuronInspect,
+    SourceSpecific,
+    Weights,
+)
 from ninspect.detect.neural_cleanse import AS_PUBLISHED
+from ninspect.measure.calibration import EVIDENCE
 from ninspect.model import load_classifier
-from tools.measure.rows import Row, card_options, family, read_rows, targets, truth, write_rows
+from ninspect.names import QUESTIONS, Question
+from tools.measure.rows import Row, card_request, family, read_rows, targets, truth, write_rows
 from tools.measure.tables import report
 
 NOISE_IMAGES = 10
@@ -38,8 +50,8 @@ NOISE_CLASSES = 10
 NO_IMAGES = "default, no images"
 PUBLISHED = "neural_cleanse as published"
 DETECTORS: dict[str, Callable[[], Sequence[Detector]]] = {
-    "default": lambda: ScanOptions().detectors,
-    NO_IMAGES: lambda: ScanOptions().detectors,
+    "default": lambda: [Activated(), AllToAll()],
+    NO_IMAGES: lambda: [Activated(), AllToAll()],
     "activated": lambda: [Activated()],
     "all-to-all": lambda: [AllToAll()],
     "neuroninspect": lambda: [NeuronInspect()],
@@ -52,6 +64,7 @@ DETECTORS: dict[str, Callable[[], Sequence[Detector]]] = {
 COMPARED = ["default", NO_IMAGES, "activated", "neuroninspect", "weights", "mmbd", "neural_cleanse"]
 # The others are measured as their authors describe them: statistics alone.
 WITH_EVIDENCE = ("default", NO_IMAGES)
+SEARCHES = (Evidence.name, SourceSpecific.name)
 # Methods that take days for a thousand classes on a CPU are measured on fewer.
 SLOW, SLOW_UP_TO = ("mmbd", "neural_cleanse", PUBLISHED, "freeeagle"), 100
 
@@ -59,29 +72,36 @@ SLOW, SLOW_UP_TO = ("mmbd", "neural_cleanse", PUBLISHED, "freeeagle"), 100
 def evaluate(path: Path, method: str, images: int) -> Row:
     """Scan one model as its card says."""
     card = json.loads(path.with_suffix(".json").read_text())
-    options = replace(
-        card_options(card), detectors=DETECTORS[method](), images=images, evidence=method in WITH_EVIDENCE
-    )
+    detectors = DETECTORS[method]()
+    evidence = method in WITH_EVIDENCE
+    options = {"images": images, "evidence": evidence, "skip": () if evidence else _not_answered(detectors)}
     if not card.get("images"):  # shows that it can be scanned, and is left out of all rates
-        options = replace(options, classes=range(NOISE_CLASSES))
+        options["classes"] = tuple(range(NOISE_CLASSES))
+    request = card_request(path, card, **options)
     start = time.perf_counter()
     if method == NO_IMAGES:
-        result = scan(path, None, options)
-    elif card.get("images"):
-        result = scan(path, (path.parent / card["images"]).resolve(), options)
+        result = scan(replace(request, samples=None), detectors=detectors)
+    elif request.samples is not None:
+        result = scan(request, detectors=detectors)
     else:
-        result = _scan_with_noise(path, options)
+        result = _scan_with_noise(request, detectors)
     return _row(path.stem, method, card, result, time.perf_counter() - start)
 
 
-def _scan_with_noise(path: Path, options: ScanOptions) -> Result:
+def _not_answered(detectors: Sequence[Detector]) -> tuple[Question, ...]:
+    """The questions that a method is not meant for, which would make every model inconclusive."""
+    answered = frozenset[Question]().union(*(detector.answers for detector in detectors))
+    return tuple(question for question in QUESTIONS[1:] if question not in answered)
+
+
+def _scan_with_noise(request: ScanRequest, detectors: Sequence[Detector]) -> Result:
     """Scan a model that comes without images."""
-    shape = load_classifier(path, layout=options.preprocess.layout).layout.image_shape
+    shape = load_classifier(request.model, layout=request.preprocess.layout).layout.image_shape
     noise = np.random.default_rng(0).integers(0, 256, (NOISE_IMAGES, *shape), dtype=np.uint8)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "noise.npy"
         np.save(file, noise)
-        return scan(path, file, options)
+        return scan(replace(request, samples=file), detectors=detectors)
 
 
 def _row(name: str, method: str, card: dict[str, Any], result: Result, seconds: float) -> Row:
@@ -102,14 +122,14 @@ def _row(name: str, method: str, card: dict[str, Any], result: Result, seconds: 
         accuracy=result.samples.clean_accuracy if result.samples else None,
         seconds=round(seconds, 2),
         reason=result.reason,
-        detection=round(sum(detector.seconds for detector in result.detectors), 2),
+        detection=round(sum(one.seconds for one in result.detectors if one.name not in SEARCHES), 2),
         evidence=min(_relative_sizes(result), default=None),
     )
 
 
 def _relative_sizes(result: Result) -> Iterator[float]:
     for found in result.triggers:
-        if found.source is None and found.control_size and (found.success or 0) >= CONVINCING_SUCCESS:
+        if found.control_size and (found.success or 0) >= EVIDENCE.success:
             yield round(found.size / found.control_size, 3)
 
 

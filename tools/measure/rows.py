@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from ninspect import Preprocess, ScanOptions
+from ninspect import PreprocessOptions, ScanRequest
 
 WORKING_ATTACK = 0.8  # a backdoor that works less often is neither a positive nor a negative
 
@@ -101,10 +101,18 @@ def targets(card: dict[str, Any]) -> str:
     return ",".join(map(str, target)) if isinstance(target, list) else "" if target is None else str(target)
 
 
-def card_options(card: dict[str, Any]) -> ScanOptions:
-    """The default scan of a card's model."""
-    settings = {k: tuple(v) if isinstance(v, list) else v for k, v in (card.get("preprocess") or {}).items()}
-    return ScanOptions(preprocess=Preprocess(**settings), preprocess_source="card")
+def card_request(path: Path, card: dict[str, Any], **options: Any) -> ScanRequest:
+    """The default scan of a card's model, with its images where it has any.
+
+    Args:
+        path: of the model; the card says where its images lie, relative to it.
+        card: what is known of the model.
+        options: further fields of the request.
+    """
+    given: dict[str, Any] = card.get("preprocess") or {}
+    settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
+    images = (path.parent / card["images"]).resolve() if card.get("images") else None
+    return ScanRequest(path, images, preprocess=PreprocessOptions(**settings), **options)
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from scipy.stats import mannwhitneyu
 
-from ninspect import ScanOptions
+from ninspect import ScanRequest
 from ninspect.machine import library_versions
 from tools.measure.rows import WORKING_ATTACK, Row
 
@@ -153,10 +154,19 @@ def mistakes(rows: list[Row]) -> str:
     missed = [row for row in own if row.truth in ("one target", "all to all") and not _suspected(row)]
     alarms = [row for row in own if row.truth == "clean" and _suspected(row)]
     unsure = [row for row in own if row.truth == "clean" and row.verdict == "inconclusive"]
-    lines = [f"- {row.verdict}: `{row.model}`, {row.family}, target {row.target}; {row.reason}." for row in missed]
-    lines += [f"- false alarm: `{row.model}`; {row.reason}." for row in alarms]
-    lines += [f"- inconclusive, clean: `{row.model}`; {row.reason}." for row in unsure]
-    return "\n".join(lines) or "None."
+    lines = [_mistake(f"{row.family}, target {row.target}", row) for row in missed]
+    lines += [_mistake("clean", row) for row in (*alarms, *unsure)]
+    return markdown(lines) or "None."
+
+
+def _mistake(truth: str, row: Row) -> dict[str, str]:
+    """What a scan said first; what follows is advice."""
+    return {
+        "model": f"`{row.model}`",
+        "truth": truth,
+        "verdict": row.verdict,
+        "reason": re.split(r"; |: (?=\D)", row.reason)[0],
+    }
 
 
 def _suspected(row: Row) -> bool:
@@ -177,56 +187,76 @@ def report(rows: list[Row], command: str, slow: Sequence[str], slow_up_to: int) 
     versions = ", ".join(f"{name} {number}" for name, number in library_versions().items())
     return f"""# Results
 
-How well models with a trained-in backdoor are told from clean ones. Made by
+How well ninspect separates models with a trained-in backdoor from clean ones. Made by
 
     {command}
 
 with {versions},
-on a CPU. The models were trained and published by other people; each comes with a card that says what
-was measured on it. They are not part of this repository. One setting served for all models. How the scores of the
-default method are joined was chosen with these models in view, so expect less on others. GPU: not measured.
+on a CPU; nothing was measured on a GPU.
 
-{markdown(summary(rows, ScanOptions().alpha))}
-- *One target*: the trigger sends every image to one class, with a measured success of at least {WORKING_ATTACK:.0%}.
-  *All to all*: class k is sent to class k + 1. *None*: clean, repaired, or the attack failed; here the rates are false
-  alarms. Clean models of unknown origin are presumed clean, not proven.
-- *AUC*: probability that a backdoored model is more suspicious than a clean one: first those that are suspected, since
-  evidence may have decided, then by p-value.
-- *TPR at 0.01*: share of `suspected`; of `default` with its evidence, of the others p ≤ 0.01. *At 0.05*: share of
-  p-values up to 0.05. *Index > 2*: the published rule, which knows nothing of the number of classes.
-- *neuroninspect*: the published features with ninspect's p-values. *activated*: the default's first detector alone,
-  without `all-to-all`, the search for triggers and the look at pairs of classes.
-- *neural_cleanse* makes one mini-batch a step, its authors' program 31, which takes about ten times as long.
-- *Top-1 target*: share in which the class that is named first is the true target.
-- *s / model*: median time of a whole scan; *detectors alone*: mean time without evidence and what every scan does. On
-  one core each, of `neuroninspect` on a machine with other work. docs/performance.md has times on two cores at rest.
+Other people trained and published these models. They are not part of this repository. Each has a card with what was
+measured on it. All models were scanned with the same settings. The way in which the default method joins its scores
+was chosen with these models in view, so expect lower rates elsewhere.
 
-By data set. Measured up to {slow_up_to} classes only, because they take days for more: {", ".join(partly)}.
+When these scans were made, an answer about triggers for images of one class was required for `clean`. It no longer is
+([decisions.md](decisions.md#findings-and-verdict)), so a model that was inconclusive only for want of that answer
+would be `clean` today. The scans were not repeated for that.
+
+{markdown(summary(rows, ScanRequest.alpha))}
+| column or row | meaning |
+| --- | --- |
+| *one target* | The trigger sends every image to one class, with a measured success of at least {WORKING_ATTACK:.0%}. |
+| *all to all* | The trigger sends class k to class k + 1. |
+| *none* | Clean, repaired, or the attack failed; the rates are false alarms. Clean models of unknown origin are \
+presumed clean, not proven. |
+| *AUC* | Probability that a backdoored model is more suspicious than a clean one. Suspected models come first, since \
+evidence may have decided; then models are ordered by p-value. |
+| *TPR at 0.01* | Share of `suspected` models. `default` decides with its evidence, the others by p ≤ 0.01. |
+| *TPR at 0.05* | Share of p-values up to 0.05. |
+| *TPR, index > 2* | The published rule, which does not depend on the number of classes. |
+| *top-1 target* | Share of models in which the class that is named first is the true target. |
+| *s / model* | Median time of a whole scan. |
+| *detectors alone* | Mean time without evidence and without what every scan does. |
+| `neuroninspect` | The published features with ninspect's p-values. |
+| `activated` | The default's first detector alone, without `all-to-all`, the search for triggers and for pairs. |
+| `neural_cleanse` | One mini-batch a step. Its authors' program makes 31, which takes about ten times as long. |
+
+Every scan ran on one core, `neuroninspect` on a machine with other work. [performance.md](performance.md) has times on
+two cores of an otherwise idle machine.
+
+## By data set
+
+These methods were measured up to {slow_up_to} classes only, because more take days: {", ".join(partly)}.
 
 {markdown(dataset_table(rows))}
-Time of the detectors alone, on one core, over the models that all of these looked at; in brackets multiples of the
-first's:
+Total time of the detectors alone, on one core, over the models that all of these methods scanned. Multiples of the
+first method's time are in brackets:
 
 {markdown(time_table(rows, partly))}
-Share of `suspected` by kind of attack:
+## By kind of attack
+
+Share of `suspected` models:
 
 {markdown(family_table(rows))}
-{markdown(verdict_table(rows))}
-*Left out* of the rates: models with a weaker attack, a constant output, or no images to scan them with.
+## Verdicts
 
-## What `{rows[0].method if rows else ""}` got wrong or could not tell
+{markdown(verdict_table(rows))}
+Some models are left out of the rates: those with a weaker attack, a constant output, or no images to scan them with.
+
+## What `{rows[0].method if rows else ""}` got wrong or could not decide
 
 {mistakes(rows)}
 
 ## What is still missed
 
-- Large opaque patches: of 6 pixels many, of 8 and more nearly all, though the target mostly ranks first
-  ([study.md](study.md)). Their triggers are a third to two thirds of what other classes need, as in some clean models.
-- Triggers that are another noise for every image.
-- Triggers that work on images of one class alone, in models of more than 20 classes: they are not looked for, and the
-  model is inconclusive. In smaller ones they make the model inconclusive, as classes that are alike sometimes do.
+- Large opaque patches: many of 6 pixels, nearly all of 8 and more, though the target mostly ranks first
+  ([study.md](study.md)). Their triggers are a third to two thirds the size of what other classes need, as in some clean
+  models.
+- Triggers that are different noise for every image.
+- Triggers that work on images of one class alone. In models of more than 20 classes ninspect does not look for them. In
+  smaller models they make the verdict inconclusive, as classes that are alike sometimes do.
 - Attacks that seldom work, and all-to-all attacks that work on fewer than two thirds of the images.
-- Without images, all-to-all attacks and a third of those with one target; nothing is called clean there.
+- Without images: all-to-all attacks, and a third of those with one target. No model is called clean there.
 
-TrojanZoo has no row: its authors' numbers are of models of their own.
+TrojanZoo has no row, because its authors' numbers are of models of their own.
 """

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from ninspect import ScanOptions
+from ninspect import ScanRequest
 from ninspect.detect import Activated, Case
 from ninspect.detect.activated import View, own_margins
 from ninspect.errors import InconclusiveError
@@ -108,7 +108,7 @@ def look(path: Path, cache: Path) -> Seen | None:
 
 
 def _measure(path: Path, card: dict[str, Any]) -> dict[str, Any]:
-    case = open_case(path, card, ScanOptions().images)
+    case = open_case(path, card, ScanRequest.images)
     starts = _starts(case)
     views = [_view(case, source, starts[source], move) for source, move in SEEN]
     return {

@@ -15,9 +15,8 @@ import numpy as np
 import typer
 from scipy.stats import beta, binomtest
 
-from ninspect import ScanOptions
-from ninspect.detect.evidence import CONVINCING_SIZE, CONVINCING_SUCCESS
-from ninspect.detect.source_specific import MOST_CLASSES
+from ninspect import ScanRequest
+from ninspect.measure.calibration import EVIDENCE, PAIRS
 from ninspect.measure.outliers import NATURAL_FREEDOM
 from tools.measure.rows import WORKING_ATTACK, Row, read_rows
 from tools.measure.tables import markdown
@@ -50,7 +49,7 @@ def _rate(name: str, rows: list[Row]) -> dict[str, str]:
 
 def inconclusive(row: Row) -> bool:
     """Whether a network is neither suspected nor clean; the form before called those of many classes clean."""
-    return row.verdict != "suspected" and (row.verdict == "inconclusive" or CLASSES[row.dataset] > MOST_CLASSES)
+    return row.verdict != "suspected" and (row.verdict == "inconclusive" or CLASSES[row.dataset] > PAIRS.most_classes)
 
 
 def plot(rows: list[Row], path: Path) -> None:
@@ -83,7 +82,7 @@ def sizes(rows: list[Row]) -> list[dict[str, str]]:
             "smallest": f"{min(found):.2f}",
             "median": f"{np.median(found):.2f}",
             "largest": f"{max(found):.2f}",
-            f"up to {CONVINCING_SIZE:g}": f"{np.mean(np.array(found) <= CONVINCING_SIZE):.0%}",
+            f"up to {EVIDENCE.size:g}": f"{np.mean(np.array(found) <= EVIDENCE.size):.0%}",
         }
         for (dataset, truth), found in sorted(groups.items())
     ]
@@ -152,7 +151,7 @@ def page(rows: list[Row]) -> str:
     attacked = [row for row in latest(rows) if row.family != "clean"]
     return f"""# The study
 
-What ninspect's default scan says of models that were trained for it. Made by
+What ninspect's default scan says of models that were trained for this study. Made by
 
     python -m tools.study.train ../shared/datasets
     python -m tools.measure.evaluate .cache/study --method default --jobs 2 --csv docs/study.csv
@@ -160,36 +159,43 @@ What ninspect's default scan says of models that were trained for it. Made by
 
 ## Clean models: are the p-values honest?
 
-{len(clean)} models of scikit-learn's digits, MNIST, drawn traffic signs and GTSRB: seven kinds of network
-with various widths and activations, three optimisers, another seed each. {len(harmless) - len(clean)} more did
-not learn anything and do not count. *Suspected* is the verdict at α = {ScanOptions().alpha:g}; intervals are
-Clopper and Pearson's. *Inconclusive* are those of more than {MOST_CLASSES} classes that are not suspected, since
-triggers that work on images of one class alone cannot be ruled out there; of fewer classes, those where such a
-trigger was found that may be natural, or where classes could not be measured.
+These are {len(clean)} models of scikit-learn's digits, MNIST, drawn traffic signs and GTSRB: seven kinds of network
+with various widths and activations, three optimisers, and a different seed each. {len(harmless) - len(clean)} more
+models did not learn anything and do not count. *Suspected* is the verdict at α = {ScanRequest.alpha:g}, with Clopper
+and Pearson's intervals.
+
+*Inconclusive* models have more than {PAIRS.most_classes} classes and are not suspected, or have a trigger from one
+class to another that may be natural, or classes that could not be measured. When these scans were made, an answer
+about triggers for images of one class was required, and above {PAIRS.most_classes} classes nothing gives one. It is no
+longer required by default, so that reason would not count today; the scans were not repeated for that.
 
 {markdown(rates(clean))}
-Classes that are like no other, such as GTSRB's priority road, would stand out too often if all scattered like a
-Gaussian. Those that are easy by nature are compared with Student's t with {NATURAL_FREEDOM:g} degrees of freedom
-(docs/method.md), a number that was chosen with these models in view, so expect more false alarms on others than here.
+Classes that resemble no other, such as GTSRB's priority road, would stand out too often under a Gaussian null. Classes
+that are easy by nature are therefore compared with Student's t with {NATURAL_FREEDOM:g} degrees of freedom
+([method.md](method.md#deciding)). That number was chosen with these models in view, so expect more false alarms
+elsewhere.
 
 ![Sorted p-values of the clean models against those expected](calibration.svg)
 
-## Triggers: what tells the two apart
+## Triggers: what separates the two
 
-For the three classes that stand out most, whatever their p-value, the smallest trigger is searched. The smallest of
-the three that works on at least {CONVINCING_SUCCESS:.0%} of the held-out images, in units of what other classes need:
+A scan searches for the smallest trigger of the three classes that stand out most, whatever their p-value. The table
+has the smallest of the three that works on at least {EVIDENCE.success:.0%} of the held-out images, relative to what
+other classes need:
 
 {markdown(sizes(clean + attacked))}
 ## Backdoors, cell by cell
 
-Up to {SEEDS} models a cell, each with another seed and target. The trigger is a white square of 4 pixels near the lower
-right corner, in {POISONED:.0%} of the training images, but for what the cell varies (`tools/study/plan.py`). The
-networks are LeNets on MNIST, and on GTSRB a cell has five architectures. *Weak*: it works on fewer than
-{WORKING_ATTACK:.0%} of the test images. *Scanned before*: so many of the cell's networks were scanned when the ascent
-still took 8 steps of 1 from 24 starts, and all-to-all three starts, and were not scanned again since.
+A cell has up to {SEEDS} models, each with a different seed and target. The trigger is a white square of 4 pixels near
+the lower right corner, in {POISONED:.0%} of the training images, except for what the cell varies
+(`tools/study/plan.py`). On MNIST the networks are LeNets; on GTSRB a cell has five architectures. A *weak* attack
+works on fewer than {WORKING_ATTACK:.0%} of the test images. *Scanned before* counts the networks that were last
+scanned with the previous form of the method: an ascent of 8 steps of length 1 from 24 starts, and three starts for
+`all-to-all`. *Inconclusive* is as above: above {PAIRS.most_classes} classes it only says that nothing was found, and
+that the question about one class had no answer.
 
 {markdown(cells(attacked))}
-The two forms of the method, on the networks that were scanned with both:
+Both forms of the method, on the networks that were scanned with both:
 
 {markdown(both_forms(rows))}"""
 

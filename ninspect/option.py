@@ -1,13 +1,59 @@
-"""From the text of an option to its value; the name of the option is for the message where that fails."""
+"""What an option is, and how its text becomes a value."""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Iterator
+from dataclasses import Field, dataclass, fields
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from ninspect.errors import UsageError
 
 _UNITS = ("", "K", "M", "G", "T")  # powers of 1024
+
+
+@dataclass(frozen=True)
+class Option:
+    """What the command line has to know of a field besides its name, type and default.
+
+    Attributes:
+        help: what it means.
+        flags: its names; none: the one of the field.
+        metavar: stands for the value in the help.
+        min: the smallest value.
+        max: the largest value.
+        panel: the heading in the help that it stands under.
+        parse: makes the value of a text; also given the name of the option, for the message if it cannot.
+        variable: a variable of the environment besides the one that every option has.
+    """
+
+    help: str
+    flags: tuple[str, ...] = ()
+    metavar: str | None = None
+    min: float | None = None
+    max: float | None = None
+    panel: str | None = None
+    parse: Callable[[str, str], Any] | None = None
+    variable: str | None = None
+
+    def allows(self, value: float) -> bool:
+        """Whether a number is within the bounds."""
+        return (self.min is None or value >= self.min) and (self.max is None or value <= self.max)
+
+
+def options(kind: type) -> Iterator[tuple[Field[Any], Any, Option | None]]:
+    """Each field of a dataclass with its type and its option; one without is a group of options."""
+    hints = get_type_hints(kind, include_extras=True)
+    for each in fields(kind):
+        hint = hints[each.name]
+        if get_origin(hint) is Annotated:
+            yield each, *get_args(hint)
+        else:
+            yield each, hint, None
+
+
+# From the text of an option to its value; the name of the option is for the message where that fails.
 
 
 def numbers(text: str, option: str) -> float | tuple[float, ...]:
@@ -35,6 +81,11 @@ def height_and_width(text: str, option: str) -> tuple[int, int]:
     if not (height.isdecimal() and width.isdecimal()):
         raise UsageError(f"{option} '{text}' is not of the form HEIGHTxWIDTH, such as 32x32")
     return int(height), int(width)
+
+
+def side_or_size(text: str, option: str) -> int | tuple[int, int]:
+    """`256`, the length of the shorter side, or `256x320`."""
+    return int(text) if text.isdecimal() else height_and_width(text, option)
 
 
 def memory_size(text: str, option: str) -> int:

@@ -1,0 +1,100 @@
+"""Which questions a scan has answered, by what, and how well that finds what it looks for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from ninspect.detect import Evidence, Examination
+from ninspect.findings import Finding
+from ninspect.measure.power import POWER, Power
+from ninspect.names import QUESTIONS, TITLES, Question
+
+_RULES: dict[Question, str] = {
+    "file": "CV001",
+    "one-target": "CV002",
+    "every-class": "CV003",
+    "one-source": "CV004",
+}
+FILE_CHECKS = "file rules"
+NOT_REACHED = "the scan ended first"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a question.
+
+    Attributes:
+        question: one of `QUESTIONS`.
+        required: without an answer the model is not called clean.
+        by: what answered it by finding nothing, or would have found it; empty where it has no answer.
+        why: why it has none; empty where it has one.
+        power: how well that finds what it looks for, where it was measured.
+    """
+
+    question: Question
+    required: bool
+    by: tuple[str, ...] = ()
+    why: str = ""
+    power: Power | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Whether anything answered it."""
+        return bool(self.by)
+
+
+def coverage(
+    examinations: Sequence[Examination],
+    required: Collection[Question],
+    skipped: Collection[Question],
+    file_checked: bool,
+) -> list[Answer]:
+    """What became of each question.
+
+    Args:
+        examinations: what the detectors said; none where the scan ended before.
+        required: questions that must be answered for `clean`.
+        skipped: questions that were left out.
+        file_checked: all rules about the file were looked at.
+    """
+    file = Answer("file", "file" in required, *(((FILE_CHECKS,), "") if file_checked else ((), NOT_REACHED)))
+    return [file, *(_answer(question, examinations, required, skipped) for question in QUESTIONS[1:])]
+
+
+def _answer(
+    question: Question,
+    examinations: Sequence[Examination],
+    required: Collection[Question],
+    skipped: Collection[Question],
+) -> Answer:
+    if question in skipped:
+        return Answer(question, False, why="left out, as was asked")
+    able = [one for one in examinations if question in one.answers]
+    by = tuple(one.name for one in able if one.gap is None)
+    if by:
+        return Answer(question, question in required, by, power=POWER.get((question, frozenset(by))))
+    # Evidence only follows another method, so its gap is that method's.
+    leading = [one for one in able if one.name != Evidence.name] or able
+    none = "no method that looks for them was chosen" if examinations else NOT_REACHED
+    why = "; ".join(dict.fromkeys(one.gap for one in leading if one.gap)) or none
+    return Answer(question, question in required, why=why)
+
+
+def unanswered(answers: Sequence[Answer]) -> list[Finding]:
+    """A finding for each required question that has no answer: by these, nothing unanswered is ever clean."""
+    return [
+        Finding(_RULES[answer.question], f"{TITLES[answer.question]} cannot be ruled out: {answer.why}")
+        for answer in answers
+        if answer.required and not answer.answered
+    ]
+
+
+def idle(examinations: Sequence[Examination], answers: Sequence[Answer]) -> list[Finding]:
+    """A note for each method that could not look, where other methods answer the questions that it is for."""
+    open_questions = {answer.question for answer in answers if not answer.answered}
+    return [
+        Finding("SC006", f"method {one.name} could not judge the model: {one.gap}")
+        for one in examinations
+        if one.gap and one.name != Evidence.name and not open_questions & one.answers
+    ]

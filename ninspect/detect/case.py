@@ -1,0 +1,76 @@
+"""What detectors look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ninspect.runtime import Network, Pixels
+
+if TYPE_CHECKING:
+    from ninspect.detect.examination import Examination
+
+# Called with (gradients computed, gradients in total).
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """What detectors look at.
+
+    Attributes:
+        network: the classifier.
+        pixels: `[N, H, W, C]` float32 in [0, 1], clean images; None where there are none.
+        classes: `[S]` int64, the classes to judge.
+        seed: of every random choice.
+        progress: to be called from time to time.
+        earlier: what the detectors before found, in order.
+    """
+
+    network: Network
+    pixels: Pixels | None
+    classes: NDArray[np.int64]
+    seed: int
+    progress: Progress
+    earlier: list[Examination] = field(default_factory=list)
+
+    @cached_property
+    def logits(self) -> NDArray[np.float32]:
+        """Of the clean images, `[N, K]`; asked of the network once, for all that look at them."""
+        return self.network.logits(self.clean())
+
+    @property
+    def answers(self) -> NDArray[np.int64]:
+        """The class that the model gives each clean image, `[N]`."""
+        return np.asarray(self.logits.argmax(axis=1))
+
+    def counter(self, total: int) -> Callable[[int], None]:
+        """Takes numbers of new gradients and reports progress toward `total`."""
+        done = 0
+
+        def count(gradients: int) -> None:
+            nonlocal done
+            done += gradients
+            self.progress(done, total)
+
+        return count
+
+    def clean(self, count: int | None = None) -> Pixels:
+        """The clean images, `[M, H, W, C]`: all of them, or `count`, always the same ones. There must be images."""
+        assert self.pixels is not None, "a detector that needs images says so in `needs`"
+        return self.pixels if count is None else self.pixels[self.chosen(count)]
+
+    def chosen(self, count: int) -> NDArray[np.int64]:
+        """Positions of `count` of the clean images, ascending; always the same ones."""
+        assert self.pixels is not None
+        return np.sort(np.random.default_rng(self.seed).permutation(len(self.pixels))[:count])
+
+    def noise(self, count: int) -> Pixels:
+        """`count` images of uniform noise, `[M, H, W, C]`; always the same ones."""
+        shape = (count, *self.network.input_map.image_shape)
+        return np.random.default_rng(self.seed).random(shape, dtype=np.float32)

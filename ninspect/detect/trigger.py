@@ -1,0 +1,82 @@
+"""Triggers that were recovered, with what tells a backdoor's from a natural one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ninspect.measure.calibration import EVIDENCE, PAIRS
+from ninspect.runtime import Pixels
+from ninspect.search.patch import Patch
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Trigger:
+    """The smallest trigger that was found for a class, next to those of classes that are not suspected.
+
+    Attributes:
+        label: the class.
+        patch: where it covers an image, and with what.
+        success: share of the held-out images, of other classes, that it sends to the class.
+        held_out: how many they are.
+        control_size: median size of the triggers of other classes; not a number where none was found.
+        control_success: their median success.
+        examples: `[E, H, W, C]` float32 in [0, 1], the first held-out images of other classes, to show it on.
+        answers: `[2, E]`, the classes that the model gives them before and after the trigger is put on.
+    """
+
+    label: int
+    patch: Patch
+    success: float
+    held_out: int
+    control_size: float
+    control_success: float
+    examples: Pixels
+    answers: NDArray[np.int64]
+
+    @property
+    def size(self) -> float:
+        """‖mask‖₁, in pixels."""
+        return self.patch.size
+
+    @property
+    def stamped(self) -> Pixels:
+        """The examples with the trigger, `[E, H, W, C]`."""
+        return self.patch.stamp(self.examples)
+
+    @property
+    def convincing(self) -> bool:
+        """Whether it works on other images and is far smaller than what another class needs."""
+        return self.success >= EVIDENCE.success and self.size <= EVIDENCE.size * self.control_size
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PairTrigger(Trigger):
+    """The smallest trigger from one class to another.
+
+    Its `control_size` is the median size of the triggers from its source to other targets, or from other sources to its
+    target, whichever is smaller.
+
+    Attributes:
+        source: the only class whose images it sends to `label`.
+        elsewhere: share of the images of other classes than its source that it sends to the target as well.
+        foreign: Σ m · |p − x|, mean over images of the target, relative to that of the source; 1: what covers the image
+            is no more like the one than like the other.
+    """
+
+    source: int
+    elsewhere: float
+    foreign: float
+
+    @property
+    def alien(self) -> bool:
+        """Whether it works on its source alone and does not draw the target."""
+        works = self.success >= PAIRS.success and self.elsewhere <= PAIRS.elsewhere
+        return works and self.foreign >= PAIRS.foreign
+
+    @property
+    def convincing(self) -> bool:
+        """Whether a backdoor with a source class explains it better than that the two classes are alike."""
+        return self.alien and self.size <= PAIRS.size * self.control_size

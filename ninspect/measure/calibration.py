@@ -1,0 +1,113 @@
+"""The numbers that decide a verdict, each with what it was fitted on.
+
+Changing one of these changes verdicts. docs/method.md explains them, docs/study.md and docs/results.md show what they
+amount to; the scripts that made those pages are named there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """When the smallest trigger of a class speaks for a backdoor.
+
+    Chosen with 72 clean and 200 backdoored networks of the study in view (docs/study.md, "what tells the two apart";
+    tools.study.report): of the clean ones, one had a trigger below `size`.
+
+    Attributes:
+        size: its mask is at most this share of what other classes need.
+        success: it sends at least this share of held-out images to the class.
+        works: success of a trigger whose size another one can be compared with.
+        most: classes that triggers are searched for, and at most a third of all.
+        controls: other classes that they are compared with.
+        images: half of them to search with, half held out.
+    """
+
+    size: float = 0.3
+    success: float = 0.7
+    works: float = 0.5
+    most: int = 3
+    controls: int = 8
+    images: int = 64
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """When the smallest trigger from one class to another speaks for a backdoor with a source class.
+
+    Chosen with 16 MNIST networks that have a source class, of eight kinds, and 34 clean ones in view
+    (docs/decisions.md).
+
+    Attributes:
+        size: its mask is at most this share of what other pairs need.
+        success: it sends at least this share of held-out images of the source to the target.
+        elsewhere: and at most this share of the images of other classes.
+        foreign: what covers the image is at least this far from the target's images, relative to the source's.
+        most_classes: among more, such as 43, some are always so alike that they hide the pair of a backdoor.
+        fewest_images, most_images: of a class; half of them to search with, half held out.
+        candidates: pairs that are looked at closely.
+        controls: other targets of the source, and as many other sources of the target.
+        others: images of other classes.
+    """
+
+    size: float = 0.5
+    success: float = 0.8
+    elsewhere: float = 0.1
+    foreign: float = 0.95
+    most_classes: int = 20
+    fewest_images: int = 8
+    most_images: int = 20
+    candidates: int = 8
+    controls: int = 6
+    others: int = 48
+
+
+@dataclass(frozen=True)
+class Permutations:
+    """When one perturbation of all images permutes the classes as an all-to-all backdoor does.
+
+    The share in clean models was measured on 44 clean networks with few and many classes and images
+    (tools.measure.permuted_share, docs/method.md), and rounded up.
+
+    Attributes:
+        weight: share of α, relative to a detector that compares classes: an attack that works is beyond any threshold.
+        share: of the images of a class that go to its partner, from which on the class counts as a target.
+        fewest_images: of a class: one that goes somewhere is no evidence.
+        enough_classes: with as many images, however many classes there are.
+        hopeless: share half-way, relative to the mean of clean models, below which the search ends.
+    """
+
+    weight: float = 0.1
+    share: float = 0.25
+    fewest_images: int = 2
+    enough_classes: int = 10
+    hopeless: float = 0.5
+
+    @staticmethod
+    def chance(classes: int, images: float) -> tuple[float, float]:
+        """Mean and standard deviation of the share in clean models; few classes or images agree more by chance."""
+        return 0.08 + 1.25 / classes + 0.2 / images, 0.03 + 0.25 / classes + 0.15 / images
+
+
+@dataclass(frozen=True)
+class Images:
+    """How many images a verdict needs, and how right the model must be about them.
+
+    Attributes:
+        fewest: different images, below which a model is not called clean.
+        advised: below which the result says that fewer backdoors are found.
+        chances: accuracy up to so many times chance is near chance,
+        at_most: where that is less than this;
+        deviations: so is accuracy up to so many standard deviations of guessing above chance.
+    """
+
+    fewest: int = 10
+    advised: int = 50
+    chances: float = 2.0
+    at_most: float = 0.5
+    deviations: float = 3.0
+
+
+EVIDENCE, PAIRS, PERMUTATIONS, IMAGES = Evidence(), Pairs(), Permutations(), Images()
