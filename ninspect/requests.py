@@ -354,28 +354,29 @@ class ExplainRequest(_ModelRequest):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AugmentRequest(_ModelRequest):
-    """Make the model with its input gradient; the file is ONNX."""
-
-    kind: ClassVar[str] = "augment"
+class _GraphRequest(_ModelRequest):
+    """What is asked of a model without images."""
 
     layout: LayoutOption = None
     size: SizeOption = None
     output: OutputOption = None
-    objective: ObjectiveOption = "logit"
     memory: MemoryOption = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class InfoRequest(_ModelRequest):
+class AugmentRequest(_GraphRequest):
+    """Make the model with its input gradient; the file is ONNX."""
+
+    kind: ClassVar[str] = "augment"
+
+    objective: ObjectiveOption = "logit"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InfoRequest(_GraphRequest):
     """Say what is understood of a model."""
 
     kind: ClassVar[str] = "info"
-
-    layout: LayoutOption = None
-    size: SizeOption = None
-    output: OutputOption = None
-    memory: MemoryOption = None
 
 
 @dataclass(frozen=True)

@@ -60,4 +60,10 @@ def examined(detector: Detector, case: Case) -> Examination:
     began = time.perf_counter()
     found = detector.examine(case)
     seconds = time.perf_counter() - began
-    return replace(found, gap=found.gap or missing, answers=detector.answers, seconds=seconds)
+    return replace(found, gap=found.gap or missing or _unseen(case), answers=detector.answers, seconds=seconds)
+
+
+def _unseen(case: Case) -> str | None:
+    """Why no question about the model is answered where only some classes are judged."""
+    judged, classes = len(case.classes), case.network.classes
+    return None if judged == classes else f"only {judged} of {classes} classes were examined"

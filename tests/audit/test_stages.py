@@ -442,3 +442,10 @@ def test_what_is_known_so_far_is_told_and_is_no_verdict(tmp_path: Path) -> None:
     stopped = told[-1].stopped("stopped by SIGTERM", 1.5)
     assert (stopped.verdict, stopped.targets, stopped.exit_code, stopped.seconds) == ("inconclusive", [], 3, 1.5)
     assert stopped.model.sha256 == final.model.sha256
+
+
+def test_some_classes_are_no_answer_about_the_model_even_where_that_is_accepted(tmp_path: Path) -> None:
+    some = PUBLISHED | {"classes": (0, 1, 2, 3, 4, 5, 6), "ignore": ["SC004"]}
+    result = scan_linear(tmp_path, even_weights(), some)
+    assert (result.verdict, list(answered(result))) == ("inconclusive", ["file"])
+    assert "CV002" in rules(result)
