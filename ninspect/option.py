@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import Field, dataclass, fields
+from dataclasses import Field, dataclass, fields, is_dataclass
+from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from ninspect.errors import UsageError
@@ -51,6 +52,16 @@ def options(kind: type) -> Iterator[tuple[Field[Any], Any, Option | None]]:
             yield each, *get_args(hint)
         else:
             yield each, hint, None
+
+
+def paths(group: Any) -> Iterator[Path]:
+    """Every path in a dataclass of options, and in the groups within it."""
+    for each in fields(group):
+        value = getattr(group, each.name)
+        if isinstance(value, Path):
+            yield value
+        elif is_dataclass(value):
+            yield from paths(value)
 
 
 # From the text of an option to its value; the name of the option is for the message where that fails.

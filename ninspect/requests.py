@@ -7,8 +7,7 @@ them, the worker gets a request as JSON, a cluster can pickle it. Nothing heavy 
 # Without `from __future__ import annotations`: the annotations hold options, which are read again and again.
 
 import json
-from collections.abc import Iterator
-from dataclasses import KW_ONLY, dataclass, field, fields, is_dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -36,6 +35,7 @@ from ninspect.option import (
     memory_size,
     numbers,
     options,
+    paths,
     side_or_size,
     three_numbers,
 )
@@ -156,7 +156,7 @@ class Request:
     @property
     def readable(self) -> tuple[Path, ...]:
         """Files and folders that must be read to answer."""
-        return tuple(_paths(self))
+        return tuple(paths(self))
 
     @property
     def gpu(self) -> bool:
@@ -394,12 +394,3 @@ class DoctorRequest(Request):
 _KINDS: dict[str, type[Request]] = {
     kind.kind: kind for kind in (ScanRequest, ExplainRequest, AugmentRequest, InfoRequest, DoctorRequest)
 }
-
-
-def _paths(group: Any) -> Iterator[Path]:
-    for each in fields(group):
-        value = getattr(group, each.name)
-        if isinstance(value, Path):
-            yield value
-        elif is_dataclass(value):
-            yield from _paths(value)
