@@ -1,5 +1,5 @@
 # docker build -t ninspect .                                  runs on the CPU
-# docker build -t ninspect:cuda --build-arg EXTRAS='[cuda]' . brings CUDA and cuDNN along; run it with --gpus all
+# docker build -t ninspect:cuda --build-arg EXTRAS='[cuda]' . also installs CUDA and cuDNN; run it with --gpus all
 #
 # docker run --rm --network none --read-only --tmpfs /tmp -v "$PWD:/data:ro" ninspect scan model.onnx --samples images
 FROM python:3.13-slim

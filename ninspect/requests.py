@@ -7,7 +7,7 @@ them, the worker gets a request as JSON, a cluster can pickle it. Nothing heavy 
 # Without `from __future__ import annotations`: the annotations hold options, which are read again and again.
 
 import json
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -142,11 +142,14 @@ class Request:
     kind: ClassVar[str]
 
     def __post_init__(self) -> None:
-        """Refuse a number outside the bounds of its option.
+        """Make tuples of lists, and refuse a number outside the bounds of its option.
 
         Raises:
             UsageError: there is one.
         """
+        for each in fields(self):
+            if isinstance(value := getattr(self, each.name), list):
+                object.__setattr__(self, each.name, tuple(value))
         for each, _, option in options(type(self)):
             value = getattr(self, each.name)
             if option is not None and isinstance(value, int | float) and not option.allows(value):

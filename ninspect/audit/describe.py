@@ -14,7 +14,8 @@ from ninspect.audit.coverage import Answer
 from ninspect.audit.selftest import TruthTest
 from ninspect.detect import ROBUST_Z, Attention, Examination, PairTrigger, Trigger
 from ninspect.findings import Finding
-from ninspect.measure.outliers import NATURAL_FREEDOM, critical_index
+from ninspect.measure.calibration import OUTLIERS
+from ninspect.measure.outliers import critical_index
 from ninspect.model import ModelFile
 from ninspect.names import QUESTIONS, Question
 from ninspect.preprocess import Resolved
@@ -193,7 +194,7 @@ def _critical_index(examination: Examination, alpha: float, easy: bool) -> float
     """Of the classes that are easy by nature, or of the others."""
     if examination.test != ROBUST_Z or examination.p_value is None:
         return None
-    freedom = NATURAL_FREEDOM if easy else math.inf
+    freedom = OUTLIERS.natural_freedom if easy else math.inf
     return critical_index(alpha / examination.looks, examination.measured, freedom)
 
 

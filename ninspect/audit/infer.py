@@ -6,13 +6,11 @@ import math
 
 import numpy as np
 
+from ninspect.measure import calibration
 from ninspect.preprocess import Preprocess, Resolved
 from ninspect.preprocess.settings import PRESETS
 from ninspect.runtime import Network
 from ninspect.samples import Samples
-
-# Standard deviations by which one preset must be right more often than the next, where only one of both is right.
-CLEARLY = 2.0
 
 
 def infer_preset(network: Network, samples: Samples, preprocess: Preprocess) -> Resolved:
@@ -39,7 +37,7 @@ def infer_preset(network: Network, samples: Samples, preprocess: Preprocess) -> 
     doubt = None
     # McNemar's test: only images that just one of both gets right tell which is better.
     ahead, behind = (right[best] & ~right[following]).sum(), (right[following] & ~right[best]).sum()
-    if ahead - behind <= CLEARLY * math.sqrt(ahead + behind):
+    if ahead - behind <= calibration.PRESETS.clearly * math.sqrt(ahead + behind):
         doubt = (
             f"the preprocessing was inferred, and {best} is not clearly better than {following} ({tried}); "
             "say which is right with --preset"

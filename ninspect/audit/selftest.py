@@ -11,17 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ninspect.measure.calibration import TRUTH_TESTS
 from ninspect.runtime import Network, Pixels, open_session, parts
 from ninspect.runtime.session import run
 from ninspect.search.direction import unit
 
 _IMAGES = 4
 _CLASSES = 8
-_SCORE_TOLERANCE = {2: 1e-2, 4: 1e-4, 8: 1e-4}  # by bytes of the model's float type
-_GRADIENT_TOLERANCE = 0.05
-# Of quantised networks. ONNX Runtime rounds some integers the other way where it fuses operators, and the
-# straight-through gradient is the slope of the staircase only on average.
-_QUANTIZED_SCORE_TOLERANCE, _QUANTIZED_GRADIENT_TOLERANCE = 0.05, 0.15
 # Half lengths of the line, in root mean square pixel change; over short lines a quantised network is a staircase.
 _STEPS = (0.02, 0.005, 0.001, 0.1)
 _POINTS = 16
@@ -51,9 +47,14 @@ def check_scores(network: Network, pixels: Pixels) -> TruthTest:
     """The converted model's scores against those of the file's original bytes in ONNX Runtime."""
     some = pixels[:_IMAGES]
     expected = original_scores(network, some)
-    width = min(4, network.input_map.dtype.itemsize)
-    tolerance = _QUANTIZED_SCORE_TOLERANCE if _is_quantized(network) else _SCORE_TOLERANCE[width]
+    tolerance = _score_tolerance(network)
     return TruthTest("scores", relative_error(network.scores(some), expected), tolerance)
+
+
+def _score_tolerance(network: Network) -> float:
+    if _is_quantized(network):
+        return TRUTH_TESTS.quantized_scores
+    return TRUTH_TESTS.half_scores if network.input_map.dtype.itemsize == 2 else TRUTH_TESTS.scores
 
 
 def _is_quantized(network: Network) -> bool:
@@ -96,7 +97,7 @@ def check_gradient(network: Network, pixels: Pixels, seed: int) -> TruthTest:
     steepest = unit(network.jacobian(some, classes).sum(axis=0))
     random = unit(generator.standard_normal(some.shape, dtype=np.float32))
     direction = unit(steepest + 0.1 * random)  # not the gradient alone: one that is wrongly zero must fail
-    tolerance = _QUANTIZED_GRADIENT_TOLERANCE if _is_quantized(network) else _GRADIENT_TOLERANCE
+    tolerance = TRUTH_TESTS.quantized_gradient if _is_quantized(network) else TRUTH_TESTS.gradient
     error = np.inf
     for step in _STEPS:
         length = float(step * np.sqrt(some[0].size))

@@ -35,7 +35,10 @@ def selftest() -> None:
         model = bundled() / name
         options = ["--config", os.devnull, "scan", str(model), "--samples", str(model.parent / "samples")]
         done = subprocess.run(
-            [sys.executable, "-m", "ninspect", *options, "--format", "json"], stdout=subprocess.PIPE, check=False
+            [sys.executable, "-m", "ninspect", *options, "--format", "json"],
+            env={name: value for name, value in os.environ.items() if not name.startswith("NINSPECT_SCAN_")},
+            stdout=subprocess.PIPE,
+            check=False,
         )
         right = right and done.returncode == expected
         emit(f"{'ok   ' if done.returncode == expected else 'WRONG'}  {name:17}  {_verdict(done.stdout)}\n")

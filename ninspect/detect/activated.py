@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ninspect.detect.case import Case
 from ninspect.detect.examination import Examination, judge
 from ninspect.detect.interface import Detector, Needs
+from ninspect.measure.calibration import OUTLIERS
 from ninspect.measure.features import FeatureSums, heatmaps, peak
 from ninspect.measure.outliers import anomaly_index, robust_z
 from ninspect.names import Question
@@ -24,7 +25,6 @@ from ninspect.search import alike, ascend, each
 
 _FEWEST_STARTS = 6
 _MOST_POINTS = 2400  # starts times classes, above which every class gets fewer starts
-_NATURAL = 0.9  # quantile of a class's own margins
 
 
 @dataclass(frozen=True)
@@ -154,6 +154,6 @@ def own_margins(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     margins, answers = ordered[:, -1] - ordered[:, -2], logits.argmax(axis=1)
     own: NDArray[np.float64] = np.full(logits.shape[1], np.nan)
     for label in np.unique(answers):
-        own[label] = np.quantile(margins[answers == label], _NATURAL)
+        own[label] = np.quantile(margins[answers == label], OUTLIERS.natural)
     own[~(own > np.nanmedian(own))] = np.nanmedian(own)
     return own

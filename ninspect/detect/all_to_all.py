@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from ninspect.detect.case import Case
 from ninspect.detect.examination import Examination
 from ninspect.detect.interface import Detector
-from ninspect.measure.calibration import PERMUTATIONS
-from ninspect.measure.outliers import FEWEST_CLASSES, SMALLEST_P
+from ninspect.measure.calibration import OUTLIERS, PERMUTATIONS
+from ninspect.measure.outliers import SMALLEST_P
 from ninspect.names import Question
 from ninspect.runtime import Pixels
 from ninspect.search.direction import step_length, unit
@@ -54,7 +54,7 @@ class AllToAll(Detector):
         pixels, labels = case.clean(), case.answers
         present, counts = np.unique(labels, return_counts=True)
         sources = present[counts >= PERMUTATIONS.fewest_images]
-        needed = max(FEWEST_CLASSES, min(PERMUTATIONS.enough_classes, case.network.classes // 2))
+        needed = max(OUTLIERS.fewest_classes, min(PERMUTATIONS.enough_classes, case.network.classes // 2))
         if len(sources) < needed:
             few = f"{PERMUTATIONS.fewest_images} images of {needed} classes each"
             gap = f"it needs {few}, and the model sees as many of {len(sources)}; give more images"

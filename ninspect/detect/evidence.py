@@ -13,8 +13,7 @@ from ninspect.detect.case import Case
 from ninspect.detect.examination import TARGET, Examination, holm, tested
 from ninspect.detect.interface import Detector
 from ninspect.detect.trigger import Trigger
-from ninspect.measure.calibration import EVIDENCE
-from ninspect.measure.outliers import FEWEST_CLASSES
+from ninspect.measure.calibration import EVIDENCE, OUTLIERS
 from ninspect.names import Question
 from ninspect.runtime import Pixels
 from ninspect.search.faint import FAINTEST, faintest
@@ -69,7 +68,7 @@ def candidates(examinations: Sequence[Examination], alpha: float) -> list[int]:
     All classes where they are too few for outliers. None where the suspicion has evidence of its own.
     """
     ranking = tested(examinations)
-    if examinations and not ranking and len(examinations[0].classes) < FEWEST_CLASSES:
+    if examinations and not ranking and len(examinations[0].classes) < OUTLIERS.fewest_classes:
         return [int(label) for label in examinations[0].classes]
     if not ranking or (ranking[0].rule != TARGET and ranking[0].targets(alpha)):
         return []

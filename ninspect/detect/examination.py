@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.detect.trigger import PairTrigger, Trigger
-from ninspect.measure.outliers import FEWEST_CLASSES, NATURAL_FREEDOM, PUBLISHED_INDEX, p_values
+from ninspect.measure.calibration import OUTLIERS
+from ninspect.measure.outliers import PUBLISHED_INDEX, p_values
 from ninspect.names import Question
 
 ROBUST_Z = "robust z"
@@ -137,10 +138,10 @@ def judge(
     """
     measured = int(np.isfinite(index).sum())
     p = np.full(len(classes), np.nan)
-    if measured >= FEWEST_CLASSES:
+    if measured >= OUTLIERS.fewest_classes:
         p = p_values(index, measured)
         if easy is not None:
-            p = np.where(easy, p_values(index, measured, NATURAL_FREEDOM), p)
+            p = np.where(easy, p_values(index, measured, OUTLIERS.natural_freedom), p)
     return Examination(
         name=name,
         classes=classes,
@@ -157,8 +158,9 @@ def _untested(classes: NDArray[np.int64], index: NDArray[np.float64]) -> str | N
     """Why an index says nothing of some classes."""
     measured = int(np.isfinite(index).sum())
     compared = measured or len(classes)
-    if compared < FEWEST_CLASSES:
-        return f"classes that can be compared: {compared}; outliers among fewer than {FEWEST_CLASSES} mean nothing"
+    if compared < OUTLIERS.fewest_classes:
+        fewest = OUTLIERS.fewest_classes
+        return f"classes that can be compared: {compared}; outliers among fewer than {fewest} mean nothing"
     if measured == 0:
         return "the gradients show no difference between the classes, as in a model with a constant output"
     missing = classes[~np.isfinite(index)].tolist()

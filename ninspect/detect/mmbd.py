@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from ninspect.detect.case import Case
 from ninspect.detect.examination import Examination
 from ninspect.detect.interface import Detector, Needs
-from ninspect.measure.outliers import FEWEST_CLASSES, robust_z, simulated
+from ninspect.measure.calibration import OUTLIERS
+from ninspect.measure.outliers import robust_z, simulated
 from ninspect.names import Question
 from ninspect.runtime import Network, Pixels
 
@@ -59,7 +60,7 @@ class MMBD(Detector):
         gap = None
         if not np.isfinite(p).all():
             compared = int((margin > 0).sum())
-            gap = f"classes whose margin becomes positive: {compared}; at least {FEWEST_CLASSES} are needed"
+            gap = f"classes whose margin becomes positive: {compared}; at least {OUTLIERS.fewest_classes} are needed"
         return Examination(
             name=self.name,
             classes=classes,
@@ -112,7 +113,7 @@ def margin_tail_p(margins: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     positive = margins > 0
     count = int(positive.sum())
-    if count < FEWEST_CLASSES:
+    if count < OUTLIERS.fewest_classes:
         return np.full(len(margins), np.nan)
     descending = np.argsort(-margins, kind="stable")[:count]
     tails = _log_tails(margins[descending])

@@ -18,8 +18,7 @@ from ninspect.detect.evidence import examples, smallest_triggers
 from ninspect.detect.examination import Examination, holm
 from ninspect.detect.interface import Detector
 from ninspect.detect.trigger import PairTrigger
-from ninspect.measure.calibration import EVIDENCE, PAIRS
-from ninspect.measure.outliers import FEWEST_CLASSES
+from ninspect.measure.calibration import EVIDENCE, OUTLIERS, PAIRS
 from ninspect.names import Question
 from ninspect.runtime import Pixels
 from ninspect.search.faint import Approach, faintest
@@ -60,7 +59,7 @@ class SourceSpecific(Detector):
 
     def _refuses(self, case: Case, sources: int) -> bool:
         """Whether it does not look at all; with fewer sources than classes it looks at those."""
-        return self._suspected(case) or len(case.classes) > PAIRS.most_classes or sources < FEWEST_CLASSES
+        return self._suspected(case) or len(case.classes) > PAIRS.most_classes or sources < OUTLIERS.fewest_classes
 
     def _suspected(self, case: Case) -> bool:
         return any(one.accuses(self.alpha) for one in holm(case.earlier))
@@ -72,8 +71,8 @@ class SourceSpecific(Detector):
             return "a class is suspected already"
         if len(case.classes) > PAIRS.most_classes:
             return f"{len(case.classes)} classes"
-        if classes < FEWEST_CLASSES:
-            return f"{classes} classes; among fewer than {FEWEST_CLASSES} pairs cannot be compared"
+        if classes < OUTLIERS.fewest_classes:
+            return f"{classes} classes; among fewer than {OUTLIERS.fewest_classes} pairs cannot be compared"
         if sources < classes:
             return f"{sources} of {classes} classes have the {PAIRS.fewest_images} images that it takes; give more"
         return None

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from ninspect.detect.case import Case
 from ninspect.detect.examination import Examination
 from ninspect.detect.interface import Detector, Needs
-from ninspect.measure.outliers import FEWEST_CLASSES, robust_z, simulated
+from ninspect.measure.calibration import OUTLIERS
+from ninspect.measure.outliers import robust_z, simulated
 
 _SEED = 2109_02836
 
@@ -36,8 +37,8 @@ class Weights(Detector):
         gap = None
         if head is None:
             gap = "the last layer is not a matrix of weights with one row per class"
-        elif len(classes) < FEWEST_CLASSES:
-            gap = f"classes that can be compared: {len(classes)}; at least {FEWEST_CLASSES} are needed"
+        elif len(classes) < OUTLIERS.fewest_classes:
+            gap = f"classes that can be compared: {len(classes)}; at least {OUTLIERS.fewest_classes} are needed"
         elif np.ptp(mean) == 0:
             gap = "the weights show no difference between the classes"
         p = np.full(len(classes), np.nan) if gap else gap_p(mean)

@@ -110,4 +110,56 @@ class Images:
     deviations: float = 3.0
 
 
+@dataclass(frozen=True)
+class Outliers:
+    """When outliers among classes mean something.
+
+    The freedom was chosen with the 101 clean networks of the study in view (docs/study.md, docs/measurements.md).
+
+    Attributes:
+        fewest_classes: with fewer the median absolute deviation rests on two or three numbers.
+        natural_freedom: in clean models, classes that are easy by nature scatter like Student's t with so many degrees.
+        natural: quantile of a class's margins on its own images that counts as what it reaches by nature.
+    """
+
+    fewest_classes: int = 5
+    natural_freedom: float = 6.0
+    natural: float = 0.9
+
+
+@dataclass(frozen=True)
+class TruthTests:
+    """How far the scan's tests of itself may be off: relative errors.
+
+    All 117 models of the development set pass with a margin, and rules that are wrong by a fifth fail
+    (docs/measurements.md). ONNX Runtime rounds some integers of quantised networks the other way where it fuses
+    operators, and their straight-through gradient is the slope of the staircase only on average.
+
+    Attributes:
+        scores: between the converted model and the file, for float types of four bytes and more,
+        half_scores: of two bytes,
+        quantized_scores: of quantised networks.
+        gradient: between the gradient and differences of the logits,
+        quantized_gradient: of quantised networks.
+    """
+
+    scores: float = 1e-4
+    half_scores: float = 1e-2
+    quantized_scores: float = 0.05
+    gradient: float = 0.05
+    quantized_gradient: float = 0.15
+
+
+@dataclass(frozen=True)
+class Presets:
+    """When one preset is clearly the right one.
+
+    Attributes:
+        clearly: standard deviations by which it is right more often than the next, where only one of both is right.
+    """
+
+    clearly: float = 2.0
+
+
 EVIDENCE, PAIRS, PERMUTATIONS, IMAGES = Evidence(), Pairs(), Permutations(), Images()
+OUTLIERS, TRUTH_TESTS, PRESETS = Outliers(), TruthTests(), Presets()

@@ -10,14 +10,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ninspect.measure.calibration import OUTLIERS
+
 Array = NDArray[np.float64]
 
-# With fewer classes the median absolute deviation rests on two or three numbers.
-FEWEST_CLASSES = 5
 PUBLISHED_INDEX = 2.0
-
-# In clean models, classes that are easy by nature scatter like Student's t with so many degrees (docs/study.md).
-NATURAL_FREEDOM = 6.0
 
 SMALLEST_P = 1 / 20_001  # the resolution of the simulation
 
@@ -93,8 +90,9 @@ def simulated(classes: int, seed: int, statistic: Callable[[np.random.Generator,
 @lru_cache(maxsize=8)
 def _null_maxima(classes: int, freedom: float) -> NDArray[np.float64]:
     """Sorted maxima of K robust z-scores of noise; there is no closed form, as the MAD is random as well."""
-    if classes < FEWEST_CLASSES:
-        raise ValueError(f"outliers among {classes} classes mean nothing; at least {FEWEST_CLASSES} are needed")
+    if classes < OUTLIERS.fewest_classes:
+        fewest = OUTLIERS.fewest_classes
+        raise ValueError(f"outliers among {classes} classes mean nothing; at least {fewest} are needed")
 
     def largest(generator: np.random.Generator, count: int) -> Array:
         shape = (count, classes)

@@ -5,7 +5,8 @@ import pytest
 
 from ninspect.detect import Activated, Case, Examination
 from ninspect.detect.activated import own_margins
-from ninspect.measure.outliers import NATURAL_FREEDOM, p_values
+from ninspect.measure.calibration import OUTLIERS
+from ninspect.measure.outliers import p_values
 from ninspect.runtime import Network
 from tests.support import backdoored_weights, even_weights, linear_model, open_network, random_pixels
 
@@ -46,7 +47,7 @@ def test_the_index_is_the_larger_of_two_looks(network: Network) -> None:
     assert np.allclose(found.index, np.maximum(np.minimum(s["margin"], s["relative"]), (s["spot"] + s["peak"]) / 2))
     assert found.easy is not None
     assert 0 < found.easy.sum() < 10
-    p = np.where(found.easy, p_values(found.index, 10, NATURAL_FREEDOM), p_values(found.index, 10))
+    p = np.where(found.easy, p_values(found.index, 10, OUTLIERS.natural_freedom), p_values(found.index, 10))
     assert np.allclose(found.p_values, np.minimum(1, 2 * p))
 
 

@@ -16,8 +16,7 @@ import typer
 from scipy.stats import beta, binomtest
 
 from ninspect import ScanRequest
-from ninspect.measure.calibration import EVIDENCE, PAIRS
-from ninspect.measure.outliers import NATURAL_FREEDOM
+from ninspect.measure.calibration import EVIDENCE, OUTLIERS, PAIRS
 from tools.measure.rows import WORKING_ATTACK, Row, read_rows
 from tools.measure.tables import markdown
 from tools.study.plan import CLASSES, POISONED, SEEDS
@@ -171,7 +170,7 @@ longer required by default, so that reason would not count today; the scans were
 
 {markdown(rates(clean))}
 Classes that resemble no other, such as GTSRB's priority road, would stand out too often under a Gaussian null. Classes
-that are easy by nature are therefore compared with Student's t with {NATURAL_FREEDOM:g} degrees of freedom
+that are easy by nature are therefore compared with Student's t with {OUTLIERS.natural_freedom:g} degrees of freedom
 ([method.md](method.md#deciding)). That number was chosen with these models in view, so expect more false alarms
 elsewhere.
 
