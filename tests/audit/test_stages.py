@@ -1,3 +1,5 @@
+import base64
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -6,6 +8,7 @@ import onnx
 import onnx_ir as ir
 import pytest
 
+import ninspect
 from ninspect.audit import open as opening
 from ninspect.audit.explain import explain_image
 from ninspect.audit.stages import scan
@@ -15,7 +18,9 @@ from ninspect.gradient.registry import RULES
 from ninspect.model import Classifier, ModelFile, understand
 from ninspect.names import Question
 from ninspect.report import Result
-from ninspect.requests import ExplainRequest, PreprocessOptions
+from ninspect.requests import ExplainRequest, PreprocessOptions, ScanRequest
+from ninspect.samples import load_samples
+from ninspect.search.patch import Patch
 from tests.support import (
     Array,
     backdoored_weights,
@@ -449,3 +454,19 @@ def test_some_classes_are_no_answer_about_the_model_even_where_that_is_accepted(
     result = scan_linear(tmp_path, even_weights(), some)
     assert (result.verdict, list(answered(result))) == ("inconclusive", ["file"])
     assert "CV002" in rules(result)
+
+
+def test_a_result_keeps_the_request_the_date_the_files_and_the_exact_triggers(tmp_path: Path) -> None:
+    model, images = linear_scan_files(tmp_path, backdoored_weights(7))
+    request = ScanRequest(model, images, alpha=0.05, skip=("every-class",), methods=("neuroninspect",))
+    result = Result.from_json(scan(request).to_json())
+    assert result.request == request
+    assert datetime.now(UTC) - datetime.fromisoformat(result.date) < timedelta(minutes=5)
+    assert [(file.name, file.sha256) for file in result.model.files] == [("model.onnx", result.model.sha256)]
+    assert result.samples is not None
+    assert result.samples.sha256 == load_samples(images, image_shape=(12, 12, 1), limit=200).sha256
+    (trigger,) = (one for one in result.triggers if one.label == 7)
+    patch = Patch.from_npz(base64.b64decode(trigger.npz))
+    network = ninspect.open_network(request)
+    sent = network.logits(patch.stamp(load_samples(images, image_shape=(12, 12, 1)).unit_pixels)).argmax(axis=1)
+    assert (patch.size, (sent == 7).mean() > 0.9) == (pytest.approx(trigger.size), True)

@@ -8,6 +8,7 @@ import onnx
 import pytest
 
 from ninspect.report import Result
+from ninspect.search.patch import Patch
 from tests.cli.conftest import CommandLine
 from tests.support import (
     Array,
@@ -58,12 +59,14 @@ def test_the_result_can_be_written_to_a_file(tmp_path: Path, command_line: Comma
     assert names_in(tmp_path) == ["images.npz", "model.onnx", "result"]
 
 
-def test_the_pictures_can_be_written_to_a_folder(tmp_path: Path, command_line: CommandLine) -> None:
+def test_pictures_and_exact_triggers_can_be_written_to_folders(tmp_path: Path, command_line: CommandLine) -> None:
     model, images = linear_scan_files(tmp_path, backdoored_weights(7))
-    code, out, _ = command_line("scan", model, "-s", images, "--pictures", "pictures")
+    code, out, _ = command_line("scan", model, "-s", images, "--pictures", "pictures", "--triggers", "triggers")
     assert code == 1
     assert out.startswith("SUSPECTED")
     assert {"class-7-trigger.png", "class-7-heatmap.png"} <= set(names_in(tmp_path / "pictures"))
+    patch = Patch.from_npz((tmp_path / "triggers" / "class-7.npz").read_bytes())
+    assert (patch.mask.shape, patch.pattern.shape) == ((12, 12), (12, 12, 1))
 
 
 def test_class_names_come_from_a_file_that_is_given_or_lies_beside_the_model(

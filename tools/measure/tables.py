@@ -198,9 +198,8 @@ Other people trained and published these models. They are not part of this repos
 measured on it. All models were scanned with the same settings. The way in which the default method joins its scores
 was chosen with these models in view, so expect lower rates elsewhere.
 
-When these scans were made, an answer about triggers for images of one class was required for `clean`. It no longer is
-([decisions.md](decisions.md#findings-and-verdict)), so a model that was inconclusive only for want of that answer
-would be `clean` today. The scans were not repeated for that.
+A model is `clean` if every required question has an answer; one about triggers for images of one class is not
+required ([decisions.md](decisions.md#findings-and-verdict)).
 
 {markdown(summary(rows, ScanRequest.alpha))}
 | column or row | meaning |
