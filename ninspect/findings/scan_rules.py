@@ -175,8 +175,8 @@ SCAN_RULES = (
         "a class that looks like a backdoor's target",
         "Of all classes this one is explained like a trigger: it can be reached with far less than the others, by a "
         "small spot that stays where it is. A class like no other can look so without a backdoor.",
-        "Do not use the model before its author has explained the class. Look at the recovered trigger in the HTML "
-        "report, and put it on images of your own.",
+        "Do not use the model before its author has explained the class. Look at the recovered trigger, and put it on "
+        "images of your own.",
         _BACKDOOR,
     ),
     Rule(
