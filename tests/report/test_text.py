@@ -190,7 +190,7 @@ def test_triggers_of_classes_that_do_not_stand_out_take_one_line() -> None:
     report = " ".join(text_report(example(triggers=[TRIGGER, large])).split())
     assert "Evidence for class 7: the smallest trigger found covers 8.5 pixels and sends 97% of 32 other" in report
     assert "Evidence for class 2" not in report
-    assert "class 2: 60.0 pixels send 97% of other images there, others need 69.7; not convincing" in report
+    assert "class 2: 60.0 pixels send 97% there, where others need 69.7; not convincing" in report
 
 
 def test_a_trigger_from_one_class_to_another_is_shown_though_nothing_is_suspected() -> None:
