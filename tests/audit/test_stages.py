@@ -469,4 +469,5 @@ def test_a_result_keeps_the_request_the_date_the_files_and_the_exact_triggers(tm
     patch = Patch.from_npz(base64.b64decode(trigger.npz))
     network = ninspect.open_network(request)
     sent = network.logits(patch.stamp(load_samples(images, image_shape=(12, 12, 1)).unit_pixels)).argmax(axis=1)
-    assert (patch.size, (sent == 7).mean() > 0.9) == (pytest.approx(trigger.size), True)
+    assert patch.size == pytest.approx(trigger.size)
+    assert (sent == 7).mean() > 0.9
