@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from ninspect.errors import UsageError
 
+T = TypeVar("T")
 _UNITS = ("", "K", "M", "G", "T")  # powers of 1024
 
 
@@ -62,6 +63,27 @@ def paths(group: Any) -> Iterator[Path]:
             yield value
         elif is_dataclass(value):
             yield from paths(value)
+
+
+def validated(kind: type[T], values: Mapping[str, Any], what: str) -> T:
+    """A dataclass of options from values that someone wrote.
+
+    Args:
+        kind: the dataclass.
+        values: by name of the field.
+        what: they are, for the message.
+
+    Raises:
+        UsageError: a name is unknown, or a value is wrong.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(kind).validate_python(dict(values))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UsageError(f"{what} is wrong in {where}: {first['msg']}") from error
 
 
 # From the text of an option to its value; the name of the option is for the message where that fails.

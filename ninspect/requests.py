@@ -38,11 +38,10 @@ from ninspect.option import (
     paths,
     side_or_size,
     three_numbers,
+    validated,
 )
 
-_INPUT = "Model input"
-_QUESTIONS = "Questions"
-SAFETY = "Safety"  # these three are headings in the help
+_INPUT, _QUESTIONS, SAFETY = "Model input", "Questions", "Safety"  # headings in the help
 _QUESTIONS_MEAN = "; ".join(f"{question}: {TITLES[question]}" for question in SKIPPABLE)
 
 
@@ -142,14 +141,11 @@ class Request:
     kind: ClassVar[str]
 
     def __post_init__(self) -> None:
-        """Make tuples of lists, and refuse a number outside the bounds of its option.
+        """Refuse a number outside the bounds of its option.
 
         Raises:
             UsageError: there is one.
         """
-        for each in fields(self):
-            if isinstance(value := getattr(self, each.name), list):
-                object.__setattr__(self, each.name, tuple(value))
         for each, _, option in options(type(self)):
             value = getattr(self, each.name)
             if option is not None and isinstance(value, int | float) and not option.allows(value):
@@ -183,8 +179,6 @@ class Request:
         Raises:
             UsageError: it is no such request, or a key or a value is wrong.
         """
-        from pydantic import TypeAdapter, ValidationError
-
         try:
             facts = dict(json.loads(text))
             kind = _KINDS[facts.pop("kind")]
@@ -192,12 +186,16 @@ class Request:
             raise UsageError("this is no request of ninspect; give what to_json wrote") from error
         if not issubclass(kind, cls):
             raise UsageError(f"a request to {kind.kind} was given where one to {cls.kind} is needed")
-        try:
-            return TypeAdapter(kind).validate_python(facts)
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(map(str, first["loc"]))
-            raise UsageError(f"a request to {kind.kind} is wrong in {where}: {first['msg']}") from error
+        return validated(kind, facts, f"a request to {kind.kind}")
+
+    def checked(self) -> Self:
+        """This request with every value as its type has it: texts become paths, lists tuples.
+
+        Raises:
+            UsageError: a value is wrong.
+        """
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return validated(type(self), values, f"a request to {self.kind}")
 
 
 @dataclass(frozen=True)
@@ -323,7 +321,9 @@ class ScanRequest(_ModelRequest):
         if "neuroninspect" not in self.methods and (self.weights is not None or self.chained):
             raise UsageError("--weights and --chained belong to --method neuroninspect; add it or leave them out")
         if not {"activated", "neuroninspect"} & set(self.methods) and self.threshold != ScanRequest.threshold:
-            raise UsageError(f"--threshold does not belong to --method {self.methods[0]}; leave it out")
+            raise UsageError(f"--threshold does not belong to --method {' or '.join(self.methods)}; leave it out")
+        if self.required <= {"file"}:
+            raise UsageError("--skip leaves no required question about the network; leave one of them in")
 
     @property
     def required(self) -> frozenset[Question]:

@@ -154,3 +154,30 @@ def test_what_must_be_readable_are_all_paths_and_the_folders_they_need() -> None
 
 def test_a_gpu_is_for_those_who_run_a_model_on_one() -> None:
     assert [request.gpu for request in REQUESTS] == [True, False, True, True, False, False, True]
+
+
+def test_something_about_the_network_is_always_asked() -> None:
+    with pytest.raises(UsageError, match="--skip leaves no required question about the network"):
+        ScanRequest(MODEL, skip=("one-target", "every-class"))
+    assert ScanRequest(MODEL, skip=("one-target", "every-class"), require=("one-source",)).required
+
+
+@pytest.mark.parametrize(
+    ("values", "where"),
+    [
+        ({"skip": ("everything",)}, "skip.0"),
+        ({"methods": ("magic",)}, "methods.0"),
+        ({"ignore": "IM"}, "ignore"),
+        ({"preprocess": {"scael": 1}}, "preprocess"),
+        ({"seed": "x"}, "seed"),
+    ],
+)
+def test_what_python_gives_is_checked_too(values: dict[str, Any], where: str) -> None:
+    with pytest.raises(UsageError, match=f"a request to scan is wrong in {where}"):
+        ScanRequest(MODEL, **values).checked()
+
+
+def test_what_python_gives_may_be_written_simply() -> None:
+    simple: Any = {"model": str(MODEL), "skip": ["one-source"], "preprocess": {"scale": 2, "mean": [1, 2, 3]}}
+    settings = PreprocessOptions(scale=2.0, mean=(1.0, 2.0, 3.0))
+    assert ScanRequest(**simple).checked() == ScanRequest(MODEL, skip=("one-source",), preprocess=settings)

@@ -19,7 +19,7 @@ from ninspect.runtime import Network
 def gradients(
     model: Path | str | ScanRequest | Network,
     images: ArrayLike,
-    classes: Sequence[int] | None = None,
+    classes: Sequence[int] | int | None = None,
     objective: Objective = "logit",
     **options: Any,
 ) -> NDArray[np.float32]:
@@ -28,7 +28,7 @@ def gradients(
     Args:
         model: path of an ONNX file, or what `open_network` made of one, which saves time where there are several calls.
         images: `[N, H, W, C]`, uint8, or float in [0, 1].
-        classes: S class indices; None: all.
+        classes: S class indices, or one; None: all.
         objective: what of a class is differentiated: `logit`, `margin`, `logprob` or `cross_entropy`.
         options: with a path, fields of `ScanRequest`: `preprocess`, `output`, `device`, `memory`.
 
@@ -51,7 +51,7 @@ def gradients(
     pixels = given.astype(np.float32) / np.float32(255 if given.dtype == np.uint8 else 1)
     if pixels.size and not (pixels.min() >= 0 and pixels.max() <= 1):
         raise UsageError("the images have values outside 0 to 1; divide them by 255, or give uint8")
-    chosen = np.arange(network.classes) if classes is None else np.asarray(classes, np.int64)
+    chosen = np.arange(network.classes) if classes is None else np.atleast_1d(np.asarray(classes, np.int64))
     if len(chosen) and not (chosen.min() >= 0 and chosen.max() < network.classes):
         raise UsageError(f"a class is out of range; the model has the classes 0 to {network.classes - 1}")
     return network.jacobian(pixels, chosen, objective)

@@ -29,10 +29,14 @@ ImageRequest = ScanRequest | ExplainRequest
 
 
 def asked(model: Path | str | ScanRequest, samples: Path | str | None = None, **options: Any) -> ScanRequest:
-    """A request, as it is or made of a path and of fields of `ScanRequest`."""
+    """A request, as it is or made of a path and of fields of `ScanRequest`.
+
+    Raises:
+        UsageError: a value is wrong.
+    """
     if isinstance(model, ScanRequest):
-        return model
-    return ScanRequest(Path(model), None if samples is None else Path(samples), **options)
+        return model.checked()
+    return ScanRequest(Path(model), None if samples is None else Path(samples), **options).checked()
 
 
 def open_network(model: Path | str | ScanRequest, **options: Any) -> Network:

@@ -89,9 +89,9 @@ def evaluate(path: Path, method: str, images: int) -> Row:
 
 
 def _not_answered(detectors: Sequence[Detector]) -> tuple[Question, ...]:
-    """The questions that a method is not meant for, which would make every model inconclusive."""
+    """The questions that a method is not meant for, which would make every model inconclusive; none of one for none."""
     answered = frozenset[Question]().union(*(detector.answers for detector in detectors))
-    return tuple(question for question in QUESTIONS[1:] if question not in answered)
+    return tuple(question for question in QUESTIONS[1:] if answered and question not in answered)
 
 
 def _scan_with_noise(request: ScanRequest, detectors: Sequence[Detector]) -> Result:
