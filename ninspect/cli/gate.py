@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ninspect.errors import ExitCode, UsageError
 
@@ -57,6 +57,8 @@ def _news(result: Result, known: Result) -> list[str]:
         news.append(f"the model is another ({', '.join(other) or 'its files differ'})")
     if _images(result) != _images(known):
         news.append("it was scanned with other images")
+    if _input(result) != _input(known):
+        news.append("it was scanned with other preprocessing")
     if options := _other_options(result, known):
         news.append(f"it was scanned with other options ({', '.join(options)})")
     said = {(finding.rule, *finding.classes) for finding in known.findings}
@@ -70,6 +72,11 @@ def _news(result: Result, known: Result) -> list[str]:
 
 def _images(result: Result) -> str | None:
     return None if result.samples is None else result.samples.sha256
+
+
+def _input(result: Result) -> dict[str, Any]:
+    """How pixels became the model's input, wherever that was said: files beside the model say it too."""
+    return {} if result.preprocess is None else result.preprocess.model_dump(exclude={"source"})
 
 
 # Where things lie, and what does not change a number.

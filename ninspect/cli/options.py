@@ -92,6 +92,9 @@ class OutputOptions:
             UsageError: a format is unknown, two formats go to the same place, or a folder does not exist. Found out
                 before a scan, not after it.
         """
+        for folder in (self.pictures, self.triggers):
+            if folder is not None and folder.exists() and not folder.is_dir():
+                raise UsageError(f"{folder} is a file; give a folder, which is made if it is not there")
         wanted: dict[Path | None, Format] = {}
         for text in self.format or ("text",):
             name, path = _format_and_path(text)

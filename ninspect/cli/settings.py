@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def read_settings(file: Path | None, context: typer.Context) -> Tables:
         context: of the command line.
 
     Raises:
-        UsageError: the file cannot be read, or names a command or an option that is not there.
+        UsageError: the file cannot be read, or it or a variable names a command or an option that is not there.
     """
     group = context.command
     assert isinstance(group, TyperGroup)
@@ -44,14 +45,28 @@ def read_settings(file: Path | None, context: typer.Context) -> Tables:
         if unknown := [option for option in given if option not in options]:
             raise UsageError(f"{path}: {name} has no option '{unknown[0]}'; there are {', '.join(sorted(options))}")
         for option in options:
-            variable = f"NINSPECT_{name}_{option.replace('-', '_')}".upper()
+            variable = _variable(name, option)
             if variable in os.environ:
                 text = os.environ[variable]
                 given[option] = text.split() if getattr(options[option], "multiple", False) else text
+        if name == context.invoked_subcommand:
+            _refuse_unknown(name, options)
         settings[name] = {str(options[option].name): value for option, value in given.items()}
     if tables:
         raise UsageError(f"{path}: '{next(iter(tables))}' is not a command; there are {', '.join(group.commands)}")
     return settings
+
+
+def _variable(command: str, option: str) -> str:
+    return f"NINSPECT_{command}_{option.replace('-', '_')}".upper()
+
+
+def _refuse_unknown(command: str, options: Collection[str]) -> None:
+    """A variable with a slip in its name would else be an option that silently does nothing."""
+    known = {_variable(command, option) for option in options}
+    for variable in os.environ:
+        if variable.startswith(_variable(command, "")) and variable not in known:
+            raise UsageError(f"{variable} is set, and {command} has no such option; ninspect {command} --help has them")
 
 
 def _read(path: Path, *, inside_project: bool) -> Tables:

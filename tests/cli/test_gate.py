@@ -79,6 +79,16 @@ def test_a_baseline_holds_for_the_images_and_the_options_that_it_was_made_with(
     assert (code, "it was scanned with other images" in err) == (1, True)
 
 
+def test_a_baseline_holds_for_the_preprocessing_that_it_was_made_with(suspect: CommandLine, tmp_path: Path) -> None:
+    settings = tmp_path / "preprocess.toml"  # beside the model: no option names it
+    settings.write_text("std = 1.0")
+    suspect(*SCAN, "--format", "json:known.json")
+    assert suspect(*SCAN, "--baseline", "known.json")[0] == 0
+    settings.write_text("std = 0.5")
+    code, _, err = suspect(*SCAN, "--baseline", "known.json")
+    assert (code, "it was scanned with other preprocessing" in err) == (1, True)
+
+
 def test_the_project_may_accept_a_finding_by_name(suspect: CommandLine, tmp_path: Path) -> None:
     save(linear_model(even_weights()), tmp_path / "model.onnx")
     np.save(tmp_path / "images.npy", np.rint(random_pixels(9, (12, 12, 1)) * 255).astype(np.uint8))
@@ -131,6 +141,19 @@ def test_settings_that_mean_nothing_are_refused(suspect: CommandLine, tmp_path: 
     (tmp_path / "mine.toml").write_text(content)
     code, _, err = suspect("--config", "mine.toml", *SCAN)
     assert (code, said in err) == (2, True), err
+
+
+def test_a_variable_with_a_slip_in_its_name_is_refused(suspect: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NINSPECT_SCAN_STRCT", "1")
+    code, out, err = suspect(*SCAN)
+    assert (code, out, "NINSPECT_SCAN_STRCT is set, and scan has no such option" in err) == (2, "", True)
+    assert suspect("rules")[0] == 0
+
+
+def test_a_file_where_a_folder_should_be_is_found_out_before_the_scan(suspect: CommandLine) -> None:
+    for option in ("--pictures", "--triggers"):
+        code, out, err = suspect(*SCAN, option, "images.npy")
+        assert (code, out, "images.npy is a file; give a folder" in err) == (2, "", True)
 
 
 @pytest.mark.parametrize("sandbox", ["auto", "off"])
