@@ -17,7 +17,8 @@ _RULES: dict[Question, str] = {
     "one-source": "CV004",
 }
 FILE_CHECKS = "file rules"
-NOT_REACHED = "the scan ended first"
+_NOT_REACHED = "the scan ended first"
+_NOT_CHOSEN = "no method that looks for them was chosen"
 
 
 @dataclass(frozen=True)
@@ -49,17 +50,19 @@ def coverage(
     required: Collection[Question],
     skipped: Collection[Question],
     file_checked: bool,
+    ended: bool = True,
 ) -> list[Answer]:
     """What became of each question.
 
     Args:
-        examinations: what the detectors said; none where the scan ended before.
+        examinations: what the detectors said.
         required: questions that must be answered for `clean`.
         skipped: questions that were left out.
         file_checked: all rules about the file were looked at.
+        ended: all detectors had their say. Before, what some of them did not find answers nothing.
     """
-    file = Answer("file", "file" in required, *(((FILE_CHECKS,), "") if file_checked else ((), NOT_REACHED)))
-    return [file, *(_answer(question, examinations, required, skipped) for question in QUESTIONS[1:])]
+    file = Answer("file", "file" in required, *(((FILE_CHECKS,), "") if file_checked else ((), _NOT_REACHED)))
+    return [file, *(_answer(question, examinations, required, skipped, ended) for question in QUESTIONS[1:])]
 
 
 def _answer(
@@ -67,17 +70,19 @@ def _answer(
     examinations: Sequence[Examination],
     required: Collection[Question],
     skipped: Collection[Question],
+    ended: bool,
 ) -> Answer:
     if question in skipped:
         return Answer(question, False, why="left out, as was asked")
+    if not ended:
+        return Answer(question, question in required, why=_NOT_REACHED)
     able = [one for one in examinations if question in one.answers]
     by = tuple(one.name for one in able if one.gap is None)
     if by:
         return Answer(question, question in required, by, power=POWER.get((question, frozenset(by))))
     # Evidence only follows another method, so its gap is that method's.
     leading = [one for one in able if one.name != Evidence.name] or able
-    none = "no method that looks for them was chosen" if examinations else NOT_REACHED
-    why = "; ".join(dict.fromkeys(one.gap for one in leading if one.gap)) or none
+    why = "; ".join(dict.fromkeys(one.gap for one in leading if one.gap)) or _NOT_CHOSEN
     return Answer(question, question in required, why=why)
 
 

@@ -17,10 +17,12 @@ def check_images(samples: Samples) -> list[Finding]:
     """What is remarkable about the images themselves."""
     findings = []
     count, different = len(samples), len({image.tobytes() for image in samples.pixels})
-    what = f"{different} different images ({count} with copies)" if different < count else _images(count)
+    copies = different < count
+    what = f"{_images(different, 'different ')} ({count} with copies)" if copies else _images(count)
     if different < IMAGES.fewest:
-        message = f"{what} are too few; give at least {IMAGES.fewest}, better {IMAGES.advised}"
-        findings.append(Finding("IM002", message.replace("1 image are", "1 image is")))
+        verb = "is" if different == 1 else "are"
+        message = f"{what} {verb} too few; give at least {IMAGES.fewest}, better {IMAGES.advised}"
+        findings.append(Finding("IM002", message))
     elif different < IMAGES.advised:
         findings.append(Finding("IM003", f"{what} find fewer backdoors than {IMAGES.advised} or more would"))
     if samples.skipped:
@@ -34,8 +36,8 @@ def check_images(samples: Samples) -> list[Finding]:
     return findings
 
 
-def _images(count: int) -> str:
-    return "1 image" if count == 1 else f"{count} images"
+def _images(count: int, kind: str = "") -> str:
+    return f"1 {kind}image" if count == 1 else f"{count} {kind}images"
 
 
 def clean_accuracy(samples: Samples, logits: NDArray[np.float32]) -> float | None:

@@ -37,7 +37,7 @@ class Record:
         examined: what the detectors said that have looked, with p-values as if each were the only one.
         settings: of these detectors.
         findings: what was found, apart from what follows from the examinations.
-        ended: the scan has come to its end. Before, nobody is accused: other detectors may have more to say.
+        ended: the detectors have had their say. Before, nobody is accused and nothing is answered.
     """
 
     request: ScanRequest
@@ -66,7 +66,7 @@ class Record:
     def result(self) -> Result:
         """The result as it stands: every finding, the coverage, and the verdict over both."""
         request, examinations = self.request, self.examinations
-        answers = coverage(examinations, request.required, request.skip, self.file_checked)
+        answers = coverage(examinations, request.required, request.skip, self.file_checked, self.ended)
         accused = accusations(examinations, request.alpha) if self.ended else []
         derived = [*accused, *unanswered(answers), *idle(examinations, answers)]
         findings = _accepted([*self.findings, *derived], request.ignore)

@@ -93,7 +93,6 @@ def scan(
         record.findings.append(error.finding)
     except InconclusiveError as error:
         record.findings.append(Finding(error.rule, str(error)))
-    record.ended = True
     return record.result()
 
 
@@ -196,6 +195,7 @@ def _examine(record: Record, case: Case, detectors: Sequence[Detector], so_far: 
         record.examined.append(found)
         record.settings.append(detector.settings)
         so_far(record.result())
+    record.ended = True
     examinations = record.examinations
     searched = [trigger.label for one in examinations for trigger in one.triggers]
     if pictured := outstanding(examinations, searched):

@@ -88,7 +88,7 @@ def _reason(found: Verdict, findings: Sequence[Finding], ranking: Sequence[Exami
     accused = sorted(told, key=lambda finding: not finding.rule.startswith("BD"))
     words = "; ".join(map(_told, accused))
     if not ranking or (told and not told[0].rule.startswith("CV")):
-        return words or "nothing was found, and nothing was asked of the network"
+        return words or "nothing was found that looks like a backdoor"
     others = max(one.measured for one in ranking) - 1
     quiet = f"no class stands out from the other {others} ({probability(ranking[0].p_value)})"
     return f"{quiet}, but {words}" if words else quiet

@@ -26,7 +26,7 @@ class Needs:
 
     def missing(self, case: Case) -> str | None:
         """What the case lacks, or None."""
-        return "it needs clean images; give --samples" if self.images and case.pixels is None else None
+        return "clean images are needed; give --samples" if self.images and case.pixels is None else None
 
 
 class Detector(ABC):

@@ -274,11 +274,11 @@ class Result(_Part):
     reason: Words
     targets: list[int] = Field(default_factory=list, description="suspected target classes, most suspect first")
     confidence: Confidence | None = Field(None, description="of a suspicion; high where the evidence agrees")
-    p_value: float | None = None
-    alpha: float
+    p_value: float | None = Field(None, ge=0, le=1)
+    alpha: float = Field(gt=0, le=0.5)
     coverage: list[AnswerInfo] = Field(description="each question, and whether it has an answer")
     findings: list[FindingInfo] = Field(default_factory=list)
-    classes: int | None = Field(None, description="number of classes of the model")
+    classes: int | None = Field(None, ge=1, description="number of classes of the model")
     class_names: list[Words] = Field(default_factory=list, description="by number; empty where they are not known")
     explained: list[int] = Field(default_factory=list, description="the classes that were judged")
     model: ModelInfo
@@ -310,6 +310,8 @@ class Result(_Part):
             raise ValueError(f"the verdict {self.verdict} does not follow from the findings")
         if [answer.question for answer in self.coverage] != list(QUESTIONS):
             raise ValueError("the coverage does not name each question once, in their order")
+        if any((answer.outcome == "answered") != bool(answer.by) for answer in self.coverage):
+            raise ValueError("a question is answered by nothing, or has no answer in spite of one")
         if self.verdict == "clean" and any(answer.keeps_from_clean for answer in self.coverage):
             raise ValueError("the verdict is clean, and a required question has no answer")
         for detector in self.detectors:

@@ -129,8 +129,16 @@ def test_the_required_questions_are_those_asked_for_less_those_left_out() -> Non
     assert ScanRequest(MODEL, strict=True, skip=("one-source",)).required == set(REQUIRED)
 
 
-def test_a_scan_that_ended_early_answers_nothing() -> None:
-    answers = coverage([], set(QUESTIONS), (), file_checked=False)
+def test_where_no_method_was_chosen_that_is_the_reason() -> None:
+    answers = coverage([], set(QUESTIONS), (), file_checked=True)
+    assert {answer.why for answer in answers[1:]} == {"no method that looks for them was chosen"}
+
+
+def test_a_scan_that_ended_early_answers_nothing(cases: dict[str, Case]) -> None:
+    found = looked(cases["images"], (Activated(starts=2, steps=1),), {})
+    answers = coverage(found, set(QUESTIONS), (), file_checked=True, ended=False)
+    assert [answer.question for answer in answers if answer.answered] == ["file"]
+    answers = coverage([], set(QUESTIONS), (), file_checked=False, ended=False)
     assert not any(answer.answered for answer in answers)
     assert [finding.rule for finding in unanswered(answers)] == ["CV001", "CV002", "CV003", "CV004"]
 

@@ -122,7 +122,7 @@ def test_a_detector_that_needs_images_alone_is_inconclusive_without(tmp_path: Pa
     model, _ = linear_scan_files(tmp_path, even_weights(), 50)
     result = scan(model, **PUBLISHED)
     assert (result.verdict, rules(result)) == ("inconclusive", ["IM001", "CV002"])
-    assert "it needs clean images" in result.reason
+    assert "clean images are needed" in result.reason
 
 
 @pytest.mark.parametrize("detector", [Activated(), Weights(), MMBD(starts=2, steps=2)], ids=lambda one: one.name)
@@ -444,6 +444,9 @@ def test_what_is_known_so_far_is_told_and_is_no_verdict(tmp_path: Path) -> None:
     assert {result.verdict for result in before} == {"inconclusive"}
     assert [result.samples is not None for result in before] == [False, True, True]
     assert [len(result.truth_tests) for result in before] == [0, 0, 2]
+    for result in told:  # what some of the detectors did not find is no answer
+        assert {one.why for one in result.coverage[1:] if one.outcome != "skipped"} == {"the scan ended first"}
+        assert not any(one.by for one in result.coverage[1:])
     stopped = told[-1].stopped("stopped by SIGTERM", 1.5)
     assert (stopped.verdict, stopped.targets, stopped.exit_code, stopped.seconds) == ("inconclusive", [], 3, 1.5)
     assert stopped.model.sha256 == final.model.sha256

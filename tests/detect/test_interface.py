@@ -46,7 +46,7 @@ def case(network: Network, pixels: Array | None) -> Case:
 
 def test_without_images_a_detector_that_needs_them_has_a_gap_and_nothing_else(network: Network) -> None:
     found = examined(Accuser(), case(network, None))
-    assert found.gap == "it needs clean images; give --samples"
+    assert found.gap == "clean images are needed; give --samples"
     assert (found.name, found.p_value, found.targets(0.01)) == ("accuser", None, [])
 
 

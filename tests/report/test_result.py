@@ -99,7 +99,10 @@ def test_a_verdict_that_does_not_follow_from_the_findings_is_refused(findings: l
 def test_a_clean_result_with_an_unanswered_question_that_is_required_cannot_be_loaded(question: Question) -> None:
     value = json.loads(clean().to_json())
     answer = value["coverage"][QUESTIONS.index(question)]
-    answer["outcome"] = "unanswered"
+    answer |= {"outcome": "unanswered", "by": ["activated"]}
+    with pytest.raises(ValidationError, match="has no answer in spite of one"):
+        Result.from_json(json.dumps(value))
+    answer["by"] = []
     for answer["required"] in (True, False):
         if answer["required"] or question in REQUIRED:
             with pytest.raises(ValidationError, match="a required question has no answer"):
