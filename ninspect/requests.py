@@ -68,7 +68,8 @@ MemoryOption = Annotated[
         parse=memory_size,
     ),
 ]
-_CHECKED = {"extra": "forbid"}  # pydantic's configuration: no unknown keys
+# Pydantic's configuration: no unknown keys, and what is already an object is looked at all the same.
+_CHECKED = {"extra": "forbid", "revalidate_instances": "always"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ninspect.audit.open import asked
 from ninspect.errors import UsageError
 from ninspect.names import METHODS, QUESTIONS, REQUIRED
 from ninspect.requests import (
@@ -175,6 +176,20 @@ def test_something_about_the_network_is_always_asked() -> None:
 def test_what_python_gives_is_checked_too(values: dict[str, Any], where: str) -> None:
     with pytest.raises(UsageError, match=f"a request to scan is wrong in {where}"):
         ScanRequest(MODEL, **values).checked()
+
+
+def test_options_beside_a_request_and_unknown_ones_are_refused() -> None:
+    for options in ({"alpha": 0.05}, {"samples": "images"}):
+        with pytest.raises(UsageError, match="a request says it all"):
+            asked(ScanRequest(MODEL), **options)
+    with pytest.raises(UsageError, match="scan has no option 'alhpa'"):
+        asked(MODEL, alhpa=0.05)
+
+
+def test_the_preprocessing_within_a_request_is_checked_too() -> None:
+    wrong: Any = {"preset": "magic"}
+    with pytest.raises(UsageError, match=r"a request to scan is wrong in preprocess\.preset"):
+        ScanRequest(MODEL, preprocess=PreprocessOptions(**wrong)).checked()
 
 
 def test_what_python_gives_may_be_written_simply() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,14 @@ def asked(model: Path | str | ScanRequest, samples: Path | str | None = None, **
     """A request, as it is or made of a path and of fields of `ScanRequest`.
 
     Raises:
-        UsageError: a value is wrong.
+        UsageError: a value is wrong, or an option is unknown or stands beside a request.
     """
     if isinstance(model, ScanRequest):
+        if samples is not None or options:
+            raise UsageError("a request says it all; give samples and options within it, or give a path with them")
         return model.checked()
+    if unknown := [name for name in options if name not in {each.name for each in fields(ScanRequest)}]:
+        raise UsageError(f"scan has no option '{unknown[0]}'; there are the fields of ScanRequest")
     return ScanRequest(Path(model), None if samples is None else Path(samples), **options).checked()
 
 
@@ -127,10 +132,12 @@ def chosen_classes(classes: Sequence[int] | None, count: int) -> NDArray[np.int6
     """The classes that were asked for, sorted, `[S]`; all where none were.
 
     Raises:
-        UsageError: the model has no such class.
+        UsageError: the model has no such class, or none was asked for.
     """
     if classes is None:
         return np.arange(count)
+    if not len(classes):
+        raise UsageError("no class was chosen to be judged; name one, or leave the choice out to judge all")
     outside = [c for c in classes if not 0 <= c < count]
     if outside:
         raise UsageError(f"class {outside[0]} is out of range; the model has the classes 0 to {count - 1}")

@@ -104,7 +104,7 @@ class Classifier:
 
 
 def load_classifier(
-    path: Path, *, output: str | None = None, layout: str | None = None, size: tuple[int, int] | None = None
+    path: Path | str, *, output: str | None = None, layout: str | None = None, size: tuple[int, int] | None = None
 ) -> Classifier:
     """Read an ONNX file and find its image input and its logits: `understand` of `read_model`.
 

@@ -65,7 +65,7 @@ class ModelFile:
         return f"<ModelFile {self.path!r}: {size}, sha256 {self.sha256}>"
 
 
-def read_model(path: Path) -> ModelFile:
+def read_model(path: Path | str) -> ModelFile:
     """Read, check and parse an ONNX file. All that follows is about the bytes read here.
 
     Raises:
@@ -73,6 +73,7 @@ def read_model(path: Path) -> ModelFile:
         FindingError: it breaks a rule that keeps it from being analysed.
         ModelError: it is not a regular file, not an ONNX model, empty, truncated or too large.
     """
+    path = Path(path)
     data = _read_bytes(path)
     refuse_mistakes(data, str(path))
     check_wire(data, str(path))

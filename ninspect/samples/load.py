@@ -23,7 +23,7 @@ MAX_SKIPPED = 0.2
 
 
 def load_samples(
-    path: Path,
+    path: Path | str,
     *,
     image_shape: tuple[int, int, int],
     preprocess: Preprocess | None = None,
@@ -58,6 +58,7 @@ def load_samples(
     """
     if limit is not None and limit < 1:
         raise UsageError(f"cannot read {limit} images from {path}; use a limit of at least 1")
+    path = Path(path)
     source = _open(path, class_map)
     if classes is not None:
         _check_labels(source, classes, path)

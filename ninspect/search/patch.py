@@ -66,7 +66,17 @@ class Patch:
         return np.squeeze(self.stamp(np.full((1, *self.pattern.shape), 0.5, np.float32)), axis=0)
 
     def stamp(self, images: Pixels) -> Pixels:
-        """The images `[N, H, W, C]` with the patch on each."""
+        """The images `[N, H, W, C]`, in [0, 1], with the patch on each.
+
+        Raises:
+            UsageError: they are of another size, or whole numbers from 0 to 255.
+        """
+        if images.shape[1:] != self.pattern.shape or images.dtype.kind != "f":
+            wanted = "×".join(map(str, self.pattern.shape))
+            raise UsageError(
+                f"the patch is for images of {wanted} in [0, 1], and these are {images.dtype} of shape {images.shape}; "
+                "give what load_samples(…, image_shape=patch.pattern.shape).unit_pixels has"
+            )
         return stamp(images, self.mask, self.pattern)
 
     def to_npz(self) -> bytes:

@@ -31,6 +31,14 @@ def test_a_stamp_replaces_what_the_mask_covers() -> None:
     assert (Patch(mask, pattern).stamp(images) == stamped).all()
 
 
+def test_a_patch_is_not_put_on_images_that_it_is_not_for() -> None:
+    pixels = random_pixels(2, (5, 4, 3))
+    wrong: list[Any] = [pixels[:, :4], pixels[..., :1], np.rint(pixels * 255).astype(np.uint8)]
+    for images in wrong:
+        with pytest.raises(UsageError, match=r"the patch is for images of 5×4×3 in \[0, 1\]"):
+            PATCH.stamp(images)
+
+
 def test_a_patch_knows_its_size_and_shows_itself() -> None:
     assert PATCH.size == pytest.approx(MASK.sum())
     assert PATCH.on_grey == pytest.approx(0.5 + MASK[..., None] * (PATTERN - 0.5))
