@@ -25,7 +25,7 @@ from ninspect.audit.record import Record
 from ninspect.audit.selftest import TruthTest, check_gradient, check_scores
 from ninspect.detect import Case, Detector, Evidence, Progress, SourceSpecific, examined, look, outstanding
 from ninspect.detect.registry import chosen
-from ninspect.errors import InconclusiveError
+from ninspect.errors import InconclusiveError, UsageError
 from ninspect.findings import Finding, FindingError, selected
 from ninspect.model import hidden_decisions, read_model
 from ninspect.preprocess import Preprocess, Resolved, from_model, settle
@@ -80,6 +80,7 @@ def scan(
     """
     request = asked(model, samples, **options)
     selected(request.ignore)  # refused before the work, not after it
+    looking = _looking(request, detectors)
     record = Record(request, said_of_images(request), names_for(request))
     so_far(record.result())
     try:
@@ -88,7 +89,7 @@ def scan(
         so_far(record.result())
         if _trusted(record, case := _case(record, progress)):
             so_far(record.result())
-            _examine(record, case, _looking(request, detectors), so_far)
+            _examine(record, case, looking, so_far)
     except FindingError as error:
         record.findings.append(error.finding)
     except InconclusiveError as error:
@@ -204,6 +205,8 @@ def _examine(record: Record, case: Case, detectors: Sequence[Detector], so_far: 
 
 def _looking(request: ScanRequest, detectors: Sequence[Detector] | None) -> list[Detector]:
     """The detectors that were asked for and those of evidence, without those that only answer skipped questions."""
+    if detectors is not None and not all(isinstance(one, Detector) for one in detectors):
+        raise UsageError("detectors holds what is none; give objects such as Activated(), and names as methods")
     evidence = (Evidence(request.alpha), SourceSpecific(request.alpha)) if request.evidence else ()
     looking = (*(chosen(request) if detectors is None else detectors), *evidence)
     return [one for one in looking if not (one.answers and one.answers <= frozenset(request.skip))]

@@ -435,6 +435,13 @@ def test_an_explained_image_comes_with_its_heatmap_and_the_answer(tmp_path: Path
         explain_image(ExplainRequest(model, image=tmp_path / "image.npy", label=10))
 
 
+@pytest.mark.parametrize("wrong", ["activated", Activated], ids=["name", "class"])
+def test_what_is_no_detector_is_refused(tmp_path: Path, wrong: Any) -> None:
+    model, images = linear_scan_files(tmp_path, even_weights())
+    with pytest.raises(UsageError, match="detectors holds what is none"):
+        scan(model, images, detectors=[wrong])
+
+
 def test_what_is_known_so_far_is_told_and_is_no_verdict(tmp_path: Path) -> None:
     model, images = linear_scan_files(tmp_path, backdoored_weights(7))
     told: list[Result] = []
