@@ -50,7 +50,7 @@ def coverage(
     required: Collection[Question],
     skipped: Collection[Question],
     file_checked: bool,
-    ended: bool = True,
+    ended: bool,
 ) -> list[Answer]:
     """What became of each question.
 

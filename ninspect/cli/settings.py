@@ -44,28 +44,23 @@ def read_settings(file: Path | None, context: typer.Context) -> Tables:
         given = tables.pop(name, {})
         if unknown := [option for option in given if option not in options]:
             raise UsageError(f"{path}: {name} has no option '{unknown[0]}'; there are {', '.join(sorted(options))}")
-        for option in options:
-            variable = _variable(name, option)
+        variables = {f"NINSPECT_{name}_{option.replace('-', '_')}".upper(): option for option in options}
+        if name == context.invoked_subcommand:
+            _refuse_unknown(name, variables)
+        for variable, option in variables.items():
             if variable in os.environ:
                 text = os.environ[variable]
                 given[option] = text.split() if getattr(options[option], "multiple", False) else text
-        if name == context.invoked_subcommand:
-            _refuse_unknown(name, options)
         settings[name] = {str(options[option].name): value for option, value in given.items()}
     if tables:
         raise UsageError(f"{path}: '{next(iter(tables))}' is not a command; there are {', '.join(group.commands)}")
     return settings
 
 
-def _variable(command: str, option: str) -> str:
-    return f"NINSPECT_{command}_{option.replace('-', '_')}".upper()
-
-
-def _refuse_unknown(command: str, options: Collection[str]) -> None:
+def _refuse_unknown(command: str, known: Collection[str]) -> None:
     """A variable with a slip in its name would else be an option that silently does nothing."""
-    known = {_variable(command, option) for option in options}
     for variable in os.environ:
-        if variable.startswith(_variable(command, "")) and variable not in known:
+        if variable.startswith(f"NINSPECT_{command.upper()}_") and variable not in known:
             raise UsageError(f"{variable} is set, and {command} has no such option; ninspect {command} --help has them")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -51,15 +51,7 @@ class Evidence(Detector):
         for trigger in triggers:
             place = case.classes == trigger.label
             columns["size"][place], columns["success"][place] = trigger.size, trigger.success
-        return Examination(
-            name=self.name,
-            classes=case.classes,
-            scores=columns,
-            index=found.index,
-            p_values=found.p_values,
-            gap=found.gap,
-            triggers=tuple(triggers),
-        )
+        return replace(found, scores=columns, triggers=tuple(triggers))
 
 
 def candidates(examinations: Sequence[Examination], alpha: float) -> list[int]:

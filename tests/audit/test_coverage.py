@@ -101,7 +101,7 @@ def test_nothing_is_clean_while_a_required_question_has_no_answer(
         found = looked(case, (*chosen, *((Evidence(), SourceSpecific()) if evidence else ())), done)
         names = {method.name for method in chosen}
         for asked in (ScanRequest(MODEL), ScanRequest(MODEL, strict=True), ScanRequest(MODEL, skip=("every-class",))):
-            answers = coverage(found, asked.required, asked.skip, file_checked=True)
+            answers = coverage(found, asked.required, asked.skip, file_checked=True, ended=True)
             judged = judge([*accusations(found, 0.01), *unanswered(answers)], found, 0.01)
             missing = [a.question for a in answers if a.required and not a.answered]
             assert (judged.verdict == "clean") <= (missing == [])
@@ -130,7 +130,7 @@ def test_the_required_questions_are_those_asked_for_less_those_left_out() -> Non
 
 
 def test_where_no_method_was_chosen_that_is_the_reason() -> None:
-    answers = coverage([], set(QUESTIONS), (), file_checked=True)
+    answers = coverage([], set(QUESTIONS), (), file_checked=True, ended=True)
     assert {answer.why for answer in answers[1:]} == {"no method that looks for them was chosen"}
 
 
@@ -145,7 +145,7 @@ def test_a_scan_that_ended_early_answers_nothing(cases: dict[str, Case]) -> None
 
 @pytest.mark.parametrize("question", QUESTIONS[1:])
 def test_a_question_that_was_left_out_says_so_and_is_no_finding(question: Question) -> None:
-    answers = coverage([], set(QUESTIONS) - {question}, (question,), file_checked=True)
+    answers = coverage([], set(QUESTIONS) - {question}, (question,), file_checked=True, ended=True)
     (left_out,) = (answer for answer in answers if answer.question == question)
     assert (left_out.required, left_out.why) == (False, "left out, as was asked")
     assert len(unanswered(answers)) == 2
@@ -155,5 +155,5 @@ def test_the_reason_is_that_of_the_method_that_should_have_answered(tmp_path: Pa
     network = open_network(linear_model(even_weights(classes=3)), tmp_path)
     case = Case(network, random_pixels(40, (12, 12, 1)), np.arange(3), 0, lambda done, total: None)
     methods = (Activated(starts=2, steps=1), Evidence())
-    answer = coverage(looked(case, methods, {}), {"one-target"}, (), file_checked=True)[1]
+    answer = coverage(looked(case, methods, {}), {"one-target"}, (), file_checked=True, ended=True)[1]
     assert answer.why == "classes that can be compared: 3; outliers among fewer than 5 mean nothing"
