@@ -17,6 +17,14 @@ TITLES: dict[Question, str] = {
     "every-class": "triggers that send every class to another",
     "one-source": "triggers for images of one class",
 }
+# The rule that a required question without an answer breaks.
+UNANSWERED: dict[Question, str] = {
+    "file": "CV001",
+    "one-target": "CV002",
+    "every-class": "CV003",
+    "one-source": "CV004",
+}
+NOT_REACHED = "the scan ended first"  # why a question has no answer, where nothing else is known
 Skippable = Literal["one-target", "every-class", "one-source"]
 SKIPPABLE: tuple[Skippable, ...] = get_args(Skippable)
 

@@ -8,16 +8,9 @@ from dataclasses import dataclass
 from ninspect.detect import Evidence, Examination
 from ninspect.findings import Finding
 from ninspect.measure.power import POWER, Power
-from ninspect.names import QUESTIONS, TITLES, Question
+from ninspect.names import NOT_REACHED, QUESTIONS, TITLES, UNANSWERED, Question
 
-_RULES: dict[Question, str] = {
-    "file": "CV001",
-    "one-target": "CV002",
-    "every-class": "CV003",
-    "one-source": "CV004",
-}
 FILE_CHECKS = "file rules"
-_NOT_REACHED = "the scan ended first"
 _NOT_CHOSEN = "no method that looks for them was chosen"
 
 
@@ -61,7 +54,7 @@ def coverage(
         file_checked: all rules about the file were looked at.
         ended: all detectors had their say. Before, what some of them did not find answers nothing.
     """
-    file = Answer("file", "file" in required, *(((FILE_CHECKS,), "") if file_checked else ((), _NOT_REACHED)))
+    file = Answer("file", "file" in required, *(((FILE_CHECKS,), "") if file_checked else ((), NOT_REACHED)))
     return [file, *(_answer(question, examinations, required, skipped, ended) for question in QUESTIONS[1:])]
 
 
@@ -75,7 +68,7 @@ def _answer(
     if question in skipped:
         return Answer(question, False, why="left out, as was asked")
     if not ended:
-        return Answer(question, question in required, why=_NOT_REACHED)
+        return Answer(question, question in required, why=NOT_REACHED)
     able = [one for one in examinations if question in one.answers]
     by = tuple(one.name for one in able if one.gap is None)
     if by:
@@ -89,7 +82,7 @@ def _answer(
 def unanswered(answers: Sequence[Answer]) -> list[Finding]:
     """A finding for each required question that has no answer: by these, nothing unanswered is ever clean."""
     return [
-        Finding(_RULES[answer.question], f"{TITLES[answer.question]} cannot be ruled out: {answer.why}")
+        Finding(UNANSWERED[answer.question], f"{TITLES[answer.question]} cannot be ruled out: {answer.why}")
         for answer in answers
         if answer.required and not answer.answered
     ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ninspect.detect import TARGET, Examination, PairTrigger, Trigger, listed, tested
-from ninspect.findings import Finding, Verdict, verdict
+from ninspect.findings import Finding, Verdict, about_file, verdict
 from ninspect.text import probability
 
 Confidence = Literal["high", "low"]
@@ -97,8 +97,7 @@ def _reason(found: Verdict, findings: Sequence[Finding], ranking: Sequence[Exami
 def _told(finding: Finding) -> str:
     """The message; with the id where the rule is about the file, which a reader may want to look up."""
     accepted = ", which you accept" if finding.ignored else ""
-    about_file = finding.rule[:2] in ("HX", "IN", "GR")
-    return f"{finding.message}{f' ({finding.rule})' if about_file else ''}{accepted}"
+    return f"{finding.message}{f' ({finding.rule})' if about_file(finding.rule) else ''}{accepted}"
 
 
 def _from_one_class(trigger: PairTrigger) -> str:

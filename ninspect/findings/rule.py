@@ -27,6 +27,11 @@ def effect(severity: Severity, ignored: bool) -> Verdict:
     return "inconclusive" if severity == "warning" and not ignored else "clean"
 
 
+def about_file(rule: str) -> bool:
+    """Whether a rule is about the file itself, whatever the network answers: a reader may want to look it up."""
+    return rule[:2] in ("HX", "IN", "GR")
+
+
 @dataclass(frozen=True)
 class Rule:
     """One thing that can be said of a model.

@@ -21,7 +21,7 @@ from ninspect.errors import UsageError
 from ninspect.files import parse_json, read_text
 from ninspect.names import Preset
 from ninspect.preprocess.settings import PRESETS, Preprocess
-from ninspect.preprocess.vendor_configs import huggingface_settings, is_huggingface, timm_settings
+from ninspect.preprocess.vendor_configs import huggingface_settings, is_huggingface, is_timm, timm_settings
 
 TOML, HUGGINGFACE, CONFIG = "preprocess.toml", "preprocessor_config.json", "config.json"
 _WANTED = f"a {TOML}, a Hugging Face {HUGGINGFACE} or a timm {CONFIG}"
@@ -72,7 +72,7 @@ def read_preprocess(path: Path) -> Preprocess:
     if path.suffix.lower() != ".json" and not text.lstrip().startswith("{"):
         return Preprocess.from_toml(path)
     content = parse_json(text, path)
-    if isinstance(content, dict) and isinstance(content.get("pretrained_cfg"), dict):
+    if is_timm(content):
         return timm_settings(content["pretrained_cfg"], str(path))
     if isinstance(content, dict) and is_huggingface(content):
         return huggingface_settings(content, str(path))
@@ -131,18 +131,16 @@ def settle(
 def _beside(model: Path) -> Path | None:
     for name in (TOML, HUGGINGFACE, CONFIG):
         path = model.parent / name
-        if path.is_file() and (name != CONFIG or _is_timm(path)):
+        if path.is_file() and (name != CONFIG or _holds_timm(path)):
             return path
     return None
 
 
-def _is_timm(path: Path) -> bool:
-    """Whether a `config.json`, which many tools write, is one with timm's settings."""
+def _holds_timm(path: Path) -> bool:
     try:
-        content = parse_json(read_text(path, _WANTED), path)
+        return is_timm(parse_json(read_text(path, _WANTED), path))
     except UsageError:
         return False
-    return isinstance(content, dict) and isinstance(content.get("pretrained_cfg"), dict)
 
 
 def from_model(known: Resolved, metadata: Mapping[str, str], whole_numbers: bool) -> Resolved:

@@ -74,6 +74,11 @@ def is_huggingface(content: Mapping[str, Any]) -> bool:
     return not {"image_mean", "do_rescale", "do_normalize", "do_resize"}.isdisjoint(content)
 
 
+def is_timm(content: object) -> bool:
+    """Whether this is the content of a config.json, which many tools write, with timm's settings."""
+    return isinstance(content, dict) and isinstance(content.get("pretrained_cfg"), dict)
+
+
 def huggingface_settings(content: Mapping[str, Any], where: str) -> Preprocess:
     """The settings that a preprocessor_config.json stands for.
 

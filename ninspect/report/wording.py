@@ -8,7 +8,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-from ninspect.names import TITLES, Question
+from ninspect.findings import about_file
+from ninspect.names import NOT_REACHED, TITLES, UNANSWERED, Question
 from ninspect.report.schema import AnswerInfo, DetectorInfo, FindingInfo, PairInfo, Result, TriggerInfo
 from ninspect.text import byte_count, probability
 
@@ -23,10 +24,7 @@ _QUESTIONS: dict[str, Question] = {
     "BD001": "one-target",
     "BD002": "every-class",
     "BD004": "one-source",
-    "CV001": "file",
-    "CV002": "one-target",
-    "CV003": "every-class",
-    "CV004": "one-source",
+    **{rule: question for question, rule in UNANSWERED.items()},
 }
 _TRUTH_TESTS = {
     "scores": "the converted model answers as the file does in ONNX Runtime",
@@ -101,7 +99,7 @@ def _question_of(found: FindingInfo) -> Question | None:
     """The question that a finding answers with yes, or leaves open."""
     if found.rule in _QUESTIONS:
         return _QUESTIONS[found.rule]
-    return "file" if found in _about_file([found]) and found.severity != "note" else None
+    return "file" if about_file(found.rule) and found.severity != "note" else None
 
 
 def _answered_by(answer: AnswerInfo) -> str:
@@ -111,7 +109,7 @@ def _answered_by(answer: AnswerInfo) -> str:
 
 
 def _why(answer: AnswerInfo) -> str:
-    return answer.why or "the scan ended first"
+    return answer.why or NOT_REACHED
 
 
 def deciding(result: Result) -> list[FindingInfo]:
@@ -226,11 +224,7 @@ def triggers_shown(result: Result) -> list[TriggerInfo]:
 
 def explained(result: Result) -> list[FindingInfo]:
     """The findings about the file, which deserve their meaning and their nodes."""
-    return _about_file(result.findings)
-
-
-def _about_file(findings: list[FindingInfo]) -> list[FindingInfo]:
-    return [found for found in findings if found.rule[:2] in ("HX", "IN", "GR")]
+    return [found for found in result.findings if about_file(found.rule)]
 
 
 def explanations(result: Result) -> list[str]:
