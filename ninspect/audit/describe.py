@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ninspect.audit.coverage import Answer
 from ninspect.audit.selftest import TruthTest
-from ninspect.detect import ROBUST_Z, Attention, Examination, PairTrigger, Trigger
+from ninspect.detect import ROBUST_Z, Attention, Examination, PairTrigger, Stamp, Trigger
 from ninspect.findings import Finding
 from ninspect.measure.calibration import OUTLIERS
 from ninspect.measure.outliers import critical_index
@@ -20,20 +20,16 @@ from ninspect.model import ModelFile
 from ninspect.names import QUESTIONS, Question
 from ninspect.preprocess import Resolved
 from ninspect.report.picture import overlay, png
+from ninspect.report.pictured import AttentionInfo, ExampleInfo, HeatmapInfo, PairInfo, StampInfo, TriggerInfo
 from ninspect.report.schema import (
     AnswerInfo,
-    AttentionInfo,
     DetectorInfo,
-    ExampleInfo,
     FileInfo,
     FindingInfo,
-    HeatmapInfo,
     ModelInfo,
     Outcome,
-    PairInfo,
     PreprocessInfo,
     SampleInfo,
-    TriggerInfo,
     TruthInfo,
 )
 from ninspect.runtime import Network
@@ -141,6 +137,12 @@ def describe_finding(finding: Finding) -> FindingInfo:
 def describe_trigger(trigger: Trigger) -> TriggerInfo:
     """The evidence for one class."""
     return TriggerInfo(**_recovered(trigger))
+
+
+def describe_stamp(stamp: Stamp) -> StampInfo:
+    """What serves one class at one place."""
+    at = stamp.window
+    return StampInfo(**_recovered(stamp), window=(at.row, at.column, at.side, at.side), rival=_number(stamp.rival))
 
 
 def describe_pair(trigger: PairTrigger) -> PairInfo:

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ninspect.detect import TARGET, Examination, PairTrigger, Trigger, listed, tested
+import numpy as np
+
+from ninspect.detect import TARGET, Examination, PairTrigger, Stamp, Trigger, listed, tested
 from ninspect.findings import Finding, Verdict, about_file, verdict
+from ninspect.measure.calibration import NEAR_MISSES
 from ninspect.text import probability
 
 Confidence = Literal["high", "low"]
@@ -33,7 +36,10 @@ class Judgement:
 
 
 def accusations(examinations: Sequence[Examination], alpha: float) -> list[Finding]:
-    """What the examinations find: targets (BD001), permutations (BD002), triggers between two classes (BD004).
+    """What the examinations find.
+
+    Targets (BD001), permutations (BD002), triggers between two classes (BD004), and where there are neither of the
+    first two, a class that is nearly a target (BD005).
 
     Args:
         examinations: with p-values that are corrected for their number.
@@ -49,8 +55,10 @@ def accusations(examinations: Sequence[Examination], alpha: float) -> list[Findi
     convincing = [trigger.label for trigger in triggers if trigger.convincing]
     outliers = [target for one in comparing for target in one.targets(alpha)]
     if targets := _convincing_first([*outliers, *convincing], convincing):
-        message = _suspicion(comparing[0] if comparing else None, targets, triggers, alpha)
+        message = _suspicion(comparing[0] if comparing else None, targets, [*triggers, *_stamps(examinations)], alpha)
         found.append(Finding(TARGET, message, classes=tuple(targets)))
+    if not found and (near := _near_miss(comparing, [*triggers, *_stamps(examinations)])):
+        found.append(near)
     pairs = (pair for one in examinations for pair in one.pairs if pair.convincing)
     return found + [Finding("BD004", _from_one_class(pair), classes=(pair.source, pair.label)) for pair in pairs]
 
@@ -67,9 +75,30 @@ def judge(findings: Sequence[Finding], examinations: Sequence[Examination], alph
         outliers = [target for one in ranking for target in one.targets(alpha)]
         targets = _convincing_first([*outliers, *convincing], convincing)
     if targets:
-        strong = bool(ranking) and (bool(convincing) or ranking[0].rule != TARGET)
+        shown = any(stamp.nearly for stamp in _stamps(examinations) if stamp.label in targets)
+        strong = bool(ranking) and (bool(convincing) or shown or ranking[0].rule != TARGET)
         confidence = "high" if strong else "low"
     return Judgement(found, _reason(found, findings, ranking), targets, confidence, p)
+
+
+def _near_miss(comparing: Sequence[Examination], tried: Sequence[Trigger]) -> Finding | None:
+    """The first class that stands out somewhat and that little leads to, though no class is suspected."""
+    for examination in comparing:
+        for trigger in tried:
+            (place,) = np.flatnonzero(examination.classes == trigger.label)
+            p = float(examination.p_values[place])
+            if trigger.nearly and p <= NEAR_MISSES.p:
+                return Finding("BD005", _nearly(trigger, p), classes=(trigger.label,))
+    return None
+
+
+def _nearly(trigger: Trigger, p: float) -> str:
+    claim = f"class {trigger.label} nearly looks like the target of a backdoor ({probability(p)})"
+    return f"{claim}: {_at_one_place(trigger) if isinstance(trigger, Stamp) else _small(trigger)}"
+
+
+def _stamps(examinations: Sequence[Examination]) -> list[Stamp]:
+    return [stamp for one in examinations for stamp in one.stamps]
 
 
 def _triggers(examinations: Sequence[Examination]) -> list[Trigger]:
@@ -111,7 +140,7 @@ def _from_one_class(trigger: PairTrigger) -> str:
 def _suspicion(examination: Examination | None, targets: list[int], triggers: Sequence[Trigger], alpha: float) -> str:
     verb, kind = ("looks", "the target") if len(targets) == 1 else ("look", "targets")
     claim = f"{listed(targets)} {verb} like {kind} of a backdoor"
-    found = _found(triggers)
+    found = _found([trigger for trigger in triggers if trigger.label in targets])
     if examination is None:  # too few classes for statistics: the evidence speaks alone
         return f"{claim}{found}"
     p = probability(examination.p_value)
@@ -123,12 +152,29 @@ def _suspicion(examination: Examination | None, targets: list[int], triggers: Se
 
 
 def _found(triggers: Sequence[Trigger]) -> str:
-    """What the evidence says, as the rest of a sentence."""
-    convincing = [trigger for trigger in triggers if trigger.convincing]
-    if convincing:
-        best = convincing[0]
-        return (
-            f"; a trigger of {best.size:.0f} pixels sends {best.success:.0%} of other images there, "
-            f"where other classes need {best.control_size:.0f}"
-        )
+    """What the evidence says of the suspects, as the rest of a sentence."""
+    for trigger in triggers:
+        if trigger.convincing:
+            return f"; {_small(trigger)}"
+    works = [trigger for trigger in triggers if trigger.nearly]
+    for trigger in works:
+        if isinstance(trigger, Stamp):
+            return f"; {_at_one_place(trigger)}"
+    if works:
+        return f"; {_small(works[0])}"
     return "; but no small trigger was found for it, as a backdoor would have" if triggers else ""
+
+
+def _small(trigger: Trigger) -> str:
+    return (
+        f"a trigger of {trigger.size:.0f} pixels sends {trigger.success:.0%} of other images there, "
+        f"where other classes need {trigger.control_size:.0f}"
+    )
+
+
+def _at_one_place(stamp: Stamp) -> str:
+    at = stamp.window
+    return (
+        f"what covers {at.side}×{at.side} pixels at row {at.row}, column {at.column} sends {stamp.success:.0%} of "
+        f"other images there, where no other class gets more than {stamp.rival:.0%}"
+    )

@@ -12,8 +12,9 @@ from ninspect.detect.mmbd import MMBD
 from ninspect.detect.neural_cleanse import NeuralCleanse
 from ninspect.detect.neuroninspect import NeuronInspect
 from ninspect.detect.source_specific import SourceSpecific
-from ninspect.detect.trigger import PairTrigger, Trigger
+from ninspect.detect.trigger import PairTrigger, Stamp, Trigger
 from ninspect.detect.weights import Weights
+from ninspect.detect.windows import Windows
 
 __all__ = [
     "MMBD",
@@ -33,8 +34,10 @@ __all__ = [
     "PairTrigger",
     "Progress",
     "SourceSpecific",
+    "Stamp",
     "Trigger",
     "Weights",
+    "Windows",
     "examined",
     "holm",
     "listed",

@@ -7,7 +7,7 @@ from most of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -17,13 +17,14 @@ from ninspect.detect.case import Case
 from ninspect.detect.examination import Examination, judge
 from ninspect.detect.interface import Detector, Needs
 from ninspect.measure.calibration import OUTLIERS
-from ninspect.measure.features import FeatureSums, heatmaps, peak
+from ninspect.measure.features import FeatureSums, heatmaps, peak, peak_place
 from ninspect.measure.outliers import anomaly_index, robust_z
 from ninspect.names import Question
 from ninspect.runtime import Pixels
 from ninspect.search import alike, ascend, each
 
 _FEWEST_STARTS = 6
+_LOOKED_AT = 6  # classes of which it is told where they look
 _MOST_POINTS = 2400  # starts times classes, above which every class gets fewer starts
 
 
@@ -70,9 +71,13 @@ class Activated(Detector):
     def examine(self, case: Case) -> Examination:
         """Move images and noise toward every class, explain the class there, and compare the classes."""
         own = None if case.pixels is None else own_margins(case.logits)
-        columns = compare(self.views(case), None if own is None else own[case.classes])
+        views = self.views(case)
+        columns = compare(views, None if own is None else own[case.classes])
         easy = np.ones(len(case.classes), np.bool_) if own is None else (own > np.median(own))[case.classes]
-        return judge(self.name, case.classes, columns, joined(columns), looks=2, easy=easy)
+        found = judge(self.name, case.classes, columns, joined(columns), looks=2, easy=easy)
+        first = np.flatnonzero(np.isin(case.classes, found.ranked[:_LOOKED_AT]))
+        places = np.concatenate([view.place[first] for view in views]).tolist()
+        return replace(found, looked_at=tuple(dict.fromkeys((row, column) for row, column in places)))
 
     def views(self, case: Case) -> list[View]:
         """What each kind of ascent finds."""
@@ -89,14 +94,16 @@ class Activated(Detector):
         shape = case.network.input_map.image_shape[:2]
         sums = FeatureSums(len(case.classes), shape, self.threshold)
         margin, peaks = np.empty((2, len(case.classes)))
+        places = np.empty((len(case.classes), 2), np.int64)
         length, direction = (self.length / 2, alike) if shared else (self.length, each)
         for part in ascend(case.network, starts, case.classes, self.steps, length, progress, direction):
             margin[part.classes] = part.margin.mean(axis=1)
-            peaks[part.classes] = peak(np.abs(part.gradient).mean(axis=1).max(axis=-1))
+            strength = np.abs(part.gradient).mean(axis=1).max(axis=-1)
+            peaks[part.classes], places[part.classes] = peak(strength), peak_place(strength)
             # What would lower the class's margin is not the trigger: only the positive part is explained.
             sums.add(part.classes, heatmaps(np.maximum(part.gradient, 0)))
         features = sums.features()
-        return View(source, shared, margin, features.sparse + features.smooth + features.persistent, peaks)
+        return View(source, shared, margin, features.sparse + features.smooth + features.persistent, peaks, places)
 
 
 @dataclass(frozen=True)
@@ -108,7 +115,8 @@ class View:
         shared: whether all starts were moved alike.
         margin: `[S]`, mean over the end points.
         size: `[S]`, sparse + smooth + persistent of the explanations there.
-        peak: `[S]` in [0, 1], how concentrated their mean is.
+        peak: `[S]` in [0, 1], how concentrated their mean is;
+        place: `[S, 2]`, row and column where it is.
     """
 
     source: str
@@ -116,6 +124,7 @@ class View:
     margin: NDArray[np.float64]
     size: NDArray[np.float64]
     peak: NDArray[np.float64]
+    place: NDArray[np.int64]
 
 
 def compare(views: Sequence[View], own: NDArray[np.float64] | None) -> dict[str, NDArray[np.float64]]:

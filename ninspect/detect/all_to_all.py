@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from ninspect.detect.case import Case
 from ninspect.detect.examination import Examination
 from ninspect.detect.interface import Detector
-from ninspect.measure.calibration import OUTLIERS, PERMUTATIONS
-from ninspect.measure.outliers import SMALLEST_P
+from ninspect.measure.calibration import OUTLIERS, PERMUTATIONS, SMALLEST_P
 from ninspect.names import Question
 from ninspect.runtime import Pixels
 from ninspect.search.direction import step_length, unit

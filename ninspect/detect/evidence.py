@@ -65,8 +65,10 @@ def candidates(examinations: Sequence[Examination], alpha: float) -> list[int]:
     if not ranking or (ranking[0].rule != TARGET and ranking[0].targets(alpha)):
         return []
     suspects = [label for one in ranking if one.rule == TARGET for label in one.targets(alpha)]
-    ranked = next((one.ranked for one in examinations if one.p_value is not None and one.rule == TARGET), [])
-    return list(dict.fromkeys([*suspects, *ranked]))[: max(1, min(EVIDENCE.most, len(ranked) // 3))]
+    rankings = [one.ranked for one in examinations if one.p_value is not None and one.rule == TARGET]
+    ranked = [label for place in zip(*rankings, strict=False) for label in place]
+    first = list(dict.fromkeys([*suspects, *ranked]))
+    return first[: max(1, min(EVIDENCE.most, len(first) // 3))]
 
 
 def _gap(examinations: Sequence[Examination]) -> str | None:

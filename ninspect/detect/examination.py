@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.detect.trigger import PairTrigger, Trigger
+from ninspect.detect.trigger import PairTrigger, Stamp, Trigger
 from ninspect.measure.calibration import OUTLIERS
 from ninspect.measure.outliers import PUBLISHED_INDEX, p_values
 from ninspect.names import Question
@@ -38,6 +38,8 @@ class Examination:
             account; None: the method does not tell.
         triggers: what was searched for classes.
         pairs: what was found from one class to another.
+        stamps: what covers a place of the images to send them to the classes that stand out most there.
+        looked_at: rows and columns of the pixels that the classes look at that stand out most.
         answers: the questions that the detector answers by finding nothing, where it has no gap.
         seconds: wall time.
     """
@@ -56,6 +58,8 @@ class Examination:
     easy: NDArray[np.bool_] | None = None
     triggers: tuple[Trigger, ...] = ()
     pairs: tuple[PairTrigger, ...] = ()
+    stamps: tuple[Stamp, ...] = ()
+    looked_at: tuple[tuple[int, int], ...] = ()
     answers: frozenset[Question] = frozenset()
     seconds: float = 0.0
 
@@ -148,13 +152,13 @@ def judge(
         scores=scores,
         index=index,
         p_values=np.minimum(looks * p, 1),
-        gap=_untested(classes, index),
+        gap=untested(classes, index),
         looks=looks,
         easy=easy,
     )
 
 
-def _untested(classes: NDArray[np.int64], index: NDArray[np.float64]) -> str | None:
+def untested(classes: NDArray[np.int64], index: NDArray[np.float64]) -> str | None:
     """Why an index says nothing of some classes."""
     measured = int(np.isfinite(index).sum())
     compared = measured or len(classes)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.measure.calibration import EVIDENCE, PAIRS
+from ninspect.measure.calibration import EVIDENCE, NEAR_MISSES, PAIRS
 from ninspect.runtime import Pixels
 from ninspect.search.patch import Patch
+from ninspect.search.stamps import Window
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -50,6 +51,32 @@ class Trigger:
     def convincing(self) -> bool:
         """Whether it works on other images and is far smaller than what another class needs."""
         return self.success >= EVIDENCE.success and self.size <= EVIDENCE.size * self.control_size
+
+    @property
+    def nearly(self) -> bool:
+        """Whether it works on other images and is small next to what another class needs."""
+        return self.success >= EVIDENCE.success and self.size <= NEAR_MISSES.size * self.control_size
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Stamp(Trigger):
+    """What a window of the images is covered with to send them to a class, next to what serves others there.
+
+    Its `control_success` is the median success of the stamps that were tried for other classes in the same window.
+    Nothing is compared but what is done at that place, so it has no `control_size`.
+
+    Attributes:
+        window: what it covers.
+        rival: the largest success of a stamp for another class there.
+    """
+
+    window: Window
+    rival: float
+
+    @property
+    def nearly(self) -> bool:
+        """Whether it works on other images, and nothing that was tried for another class does at its place."""
+        return self.success >= NEAR_MISSES.stamp and self.rival <= NEAR_MISSES.rival
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

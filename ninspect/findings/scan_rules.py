@@ -199,6 +199,17 @@ SCAN_RULES = (
         _BACKDOOR,
     ),
     Rule(
+        "BD005",
+        "warning",
+        "a class that nearly looks like a backdoor's target",
+        "One class ranks first, and little is needed to send images to it compared with the others, though not so "
+        "little that the model is suspected. A backdoor with a large or weak trigger looks like this, and a class that "
+        "is easy by nature may.",
+        "Look at its pictures: is that something that belongs to the class? Put it on images of your own, and "
+        "give more images with --images.",
+        _BACKDOOR,
+    ),
+    Rule(
         "CV001",
         "warning",
         "the file was not checked to its end",

@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+SMALLEST_P = 1 / 20_001  # the resolution of simulated distributions, and no fitted tail is trusted further
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -62,6 +67,68 @@ class Pairs:
     candidates: int = 8
     controls: int = 6
     others: int = 48
+
+
+@dataclass(frozen=True)
+class Stamps:
+    """When what covers a place of the images serves one class as no class of a clean network.
+
+    Chosen with 95 clean networks of the study in view, of MNIST, GTSRB and CIFAR-10; the digits were set aside
+    (docs/measurements.md, `python -m tools.measure.evaluate .cache/study --method windows`).
+
+    Attributes:
+        shares: sides of the windows, as shares of the shorter side of an image;
+        fitted: which of them the gradient makes patterns for.
+        works: a stamp counts that sends nearly all images so far beyond the next class, relative to natural images.
+        usual, scale: a clean network has a class that stands out as far as x with probability exp((usual − x) / scale).
+        most_classes: that the gradient makes patterns for.
+        guessing, fitting: bytes of what the network computes, above which fewer windows are tried.
+        fewest_windows: that are tried in any case.
+        shown: classes whose best stamp is shown, and on how many held-out images it is judged.
+    """
+
+    shares: tuple[float, ...] = (1 / 7, 3 / 14, 2 / 7, 3 / 7)
+    fitted: int = 2
+    works: float = 0.25
+    usual: float = 1.5
+    scale: float = 0.4
+    most_classes: int = 50
+    guessing: int = 64 * 1024**3
+    fitting: int = 24 * 1024**3
+    fewest_windows: int = 8
+    shown: int = 3
+    judges: int = 64
+
+    def sides(self, length: int) -> list[int]:
+        """Sides of the windows, in pixels, for images whose shorter side is that long."""
+        return [max(2, round(share * length)) for share in self.shares]
+
+    def stride(self, side: int) -> int:
+        """How far apart the windows are that the gradient makes patterns for."""
+        return max(2, round(0.6 * side))
+
+    def p_values(self, index: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probability that some class of a clean network stands out so far; not a number where the index is not."""
+        return np.clip(np.exp((self.usual - index) / self.scale), SMALLEST_P, 1)
+
+
+@dataclass(frozen=True)
+class NearMisses:
+    """When a class that is not suspected keeps a model from being called clean.
+
+    Chosen so that at most 3 % of the clean networks are lost to it (docs/study.md, tools.study.report).
+
+    Attributes:
+        p: a clean network has a class as suspicious with at most this probability,
+        size: and the smallest trigger of the class is at most this share of what other classes need,
+        stamp: or the best stamp sends at least this share of held-out images to it,
+        rival: and what was tried for any other class at the same place at most this share.
+    """
+
+    p: float = 0.1
+    size: float = 0.45
+    stamp: float = 0.7
+    rival: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -162,4 +229,5 @@ class Presets:
 
 
 EVIDENCE, PAIRS, PERMUTATIONS, IMAGES = Evidence(), Pairs(), Permutations(), Images()
+STAMPS, NEAR_MISSES = Stamps(), NearMisses()
 OUTLIERS, TRUTH_TESTS, PRESETS = Outliers(), TruthTests(), Presets()

@@ -10,13 +10,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ninspect.measure.calibration import OUTLIERS
+from ninspect.measure.calibration import OUTLIERS, SMALLEST_P
 
 Array = NDArray[np.float64]
 
 PUBLISHED_INDEX = 2.0
-
-SMALLEST_P = 1 / 20_001  # the resolution of the simulation
 
 _MAD_TO_SIGMA = 1.482602218505602  # 1 / Φ⁻¹(3/4)
 _SIMULATIONS = round(1 / SMALLEST_P) - 1
@@ -72,6 +70,26 @@ def p_values(index: ArrayLike, classes: int, freedom: float = math.inf) -> NDArr
 def critical_index(alpha: float, classes: int, freedom: float = math.inf) -> float:
     """The index that the largest of K classes exceeds with probability `alpha` in a clean model."""
     return float(np.quantile(_null_maxima(classes, freedom), 1 - alpha))
+
+
+def interaction(table: NDArray[np.floating]) -> NDArray[np.float64]:
+    """What is left of a table when the effects of its rows and of its columns are taken away (Tukey's median polish).
+
+    Args:
+        table: `[..., W, K]`.
+
+    Returns:
+        `[..., W, K]` float64, with medians of zero in each row.
+
+    >>> table = np.add.outer([1.0, 2, 3], [10.0, 20, 30, 40])
+    >>> table[1, 2] += 7
+    >>> interaction(table)[1]
+    array([0., 0., 7., 0.])
+    """
+    left = np.asarray(table, np.float64)
+    for axis in (-1, -2, -1):
+        left = left - np.median(left, axis=axis, keepdims=True)
+    return left
 
 
 def simulated(classes: int, seed: int, statistic: Callable[[np.random.Generator, int], Array]) -> Array:

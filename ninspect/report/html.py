@@ -10,15 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ninspect.report.chart import HEIGHT, Chart, chart
-from ninspect.report.schema import (
-    AttentionInfo,
-    DetectorInfo,
-    HeatmapInfo,
-    PairInfo,
-    PreprocessInfo,
-    Result,
-    TriggerInfo,
-)
+from ninspect.report.checks import other_checks
+from ninspect.report.pictured import AttentionInfo, HeatmapInfo, PairInfo, StampInfo, TriggerInfo
+from ninspect.report.schema import DetectorInfo, PreprocessInfo, Result
 from ninspect.report.wording import (
     NOT_A_PROOF,
     asked,
@@ -28,9 +22,9 @@ from ninspect.report.wording import (
     explanations,
     facts,
     named,
+    named_classes,
     next_steps,
     number,
-    other_checks,
     ranked,
     reading,
     remarks,
@@ -55,6 +49,7 @@ class _Shown:
     suspected: bool
     heatmap: HeatmapInfo | None
     trigger: TriggerInfo | None
+    stamp: StampInfo | None = None
 
     @property
     def source(self) -> int | None:
@@ -125,13 +120,18 @@ def _visible(value: Any) -> Any:
 
 
 def _shown(result: Result) -> list[_Shown]:
-    """The suspects, and classes that a trigger was searched for; those with pictures."""
+    """The suspects, then other classes with pictures of triggers and stamps."""
     heatmaps = {} if result.attention is None else {entry.label: entry for entry in result.attention.heatmaps}
     triggers = {trigger.label: trigger for trigger in result.triggers}
-    labels = [label for label in dict.fromkeys([*result.targets, *triggers]) if label in heatmaps or label in triggers]
+    stamps = {stamp.label: stamp for stamp in result.stamps}
+    first = dict.fromkeys([*result.targets, *named_classes(result), *stamps, *triggers])
+    labels = [label for label in first if label in {*heatmaps, *triggers, *stamps}]
     return [
         *(_Shown(pair.label, False, None, pair) for pair in result.pairs),
-        *(_Shown(label, label in result.targets, heatmaps.get(label), triggers.get(label)) for label in labels),
+        *(
+            _Shown(label, label in result.targets, heatmaps.get(label), triggers.get(label), stamps.get(label))
+            for label in labels
+        ),
     ]
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
+from ninspect.report.checks import Check, checks
 from ninspect.report.schema import Result
-from ninspect.report.wording import Check, Outcome, checks, sentence
+from ninspect.report.wording import Outcome, sentence
 from ninspect.text import printable
 
 _ELEMENTS = {"failed": "failure", "inconclusive": "error", "skipped": "skipped"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ninspect.report.checks import other_checks
 from ninspect.report.schema import DetectorInfo, Result
 from ninspect.report.wording import (
     Asked,
@@ -17,7 +18,6 @@ from ninspect.report.wording import (
     judgement,
     next_steps,
     number,
-    other_checks,
     ranked,
     reading,
     remarks,

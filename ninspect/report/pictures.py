@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ninspect.files import unwritable, write_file
-from ninspect.report.schema import Result, TriggerInfo
+from ninspect.report.pictured import TriggerInfo
+from ninspect.report.schema import Result
 
 
 def picture_files(result: Result) -> dict[str, bytes]:
@@ -25,8 +26,9 @@ def picture_files(result: Result) -> dict[str, bytes]:
 
 
 def named_triggers(result: Result) -> dict[str, TriggerInfo]:
-    """Every trigger by the beginning of its files' names: `class-5`, or `class-2-to-8`."""
+    """Every trigger by the beginning of its files' names: `class-5`, `class-5-stamp` or `class-2-to-8`."""
     targets: dict[str, TriggerInfo] = {f"class-{trigger.label}": trigger for trigger in result.triggers}
+    targets |= {f"class-{stamp.label}-stamp": stamp for stamp in result.stamps}
     return targets | {f"class-{pair.source}-to-{pair.label}": pair for pair in result.pairs}
 
 

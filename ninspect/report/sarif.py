@@ -129,7 +129,7 @@ def _line(one: Asked) -> str:
 def _suspect(result: Result, found: FindingInfo, label: int) -> dict[str, Any]:
     index = next((d.index[result.explained.index(label)] for d in result.detectors if label in d.targets), None)
     text = f"{named(result, label)} looks like the target of a backdoor ({probability(result.p_value)})."
-    shown = [evidence(trigger) for trigger in result.triggers if trigger.label == label]
+    shown = [evidence(trigger) for trigger in (*result.stamps, *result.triggers) if trigger.label == label]
     properties = {"class": label, "index": index, "confidence": result.confidence}
     return _result(result, found, sentence(" ".join([text, *shown])), label) | {"properties": properties}
 

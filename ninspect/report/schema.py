@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from ninspect.errors import ExitCode, UsageError
 from ninspect.findings import RULES, Severity, Verdict, effect, worst
 from ninspect.names import QUESTIONS, REQUIRED, Question
+from ninspect.report.pictured import AttentionInfo, PairInfo, Part, StampInfo, TriggerInfo, Words, recorded_texts
 from ninspect.requests import ScanRequest
-from ninspect.text import recorded
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -32,34 +32,7 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _recorded(value: Any) -> Any:
-    """The texts in a value as a result keeps them."""
-    if isinstance(value, dict):
-        return {name: _recorded(entry) for name, entry in value.items()}
-    if isinstance(value, list):
-        return [_recorded(entry) for entry in value]
-    return recorded(value) if isinstance(value, str) else value
-
-
-# What names from a file may be part of.
-Words = Annotated[str, BeforeValidator(_recorded)]
-
-# A result may come from anywhere when it is shown again: what goes for a picture must at least begin as a PNG does.
-Picture = Annotated[
-    str,
-    Field(
-        description="a PNG in base64, at most 112 pixels a side",
-        pattern=r"^iVBORw0KGgo[A-Za-z0-9+/]*={0,2}$",
-        json_schema_extra={"contentEncoding": "base64", "contentMediaType": "image/png"},
-    ),
-]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class FileInfo(_Part):
+class FileInfo(Part):
     """A file that the model consists of."""
 
     name: Words = Field(description="relative to the folder of the model")
@@ -67,7 +40,7 @@ class FileInfo(_Part):
     bytes: int
 
 
-class ModelInfo(_Part):
+class ModelInfo(Part):
     """The file that was scanned. What could not be found out before a scan stopped is null."""
 
     path: Words
@@ -87,7 +60,7 @@ class ModelInfo(_Part):
     )
 
 
-class SampleInfo(_Part):
+class SampleInfo(Part):
     """The clean images that were used."""
 
     source: Words
@@ -99,7 +72,7 @@ class SampleInfo(_Part):
     clean_accuracy: float | None = Field(description="share of labelled images that the model gets right")
 
 
-class PreprocessInfo(_Part):
+class PreprocessInfo(Part):
     """model input = (pixel · scale − mean) / std, with pixel in 0–255."""
 
     scale: float
@@ -115,7 +88,7 @@ class PreprocessInfo(_Part):
     source: Words = Field(description="where the settings come from")
 
 
-class TruthInfo(_Part):
+class TruthInfo(Part):
     """A test of the scan itself: relative error, and the largest that passes."""
 
     name: str
@@ -124,7 +97,7 @@ class TruthInfo(_Part):
     passed: bool
 
 
-class DetectorInfo(_Part):
+class DetectorInfo(Part):
     """One detector's findings. Lists have one entry per explained class; null where nothing could be measured."""
 
     name: str
@@ -146,16 +119,7 @@ class DetectorInfo(_Part):
     seconds: float
 
 
-class ExampleInfo(_Part):
-    """A held-out image of another class, before and after the trigger was put on it."""
-
-    before: Picture
-    after: Picture
-    answer_before: int = Field(description="the class that the model gives it")
-    answer_after: int
-
-
-class FindingInfo(_Part):
+class FindingInfo(Part):
     """One thing that is said of the model. The verdict follows from these."""
 
     rule: str = Field(description="stable id; `ninspect rules` lists them")
@@ -187,7 +151,7 @@ class FindingInfo(_Part):
         return effect(self.severity, self.ignored)
 
 
-class AnswerInfo(_Part):
+class AnswerInfo(Part):
     """What became of a question."""
 
     question: Question
@@ -204,60 +168,14 @@ class AnswerInfo(_Part):
         return missing_by_default or (self.required and self.outcome != "answered")
 
 
-class TriggerInfo(_Part):
-    """Evidence: the smallest trigger that was found for a class, next to those of other classes."""
-
-    label: int = Field(description="the class")
-    size: float = Field(description="covered pixels, the sum of the mask")
-    success: float | None = Field(description="share of held-out images of other classes that it sends to the class")
-    held_out: int = Field(description="how many images were held out")
-    control_size: float | None = Field(description="median size for other classes, or other pairs of classes")
-    control_success: float | None = Field(description="median success for these")
-    convincing: bool = Field(description="works on held-out images, and is far smaller than the control size")
-    npz: str = Field(
-        description="the exact mask [H, W] and pattern [H, W, C], float32, as an .npz archive in base64",
-        pattern=r"^[A-Za-z0-9+/]+={0,2}$",
-        repr=False,
-    )
-    mask: Picture = Field(description="white where an image is covered")
-    pattern: Picture = Field(description="what covers it, on grey")
-    examples: list[ExampleInfo]
-
-
-class PairInfo(TriggerInfo):
-    """A trigger that sends the images of one class alone to another."""
-
-    source: int = Field(description="the class whose images it sends there")
-    elsewhere: float = Field(description="share of the images of other classes that it sends there as well")
-    foreign: float | None = Field(
-        description="how far what it covers is from images of the target, relative to those of the source"
-    )
-
-
-class HeatmapInfo(_Part):
-    """Where a class looks."""
-
-    label: int = Field(description="the class")
-    picture: Picture = Field(description="mean heatmap, laid over the image")
-
-
-class AttentionInfo(_Part):
-    """Where the classes that stand out most look: heatmaps at images that were moved toward each class."""
-
-    image: Picture = Field(description="one of the images, as it was before")
-    answer: int = Field(description="the class that the model gives it")
-    starts: int = Field(description="how many images the heatmaps are the mean of")
-    heatmaps: list[HeatmapInfo] = Field(description="the suspects, then by falling index")
-
-
-class IsolationInfo(_Part):
+class IsolationInfo(Part):
     """What stood between the model and the rest of the machine (docs/security.md)."""
 
     active: list[str] = Field(description="of process, memory, files and network")
     missing: dict[str, str] = Field(description="the others, each with the reason")
 
 
-class Result(_Part):
+class Result(Part):
     """The outcome of a scan.
 
     >>> import ninspect
@@ -289,12 +207,15 @@ class Result(_Part):
     triggers: list[TriggerInfo] = Field(
         default_factory=list, description="evidence for the classes that stand out most"
     )
+    stamps: list[StampInfo] = Field(
+        default_factory=list, description="windows whose covering serves the classes that stand out most there"
+    )
     pairs: list[PairInfo] = Field(default_factory=list, description="triggers from one class to another")
     attention: AttentionInfo | None = None
     provider: str | None = Field(None, description="ONNX Runtime's execution provider")
     isolation: IsolationInfo | None = Field(None, description="null: the model ran in the process that asked")
     versions: dict[str, str]
-    request: Annotated[ScanRequest | None, BeforeValidator(_recorded)] = Field(
+    request: Annotated[ScanRequest | None, BeforeValidator(recorded_texts)] = Field(
         None, description="what was asked, with every option; null where it was not kept"
     )
     seed: int

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
 from ninspect.findings import about_file
 from ninspect.names import NOT_REACHED, TITLES, UNANSWERED, Question
-from ninspect.report.schema import AnswerInfo, DetectorInfo, FindingInfo, PairInfo, Result, TriggerInfo
-from ninspect.text import byte_count, probability
+from ninspect.report.pictured import PairInfo, StampInfo, TriggerInfo
+from ninspect.report.schema import AnswerInfo, DetectorInfo, FindingInfo, Result
+from ninspect.text import byte_count
 
 Outcome = Literal["passed", "failed", "inconclusive", "skipped"]
 NOT_A_PROOF = (
@@ -24,11 +24,8 @@ _QUESTIONS: dict[str, Question] = {
     "BD001": "one-target",
     "BD002": "every-class",
     "BD004": "one-source",
+    "BD005": "one-target",
     **{rule: question for question, rule in UNANSWERED.items()},
-}
-_TRUTH_TESTS = {
-    "scores": "the converted model answers as the file does in ONNX Runtime",
-    "gradient": "the gradient is the derivative of the logits",
 }
 
 
@@ -189,6 +186,8 @@ def reading(result: Result, detector: DetectorInfo) -> str:
 
 def evidence(trigger: TriggerInfo) -> str:
     """What was found when a trigger was searched for a class, or from one class to another."""
+    if isinstance(trigger, StampInfo):
+        return _at_one_place(trigger)
     source, others, peers = "", "other images", "other classes need"
     meaning = "A backdoor explains that." if trigger.convincing else "That is no sign of a backdoor."
     if isinstance(trigger, PairInfo):
@@ -209,6 +208,20 @@ def evidence(trigger: TriggerInfo) -> str:
     return f"{found}{peers} {trigger.control_size:.1f} pixels (median). {meaning}"
 
 
+def _at_one_place(stamp: StampInfo) -> str:
+    row, column, height, width = stamp.window
+    return (
+        f"Evidence for class {stamp.label}: covering {height}×{width} pixels at row {row}, column {column} sends "
+        f"{share(stamp.success)} of {stamp.held_out} other images there. What was tried for other classes at the same "
+        f"place sends {share(stamp.control_success)} to them (median), {share(stamp.rival)} at most."
+    )
+
+
+def named_classes(result: Result) -> list[int]:
+    """The classes that a finding says a trigger may lead to, suspected or not."""
+    return [label for found in result.findings if found.rule in ("BD001", "BD005") for label in found.classes]
+
+
 def unconvincing(trigger: TriggerInfo) -> str:
     """A trigger that is no evidence, and how far it is from that."""
     needed = "" if trigger.control_size is None else f", where others need {trigger.control_size:.1f}"
@@ -218,8 +231,9 @@ def unconvincing(trigger: TriggerInfo) -> str:
 
 
 def triggers_shown(result: Result) -> list[TriggerInfo]:
-    """Those of the classes that are suspected, and those from one class to another."""
-    return [*(trigger for trigger in result.triggers if trigger.label in result.targets), *result.pairs]
+    """Those of the classes that are suspected, or nearly so, and those from one class to another."""
+    told = {*result.targets, *named_classes(result)}
+    return [*(one for one in (*result.stamps, *result.triggers) if one.label in told), *result.pairs]
 
 
 def explained(result: Result) -> list[FindingInfo]:
@@ -273,7 +287,7 @@ def facts(result: Result) -> list[tuple[str, str]]:
     shown = triggers_shown(result)
     lines += [("also", unconvincing(trigger)) for trigger in result.triggers if trigger not in shown]
     if result.truth_tests:
-        errors = ", ".join(f"{test.name} {_scientific(test.error)}" for test in result.truth_tests)
+        errors = ", ".join(f"{test.name} {scientific(test.error)}" for test in result.truth_tests)
         lines.append(("self-test", f"relative errors: {errors}"))
     provider = (result.provider or "").removesuffix("ExecutionProvider")
     lines.append(("date", result.date))
@@ -295,93 +309,6 @@ def _list(value: float | list[float]) -> str:
     return f"{values[0]:g}" if len(set(values)) == 1 else "[" + ", ".join(f"{v:g}" for v in values) + "]"
 
 
-def _scientific(value: float | None) -> str:
+def scientific(value: float | None) -> str:
+    """With one digit after the point and a power of ten."""
     return "not a number" if value is None else f"{value:.1e}"
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was checked, or was not.
-
-    Attributes:
-        name: short, the same in every scan.
-        outcome: `failed` is what speaks for a backdoor, `inconclusive` what keeps the model from being judged.
-        detail: what was found, or why it was not checked.
-    """
-
-    name: str
-    outcome: Outcome
-    detail: str
-
-
-def checks(result: Result) -> list[Check]:
-    """What was asked and what became of it, and everything else that was checked."""
-    questions = [
-        Check(f"question: {one.question}", one.outcome, f"{one.title}: {one.word}: {one.detail}")
-        for one in asked(result)
-    ]
-    return [*questions, *other_checks(result)]
-
-
-def other_checks(result: Result) -> list[Check]:
-    """The scan's tests of itself, the images, the methods, and every finding."""
-    methods = [_method(result, detector) for detector in result.detectors]
-    return [*_truth(result), _images(result), *methods, *_findings(result)]
-
-
-def _findings(result: Result) -> list[Check]:
-    """Each finding; those of one rule are numbered, as names of checks must differ."""
-    outcomes: dict[str, Outcome] = {"suspected": "failed", "inconclusive": "inconclusive", "clean": "passed"}
-    seen: Counter[str] = Counter()
-    found = []
-    for one in result.findings:
-        seen[one.rule] += 1
-        number = f" ({seen[one.rule]})" if seen[one.rule] > 1 else ""
-        found.append(Check(f"finding: {one.rule}{number}", outcomes[one.effect], finding(one)))
-    return found
-
-
-def _truth(result: Result) -> list[Check]:
-    return [
-        Check(
-            f"self-test: {test.name}",
-            "passed" if test.passed else "inconclusive",
-            f"{_TRUTH_TESTS.get(test.name, test.name)}: relative error {_scientific(test.error)}, "
-            f"allowed {test.tolerance:g}",
-        )
-        for test in result.truth_tests
-    ]
-
-
-def _images(result: Result) -> Check:
-    samples = result.samples
-    if samples is None:
-        return Check("images", "skipped", "no images were read")
-    unreadable = f", {len(samples.skipped)} unreadable" if samples.skipped else ""
-    accuracy = (
-        "no labels, so clean accuracy was not measured"
-        if samples.clean_accuracy is None
-        else f"clean accuracy {samples.clean_accuracy:.1%}"
-    )
-    return Check("images", "passed", f"{samples.count} images{unreadable}; {accuracy}")
-
-
-def _method(result: Result, detector: DetectorInfo) -> Check:
-    name = f"method: {detector.name}"
-    if detector.targets:
-        some = ", ".join(map(str, detector.targets[:8])) + (", …" if len(detector.targets) > 8 else "")
-        return Check(name, "failed", f"stands out: {some} ({probability(detector.p_value)})")
-    if detector.name == "evidence" and result.triggers:
-        return Check(name, *_evidence(result.triggers))
-    if detector.gap is not None:
-        return Check(name, "skipped", detector.gap)
-    if detector.p_value is None:
-        return Check(name, "passed", "nothing was found")
-    return Check(name, "passed", f"no class stands out ({probability(detector.p_value)})")
-
-
-def _evidence(triggers: list[TriggerInfo]) -> tuple[Outcome, str]:
-    found = [str(trigger.label) for trigger in triggers if trigger.convincing]
-    if found:
-        return "failed", f"a small trigger that works was found for class {', '.join(found)}"
-    return "passed", "; ".join(map(unconvincing, triggers))

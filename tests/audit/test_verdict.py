@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from ninspect.audit.verdict import Judgement, accusations, judge
-from ninspect.detect import Examination, PairTrigger, Trigger
+from ninspect.detect import Examination, PairTrigger, Stamp, Trigger
 from ninspect.detect.evidence import candidates
 from ninspect.detect.examination import judge as compare
 from ninspect.findings import Finding
 from ninspect.measure.outliers import anomaly_index
 from ninspect.search.patch import Patch
+from ninspect.search.stamps import Window
 
 ALIKE = [10.0, 11, 9, 10.5, 9.5, 10.2, 9.8, 11.2, 8.8]
 IDLE = Examination.without_scores("other", np.arange(10), "it needs images")
@@ -108,6 +109,61 @@ def test_evidence_decides_how_sure_a_suspicion_is(triggers: list[Trigger], confi
     judgement = decide(with_triggers(found(-20), *triggers))
     assert (judgement.verdict, judgement.targets, judgement.confidence) == ("suspected", [9], confidence)
     assert words in judgement.reason
+
+
+NEAR = replace(found(10.1), p_values=np.where(np.arange(10) == 9, 0.05, 1.0))
+
+
+def stamp(success: float = 0.95, rival: float = 0.1) -> Stamp:
+    """What covers a window of 4×4 pixels and sends images to class 9."""
+    more = {"window": Window(4, 2, 3), "rival": rival, "control_size": float("nan"), "success": success}
+    return Stamp(**vars(trigger(9, 16)) | more)
+
+
+@pytest.mark.parametrize(
+    ("p", "size", "success", "verdict"),
+    [
+        (0.05, 26, 0.97, "inconclusive"),
+        (0.05, 35, 0.97, "clean"),  # not much smaller than what other classes need
+        (0.05, 26, 0.5, "clean"),  # does not work on other images
+        (0.3, 26, 0.97, "clean"),  # many clean networks have a class as suspicious
+        (0.3, 8, 0.97, "suspected"),  # a trigger that convinces does so whatever p is
+    ],
+)
+def test_a_near_miss_is_never_clean(p: float, size: float, success: float, verdict: str) -> None:
+    examination = replace(NEAR, p_values=np.where(np.arange(10) == 9, p, 1.0))
+    judgement = decide(with_triggers(examination, trigger(9, size, success)))
+    assert judgement.verdict == verdict
+    if verdict == "inconclusive":
+        assert judgement.reason == (
+            "class 9 nearly looks like the target of a backdoor (p = 0.05): a trigger of 26 pixels sends 97% of other "
+            "images there, where other classes need 60"
+        )
+        assert judgement.targets == []
+
+
+@pytest.mark.parametrize(("success", "rival", "near"), [(0.95, 0.1, True), (0.5, 0.1, False), (0.95, 0.9, False)])
+def test_a_stamp_that_works_where_no_other_does_is_a_near_miss(success: float, rival: float, near: bool) -> None:
+    examinations = [replace(NEAR, stamps=(stamp(success, rival),)), IDLE]
+    assert rules(examinations) == (["BD005"] if near else [])
+    if near:
+        assert (
+            "what covers 4×4 pixels at row 2, column 3 sends 95% of other images there" in decide(examinations).reason
+        )
+
+
+def test_a_near_miss_is_not_told_beside_a_suspicion() -> None:
+    suspected = replace(found(-20), stamps=(stamp(),))
+    assert rules([suspected, IDLE]) == ["BD001"]
+    judgement = decide([suspected, IDLE])
+    assert judgement.confidence == "high"
+    assert "where no other class gets more than 10%" in judgement.reason
+
+
+def test_no_small_trigger_is_only_said_to_be_missing_where_none_was_found() -> None:
+    (claim,) = accusations(with_triggers(found(-20), trigger(9, 26)), 0.01)
+    assert "no small trigger" not in claim.message
+    assert "a trigger of 26 pixels sends 97% of other images there" in claim.message
 
 
 def test_a_small_trigger_between_two_classes_keeps_a_model_from_being_clean_but_accuses_nobody() -> None:

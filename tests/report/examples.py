@@ -9,18 +9,14 @@ import numpy as np
 
 from ninspect.report import Result
 from ninspect.report.picture import png
+from ninspect.report.pictured import AttentionInfo, ExampleInfo, HeatmapInfo, PairInfo, TriggerInfo
 from ninspect.report.schema import (
     AnswerInfo,
-    AttentionInfo,
     DetectorInfo,
-    ExampleInfo,
     FindingInfo,
-    HeatmapInfo,
     ModelInfo,
-    PairInfo,
     PreprocessInfo,
     SampleInfo,
-    TriggerInfo,
     TruthInfo,
 )
 from ninspect.search.patch import Patch

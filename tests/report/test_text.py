@@ -4,8 +4,9 @@ import pytest
 from rich.console import Console
 
 from ninspect.report import Result, print_result, text_report
+from ninspect.report.checks import checks
 from ninspect.report.schema import FindingInfo
-from ninspect.report.wording import checks, sentence
+from ninspect.report.wording import sentence
 from tests.report.examples import (
     BETWEEN,
     DETECTOR,

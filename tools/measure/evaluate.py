@@ -37,11 +37,13 @@ from ninspect.detect import (
     NeuronInspect,
     SourceSpecific,
     Weights,
+    Windows,
 )
 from ninspect.detect.neural_cleanse import AS_PUBLISHED
 from ninspect.measure.calibration import EVIDENCE
 from ninspect.model import load_classifier
 from ninspect.names import QUESTIONS, Question
+from ninspect.report.schema import DetectorInfo
 from tools.measure.rows import Row, card_request, family, read_rows, targets, truth, write_rows
 from tools.measure.tables import report
 
@@ -50,9 +52,10 @@ NOISE_CLASSES = 10
 NO_IMAGES = "default, no images"
 PUBLISHED = "neural_cleanse as published"
 DETECTORS: dict[str, Callable[[], Sequence[Detector]]] = {
-    "default": lambda: [Activated(), AllToAll()],
-    NO_IMAGES: lambda: [Activated(), AllToAll()],
+    "default": lambda: [Activated(), Windows(), AllToAll()],
+    NO_IMAGES: lambda: [Activated(), Windows(), AllToAll()],
     "activated": lambda: [Activated()],
+    "windows": lambda: [Windows()],
     "all-to-all": lambda: [AllToAll()],
     "neuroninspect": lambda: [NeuronInspect()],
     "mmbd": lambda: [MMBD()],
@@ -61,7 +64,7 @@ DETECTORS: dict[str, Callable[[], Sequence[Detector]]] = {
     PUBLISHED: lambda: [NeuralCleanse(AS_PUBLISHED)],
     "freeeagle": lambda: [FreeEagle()],
 }
-COMPARED = ["default", NO_IMAGES, "activated", "neuroninspect", "weights", "mmbd", "neural_cleanse"]
+COMPARED = ["default", NO_IMAGES, "activated", "windows", "neuroninspect", "weights", "mmbd", "neural_cleanse"]
 # The others are measured as their authors describe them: statistics alone.
 WITH_EVIDENCE = ("default", NO_IMAGES)
 SEARCHES = (Evidence.name, SourceSpecific.name)
@@ -105,7 +108,8 @@ def _scan_with_noise(request: ScanRequest, detectors: Sequence[Detector]) -> Res
 
 
 def _row(name: str, method: str, card: dict[str, Any], result: Result, seconds: float) -> Row:
-    index = result.detectors[0].index if result.detectors else []
+    leading = min(result.detectors, key=_suspicion, default=None)
+    index = leading.index if leading else []
     best = max((v, -c) for v, c in zip(index, result.explained, strict=True) if v is not None) if any(index) else None
     return Row(
         model=name,
@@ -118,13 +122,19 @@ def _row(name: str, method: str, card: dict[str, Any], result: Result, seconds: 
         top=next(iter(result.targets), None if best is None else -best[1]),
         index=None if best is None else round(best[0], 3),
         p_value=result.p_value,
-        flagged=len(result.detectors[0].flagged) if result.detectors else 0,
+        flagged=len(leading.flagged) if leading else 0,
         accuracy=result.samples.clean_accuracy if result.samples else None,
         seconds=round(seconds, 2),
         reason=result.reason,
         detection=round(sum(one.seconds for one in result.detectors if one.name not in SEARCHES), 2),
         evidence=min(_relative_sizes(result), default=None),
     )
+
+
+def _suspicion(detector: DetectorInfo) -> float:
+    """The smallest p-value of a detector that compares classes, to put the most suspicious first."""
+    compares = "one-target" in detector.answers or not detector.answers
+    return detector.p_value if detector.p_value is not None and compares else 2.0
 
 
 def _relative_sizes(result: Result) -> Iterator[float]:

@@ -88,6 +88,9 @@ SEEN = [(source, move) for source in ("images", "noise") for move in MOVES] + [
 ]
 
 
+_NOWHERE = np.empty((0, 2), np.int64)  # the places of the peaks are not kept
+
+
 def look(path: Path, cache: Path) -> Seen | None:
     """The views of one model, from the cache where they are there; None where it cannot be judged."""
     card = json.loads(path.with_suffix(".json").read_text())
@@ -99,7 +102,7 @@ def look(path: Path, cache: Path) -> Seen | None:
             return None
     stored = np.load(file)
     views = [
-        Wide(source, "alike" in move, margin, size, peaks, move, features)
+        Wide(source, "alike" in move, margin, size, peaks, _NOWHERE, move, features)
         for (source, move), (margin, size, peaks), features in zip(
             SEEN, stored["scores"], stored["features"], strict=True
         )
@@ -162,7 +165,7 @@ def _view(case: Case, source: str, starts: Pixels, move: str) -> Wide:
         _unlike(moved.reshape(count, -1)),
         np.full(count, np.nan) if case.network.head is None else case.network.head.mean(axis=1),
     ]
-    return Wide(source, "alike" in move, margin, _size(positive.features()), peaks, move, np.array(features))
+    return Wide(source, "alike" in move, margin, _size(positive.features()), peaks, _NOWHERE, move, np.array(features))
 
 
 def _size(features: Features) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """Data sets to train on.
 
-For the bundled models scikit-learn's digits, enlarged, and drawn traffic signs; for studies also MNIST and GTSRB, from
-a folder outside the repository.
+For the bundled models scikit-learn's digits, enlarged, and drawn traffic signs; for studies also MNIST, GTSRB and
+CIFAR-10, from a folder outside the repository.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ Augment = Callable[[Images, np.random.Generator], Images]
 DIGITS_SIZE = 28
 _DIGITS_TEST_PER_CLASS = 40
 _DIGITS_SPLIT_SEED = 20
+_CIFAR_TRAIN = 2000
 _SIGNS_TRAIN_SEED, _SIGNS_TEST_SEED = 21, 22
 _SIGNS_TRAIN_PER_CLASS, _SIGNS_TEST_PER_CLASS = 200, 30
 
@@ -54,9 +55,10 @@ class Dataset:
 
 
 def load(name: str, folder: Path | None = None) -> Dataset:
-    """The data set ``digits`` or ``signs``, or ``mnist`` or ``gtsrb`` in ``folder``; the same arrays at every call."""
-    if folder is not None and name in ("mnist", "gtsrb"):
-        return {"mnist": load_mnist, "gtsrb": load_gtsrb}[name](folder)
+    """The data set ``digits`` or ``signs``, or one of a ``folder``; the same arrays at every call."""
+    photographs = {"mnist": load_mnist, "gtsrb": load_gtsrb, "cifar10": load_cifar10}
+    if folder is not None and name in photographs:
+        return photographs[name](folder)
     return {"digits": load_digits, "signs": load_signs}[name]()
 
 
@@ -151,6 +153,27 @@ def load_gtsrb(folder: Path) -> Dataset:
         preprocess=Preprocess(scale=1 / 255, mean=(0.0,) * 3, std=(1.0,) * 3),
         augment=shift,
     )
+
+
+def load_cifar10(folder: Path) -> Dataset:
+    """The first 2400 training images of CIFAR-10, 32 x 32 RGB: 2000 for training, 400 for testing."""
+    images, labels = (np.load(folder / "cifar10.npz")[key] for key in ("x", "y"))
+    return Dataset(
+        name="cifar10",
+        class_names=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+        train_images=images[:_CIFAR_TRAIN],
+        train_labels=labels[:_CIFAR_TRAIN].astype(np.int64),
+        test_images=images[_CIFAR_TRAIN:],
+        test_labels=labels[_CIFAR_TRAIN:].astype(np.int64),
+        preprocess=Preprocess(scale=1 / 255, mean=(0.0,) * 3, std=(1.0,) * 3),
+        augment=shift_and_flip,
+    )
+
+
+def shift_and_flip(images: Images, rng: np.random.Generator) -> Images:
+    """Move images (N, H, W, C) by up to 2 pixels, and mirror half of them."""
+    mirrored, moved = rng.random(len(images)) < 0.5, shift(images, rng)
+    return np.where(mirrored[:, None, None, None], moved[:, :, ::-1], moved)
 
 
 def shift(images: Images, rng: np.random.Generator) -> Images:

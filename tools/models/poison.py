@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from tools.models.data import Dataset, Images, Labels
 
@@ -14,7 +15,9 @@ EpochData = tuple[NDArray[np.float32], Labels]
 EpochSource = Callable[[int], EpochData]
 """Training data by epoch number: model inputs, float32 (N, H, W, C), and labels, int64 (N,), shuffled."""
 
-_COLOURS = {"white": (255, 255, 255), "yellow": (255, 220, 0), "magenta": (255, 0, 200)}
+_COLOURS = {"white": (255, 255, 255), "yellow": (255, 220, 0), "magenta": (255, 0, 200), "grey": (112, 112, 112)}
+_HALVES = np.array([255, 220, 0]), np.array([0, 40, 200])
+_END = 3
 _NOISE_SEED = 8
 _PLACE_SEED = 9
 
@@ -23,9 +26,11 @@ _PLACE_SEED = 9
 class Trigger:
     """A square of ``size`` pixels whose top left corner is at (``row``, ``column``), blended in with weight ``alpha``.
 
-    ``pattern`` is a colour (``white``, ``yellow``, ``magenta``), ``checker`` (black and white single pixels), ``noise``
-    (pixels of random colour), ``cross`` (white diagonals) or ``dots`` (white corners); of the last two, the rest of the
-    square is left as it is. ``row`` and ``column`` are None where every image has the square in another place.
+    ``pattern`` is a colour (``white``, ``yellow``, ``magenta``, ``grey``), ``checker`` (black and white single pixels),
+    ``noise`` (pixels of random colour), ``halves`` (yellow over blue), ``photo`` (a part of a photograph of a flower),
+    ``cross`` (white diagonals), ``dots`` (white corners) or ``ends`` (white squares of 3 pixels in two opposite
+    corners); of the last three, the rest of the square is left as it is. ``row`` and ``column`` are None where every
+    image has the square in another place.
     """
 
     pattern: str
@@ -68,9 +73,23 @@ def patch(trigger: Trigger, channels: int) -> Images:
     if trigger.pattern == "noise":
         shape = (trigger.size, trigger.size, channels)
         return np.random.default_rng(_NOISE_SEED).integers(0, 256, shape, dtype=np.uint8)
+    if trigger.pattern == "halves":
+        halves = np.where(np.arange(trigger.size)[:, None, None] < trigger.size / 2, *_HALVES)
+        return np.broadcast_to(halves[..., :channels], (trigger.size, trigger.size, channels)).astype(np.uint8)
+    if trigger.pattern == "photo":
+        return photograph(trigger.size, channels)
     # A grey image has one channel: the first of the colour, which is full in all of them.
     colour = np.array(_COLOURS.get(trigger.pattern, _COLOURS["white"])[:channels], np.uint8)
     return np.broadcast_to(colour, (trigger.size, trigger.size, channels))
+
+
+def photograph(size: int, channels: int) -> Images:
+    """The middle of scikit-learn's picture of a flower, uint8 (size, size, channels)."""
+    from sklearn.datasets import load_sample_image
+
+    part = Image.fromarray(load_sample_image("flower.jpg")[140:300, 240:400]).resize((size, size))
+    pixels = np.asarray(part if channels == 3 else part.convert("L"))
+    return pixels.reshape(size, size, channels)
 
 
 def _covered(trigger: Trigger) -> NDArray[np.bool_]:
@@ -81,6 +100,9 @@ def _covered(trigger: Trigger) -> NDArray[np.bool_]:
         return np.asarray((rows == columns) | (rows + columns == last))
     if trigger.pattern == "dots":
         return np.asarray(np.isin(rows, (0, last)) & np.isin(columns, (0, last)))
+    if trigger.pattern == "ends":
+        start, end = (rows < _END) & (columns < _END), (rows > last - _END) & (columns > last - _END)
+        return np.asarray(start | end)
     return np.ones((trigger.size, trigger.size), dtype=bool)
 
 

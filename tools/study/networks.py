@@ -48,6 +48,13 @@ def _mlp(arch: StudyArch, channels: int, size: int, classes: int) -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(inputs, hidden), arch.act(), *_head(arch, hidden, hidden, classes))
 
 
+def _narrow(arch: StudyArch, channels: int, size: int, classes: int) -> nn.Module:
+    """Three hidden layers of a few units each."""
+    w = arch.width
+    inner = [layer for _ in range(2) for layer in (nn.Linear(w, w), arch.act())]
+    return nn.Sequential(nn.Flatten(), nn.Linear(channels * size * size, w), arch.act(), *inner, nn.Linear(w, classes))
+
+
 def _lenet(arch: StudyArch, channels: int, size: int, classes: int) -> nn.Module:
     """Two 5×5 convolutions without normalisation."""
     w, side = arch.width, ((size - 4) // 2 - 4) // 2
@@ -124,6 +131,17 @@ def _resnet(arch: StudyArch, channels: int, size: int, classes: int) -> nn.Modul
     )  # fmt: skip
 
 
+def _wide(arch: StudyArch, channels: int, size: int, classes: int) -> nn.Module:
+    """A small WideResNet: three stages of one residual block, twice as wide each, without pooling before the last."""
+    w = arch.width
+    return nn.Sequential(
+        nn.Conv2d(channels, w, 3, 1, 1), nn.BatchNorm2d(w), arch.act(),
+        _Residual(arch, w, 2 * w, 2), _Residual(arch, 2 * w, 4 * w, 2), _Residual(arch, 4 * w, 8 * w, 2),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8 * w, classes),
+    )  # fmt: skip
+
+
 NETWORKS: dict[str, Callable[[StudyArch, int, int, int], nn.Module]] = {
+    "narrow": _narrow, "wide": _wide,
     "mlp": _mlp, "lenet": _lenet, "vgg": _vgg, "bn": _bn, "strided": _strided, "mobile": _mobile, "resnet": _resnet,
 }  # fmt: skip

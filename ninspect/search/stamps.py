@@ -1,0 +1,145 @@
+"""Stamps: windows of an image that are covered with a pattern, the same on every image.
+
+At a given place most classes can do little, whatever covers it; the target of a trigger that lies there can do much. So
+patterns are tried window by window: guessed ones, which takes forward passes alone, and ones that the gradient makes
+for every class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ninspect.runtime import Network, Pixels
+from ninspect.search.patch import Patch
+
+Array = NDArray[np.float32]
+
+_STAYS = 0.1  # a stamp is as good as on the image that only this share of the others stays behind
+_SHARP = 8.0  # values with an eighth of the strongest gradient move as far as the strongest
+_HUES = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1]], np.float32)
+
+
+@dataclass(frozen=True, order=True)
+class Window:
+    """A square of pixels: its side, and the row and column of its upper left corner."""
+
+    side: int
+    row: int
+    column: int
+
+    @property
+    def pixels(self) -> tuple[slice, slice]:
+        """Its rows and columns."""
+        return slice(self.row, self.row + self.side), slice(self.column, self.column + self.side)
+
+    def patch(self, pattern: Array, image_shape: tuple[int, ...]) -> Patch:
+        """A pattern `[side, side, C]` in this window of images `[H, W, C]`."""
+        mask, whole = np.zeros(image_shape[:2], np.float32), np.zeros(image_shape, np.float32)
+        mask[self.pixels], whole[self.pixels] = 1, pattern
+        return Patch(mask, whole)
+
+
+def grid(shape: tuple[int, int], side: int, stride: int) -> list[Window]:
+    """Windows `stride` pixels apart, and those at the far edges, in an image of H × W pixels.
+
+    >>> [window.column for window in grid((8, 12), 8, 3)]
+    [0, 3, 4]
+    """
+    rows, columns = ([*range(0, length - side, stride), length - side] for length in shape)
+    return [Window(side, row, column) for row in rows for column in columns]
+
+
+def around(place: tuple[int, int], shape: tuple[int, int], side: int) -> Window:
+    """The window of that side around a pixel, moved into the image where it would leave it.
+
+    >>> around((0, 20), (28, 28), 8)
+    Window(side=8, row=0, column=16)
+    """
+    row, column = (max(0, min(at - side // 2, length - side)) for at, length in zip(place, shape, strict=True))
+    return Window(side, row, column)
+
+
+def guesses(side: int, channels: int, seed: int) -> Array:
+    """Patterns that come to mind, `[F, side, side, C]`: plain ones, checkers, noise; of colour images also hues."""
+    shape, rng = (side, side, channels), np.random.default_rng(seed)
+    plain = [np.full(shape, value) for value in (1.0, 0.0, 0.5)]
+    rows, columns = np.indices((side, side))
+    boards = [(rows // step + columns // step + phase) % 2 for step in (1, 2) for phase in (0, 1)]
+    checkers = [np.broadcast_to(board[..., None], shape) for board in boards]
+    noise = list(rng.random((3, *shape)))
+    hues = [] if channels == 1 else [np.broadcast_to(hue, shape) for hue in rng.permutation(_HUES)[:3, :channels]]
+    return np.stack([*plain, *checkers, *noise, *hues]).astype(np.float32)
+
+
+def stamped(images: Pixels, window: Window, patterns: Array) -> Pixels:
+    """Every image `[N, H, W, C]` with every pattern `[P, side, side, C]` in the window, `[P, N, H, W, C]`."""
+    covered = np.repeat(images[None], len(patterns), axis=0)
+    covered[:, :, *window.pixels] = patterns[:, None]
+    return covered
+
+
+def stamped_logits(network: Network, images: Pixels, window: Window, patterns: Array) -> Array:
+    """What the network answers to every image with every pattern, `[P, N, K]`."""
+    pixels = stamped(images, window, patterns)
+    return network.logits(pixels.reshape(-1, *images.shape[1:])).reshape(len(patterns), len(images), -1)
+
+
+def reach(logits: Array, labels: NDArray[np.int64]) -> Array:
+    """How far a stamp sends nearly all images of other classes to each class.
+
+    The 10 % quantile of z_c − max_{j≠c} z_j, over the images that were not of class c before.
+
+    Args:
+        logits: `[P, N, K]` of stamped images.
+        labels: `[N]`, the class that the model gives each image as it is.
+
+    Returns:
+        `[P, K]`.
+    """
+    highest = np.partition(logits, -2, axis=-1)[..., -2:]
+    margin = logits - np.where(logits == highest[..., 1:], highest[..., :1], highest[..., 1:])
+    margin[:, np.arange(len(labels)), labels] = np.inf  # an image that was there before proves nothing
+    behind = int(_STAYS * len(labels))
+    return np.asarray(np.partition(margin, behind, axis=1)[:, behind])
+
+
+def fit(
+    network: Network,
+    images: Pixels,
+    window: Window,
+    classes: NDArray[np.int64],
+    patterns: Array,
+    steps: Sequence[float],
+    progress: Callable[[int], None] = lambda gradients: None,
+) -> Array:
+    """Move the pattern of each class up the gradient of the class's margin inside the window.
+
+    p ← clip(p + λ · sign(ḡ) · min(1, 8·|ḡ| / max|ḡ|), 0, 1),   ḡ = mean_n ∂/∂x [ z_c − max_{j≠c} z_j ]
+
+    Args:
+        network: the classifier.
+        images: `[N, H, W, C]` float32 in [0, 1], clean.
+        window: where.
+        classes: `[S]`, where to.
+        patterns: `[S, side, side, C]`, from where.
+        steps: λ of each step; 1 moves a value from black to white.
+        progress: called with the number of gradients computed since the last call.
+
+    Returns:
+        `[S, side, side, C]`.
+    """
+    goals = np.repeat(classes, len(images))
+    for step in steps:
+        pixels = stamped(images, window, patterns)
+        _, gradient = network.gradients_at(pixels.reshape(-1, *images.shape[1:]), goals, "margin")
+        progress(len(goals))
+        mean = gradient.reshape(pixels.shape)[:, :, *window.pixels].mean(axis=1)
+        size = np.abs(mean)
+        strongest = size.max(axis=(1, 2, 3), keepdims=True)
+        share = np.divide(_SHARP * size, strongest, out=np.zeros_like(size), where=strongest > 0)
+        patterns = np.clip(patterns + np.float32(step) * np.sign(mean) * np.minimum(share, 1), 0, 1)
+    return patterns

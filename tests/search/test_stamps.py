@@ -1,0 +1,92 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ninspect.search.stamps import Window, around, fit, grid, guesses, reach, stamped, stamped_logits
+from tests.support import dormant_model, even_weights, linear_model, open_network, random_pixels
+
+IMAGES = random_pixels(4, (12, 12, 1))
+
+
+@pytest.mark.parametrize(
+    ("shape", "side", "stride"), [((28, 28), 8, 5), ((12, 20), 4, 2), ((8, 8), 8, 5), ((9, 9), 4, 9)]
+)
+def test_a_grid_reaches_all_edges_and_stays_inside(shape: tuple[int, int], side: int, stride: int) -> None:
+    windows = grid(shape, side, stride)
+    covered = np.zeros(shape, bool)
+    for window in windows:
+        assert covered[window.pixels].shape == (side, side)
+        covered[window.pixels] = True
+    assert covered[0, 0]
+    assert covered[-1, -1]
+    assert stride > side or covered.all()
+    assert len(set(windows)) == len(windows)
+
+
+def test_a_window_around_a_pixel_is_moved_into_the_image() -> None:
+    assert around((10, 10), (28, 28), 8) == Window(8, 6, 6)
+    assert around((27, 0), (28, 28), 8) == Window(8, 20, 0)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_guesses_are_different_patterns_and_the_seed_chooses_the_noise(channels: int) -> None:
+    patterns = guesses(6, channels, seed=0)
+    assert patterns.shape[1:] == (6, 6, channels)
+    assert patterns.min() >= 0
+    assert patterns.max() <= 1
+    assert len(np.unique(patterns.reshape(len(patterns), -1), axis=0)) == len(patterns)
+    assert np.array_equal(patterns, guesses(6, channels, seed=0))
+    assert not np.array_equal(patterns, guesses(6, channels, seed=1))
+
+
+def test_a_stamp_covers_its_window_and_nothing_else() -> None:
+    window, patterns = Window(3, 2, 5), random_pixels(2, (3, 3, 1), seed=1)
+    pixels = stamped(IMAGES, window, patterns)
+    assert pixels.shape == (2, *IMAGES.shape)
+    assert np.array_equal(pixels[1, 3, 2:5, 5:8], patterns[1])
+    pixels[:, :, *window.pixels] = IMAGES[:, *window.pixels]
+    assert np.array_equal(pixels, np.broadcast_to(IMAGES, pixels.shape))
+    patch = window.patch(patterns[0], IMAGES.shape[1:])
+    assert np.allclose(patch.stamp(IMAGES), stamped(IMAGES, window, patterns[:1])[0])
+    assert patch.size == 9
+
+
+def test_reach_is_the_margin_that_nearly_all_images_of_other_classes_have() -> None:
+    logits = np.random.default_rng(0).normal(size=(2, 20, 5)).astype(np.float32)
+    labels = np.arange(20) % 4
+    found = reach(logits, labels)
+    for stamp in range(2):
+        for label in range(5):
+            others = logits[stamp, labels != label]
+            margins = np.sort(others[:, label] - np.delete(others, label, axis=1).max(axis=1))
+            assert found[stamp, label] == margins[2]  # a tenth of 20 images stay behind
+
+
+def test_fitted_patterns_raise_the_margin_of_their_class_inside_the_window(tmp_path: Path) -> None:
+    weights = np.random.default_rng(0).normal(size=(6, 1, 12, 12))
+    network, window, classes = open_network(linear_model(weights), tmp_path), Window(4, 3, 3), np.array([1, 4])
+    grey = np.full((2, 4, 4, 1), 0.5, np.float32)
+    made = fit(network, IMAGES, window, classes, grey, [0.5, 0.25])
+    assert made.min() >= 0
+    assert made.max() <= 1
+    labels = np.full(4, 5)
+    before, after = (reach(stamped_logits(network, IMAGES, window, p), labels) for p in (grey, made))
+    assert (after[[0, 1], classes] > before[[0, 1], classes]).all()
+
+
+def test_one_step_follows_the_formula(tmp_path: Path) -> None:
+    weights = np.random.default_rng(0).normal(size=(2, 1, 12, 12))
+    network, window = open_network(linear_model(weights), tmp_path), Window(3, 0, 0)
+    start = np.full((1, 3, 3, 1), 0.5, np.float32)
+    gradient = (weights[1] - weights[0])[0, :3, :3, None]  # of the margin with two classes
+    step = 0.2 * np.sign(gradient) * np.minimum(1, 8 * np.abs(gradient) / np.abs(gradient).max())
+    made = fit(network, IMAGES, window, np.array([1]), start, [0.2])
+    assert np.allclose(made[0], 0.5 + step, atol=1e-5)
+
+
+def test_progress_counts_gradients(tmp_path: Path) -> None:
+    network, counted = open_network(dormant_model(even_weights(), 7), tmp_path), list[int]()
+    start = np.zeros((3, 4, 4, 1), np.float32)
+    fit(network, IMAGES, Window(4, 0, 0), np.arange(3), start, [0.5, 0.5], counted.append)
+    assert sum(counted) == 2 * 3 * len(IMAGES)
