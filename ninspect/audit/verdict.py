@@ -87,7 +87,7 @@ def _near_miss(comparing: Sequence[Examination], tried: Sequence[Trigger]) -> Fi
         for trigger in tried:
             (place,) = np.flatnonzero(examination.classes == trigger.label)
             p = float(examination.p_values[place])
-            if trigger.nearly and p <= NEAR_MISSES.p:
+            if trigger.nearly and p <= (NEAR_MISSES.stamp_p if isinstance(trigger, Stamp) else NEAR_MISSES.p):
                 return Finding("BD005", _nearly(trigger, p), classes=(trigger.label,))
     return None
 

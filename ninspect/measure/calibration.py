@@ -120,13 +120,15 @@ class NearMisses:
 
     Attributes:
         p: a clean network has a class as suspicious with at most this probability,
-        size: and the smallest trigger of the class is at most this share of what other classes need,
-        stamp: or the best stamp sends at least this share of held-out images to it,
+        size: and the smallest trigger of the class is at most this share of what other classes need;
+        stamp_p: or the probability is at most this,
+        stamp: the best stamp sends at least this share of held-out images to the class,
         rival: and what was tried for any other class at the same place at most this share.
     """
 
     p: float = 0.1
     size: float = 0.45
+    stamp_p: float = 0.02
     stamp: float = 0.7
     rival: float = 0.5
 

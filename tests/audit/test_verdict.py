@@ -144,7 +144,7 @@ def test_a_near_miss_is_never_clean(p: float, size: float, success: float, verdi
 
 @pytest.mark.parametrize(("success", "rival", "near"), [(0.95, 0.1, True), (0.5, 0.1, False), (0.95, 0.9, False)])
 def test_a_stamp_that_works_where_no_other_does_is_a_near_miss(success: float, rival: float, near: bool) -> None:
-    examinations = [replace(NEAR, stamps=(stamp(success, rival),)), IDLE]
+    examinations = [replace(NEAR, p_values=NEAR.p_values * 0.3, stamps=(stamp(success, rival),)), IDLE]
     assert rules(examinations) == (["BD005"] if near else [])
     if near:
         assert (
