@@ -109,7 +109,8 @@ class Windows(Detector):
         convincing = np.where(works, excess, -np.inf).argmax(axis=1)
         choices = np.where(works.any(axis=1), convincing, reached.argmax(axis=1))
         stamps = [(patterns[window.side], choice) for window, choice in zip(windows, choices, strict=True)]
-        beyond = np.where(works, excess, 0).max(axis=1)
+        weight = dict(zip(sides, STAMPS.weights, strict=True))
+        beyond = np.where(works, excess, 0).max(axis=1) * np.array([[weight[window.side]] for window in windows])
         return Tried(
             np.arange(case.network.classes), windows, stamps, beyond, float(np.median(excess.max(axis=(0, 1))))
         )

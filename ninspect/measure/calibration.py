@@ -78,6 +78,7 @@ class Stamps:
 
     Attributes:
         shares: sides of the windows, as shares of the shorter side of an image;
+        weights: of what is found in each size; the largest cover what natural images are told apart by.
         fitted: which of them the gradient makes patterns for.
         works: a stamp counts that sends nearly all images so far beyond the next class, relative to natural images.
         usual, scale: a clean network has a class that stands out as far as x with probability exp((usual − x) / scale).
@@ -88,10 +89,11 @@ class Stamps:
     """
 
     shares: tuple[float, ...] = (1 / 7, 3 / 14, 2 / 7, 3 / 7)
+    weights: tuple[float, ...] = (1, 1, 1, 0.75)
     fitted: int = 2
     works: float = 0.25
     usual: float = 1.5
-    scale: float = 0.4
+    scale: float = 0.33
     most_classes: int = 50
     guessing: int = 64 * 1024**3
     fitting: int = 24 * 1024**3

@@ -9,7 +9,7 @@ import numpy as np
 
 from ninspect.report import Result
 from ninspect.report.picture import png
-from ninspect.report.pictured import AttentionInfo, ExampleInfo, HeatmapInfo, PairInfo, TriggerInfo
+from ninspect.report.pictured import AttentionInfo, ExampleInfo, HeatmapInfo, PairInfo, StampInfo, TriggerInfo
 from ninspect.report.schema import (
     AnswerInfo,
     DetectorInfo,
@@ -88,6 +88,12 @@ TRIGGER = TriggerInfo(
     pattern=picture(2),
     examples=[ExampleInfo(before=picture(3), after=picture(4), answer_before=2, answer_after=7)],
 )
+STAMP = StampInfo(
+    **TRIGGER.model_dump()
+    | {"size": 64.0, "success": 0.95, "control_size": None, "control_success": 0.02, "convincing": False},
+    window=(20, 3, 8, 8),
+    rival=0.25,
+)
 PAIR = PairInfo(**TRIGGER.model_dump() | {"source": 3, "elsewhere": 0.02, "foreign": 0.8})
 ATTENTION = AttentionInfo(
     image=picture(5),
@@ -99,6 +105,7 @@ ATTENTION = AttentionInfo(
 
 TARGET = FindingInfo.of("BD001", "class 7 looks like the target of a backdoor", classes=[7])
 BETWEEN = FindingInfo.of("BD004", "a trigger sends images of class 3 alone to class 7", classes=[3, 7])
+NEARLY = FindingInfo.of("BD005", "class 7 nearly looks like the target of a backdoor (p = 0.02)", classes=[7])
 QUIET = DETECTOR.model_copy(
     update={
         "targets": [],
