@@ -62,10 +62,7 @@ class Windows(Detector):
 
     def examine(self, case: Case) -> Examination:
         """How far every class stands out at its best window, and the best stamps of those that do so most."""
-        if case.network.classes < OUTLIERS.fewest_classes:
-            few = (
-                f"{case.network.classes} classes; among fewer than {OUTLIERS.fewest_classes} places cannot be compared"
-            )
+        if few := _too_few(case):
             return Examination.without_scores(self.name, case.classes, few)
         order = spread(case.answers, case.seed)
         seen, held_out = np.split(order, [min(self.seen, len(order) // 3)])
@@ -214,6 +211,14 @@ def spread(labels: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
         own = labels[order] == label
         turn[own] = np.arange(own.sum())
     return order[np.argsort(turn, kind="stable")]
+
+
+def _too_few(case: Case) -> str | None:
+    """Why the classes cannot be compared at one place."""
+    if case.network.classes < OUTLIERS.fewest_classes:
+        return f"{case.network.classes} classes; among fewer than {OUTLIERS.fewest_classes} places cannot be compared"
+    images = len(case.clean())
+    return f"{images} images, of the {STAMPS.fewest_images} that it takes" if images < STAMPS.fewest_images else None
 
 
 def _success(

@@ -83,6 +83,7 @@ class Stamps:
         works: a stamp counts that sends nearly all images so far beyond the next class, relative to natural images.
         usual, scale: a clean network has a class that stands out as far as x with probability exp((usual − x) / scale).
         most_classes: that the gradient makes patterns for.
+        fewest_images: without which it does not look.
         guessing, fitting: bytes of what the network computes, above which fewer windows are tried.
         fewest_windows: that are tried in any case.
         shown: classes whose best stamp is shown, and on how many held-out images it is judged.
@@ -95,8 +96,9 @@ class Stamps:
     usual: float = 1.5
     scale: float = 0.33
     most_classes: int = 50
-    guessing: int = 64 * 1024**3
-    fitting: int = 24 * 1024**3
+    fewest_images: int = 6
+    guessing: int = 24 * 1024**3
+    fitting: int = 20 * 1024**3
     fewest_windows: int = 8
     shown: int = 3
     judges: int = 64
