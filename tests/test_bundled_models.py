@@ -54,7 +54,8 @@ def test_a_scan_finds_the_target_of_a_backdoored_model_and_clears_its_clean_twin
     index = [value or 0.0 for value in result.detectors[0].index]
     assert index.index(max(index)) == target
     if name(path) in BORDERLINE:
-        assert result.p_value < 0.05
+        assert (result.verdict, [finding.rule for finding in result.findings]) == ("inconclusive", ["BD005"])
+        assert result.findings[0].classes == [target]
     else:
         assert result.verdict == "suspected"
         assert result.targets == [target]

@@ -24,7 +24,7 @@ from ninspect.measure.calibration import OUTLIERS, STAMPS
 from ninspect.measure.outliers import interaction
 from ninspect.names import Question
 from ninspect.runtime import Pixels
-from ninspect.search.stamps import Array, Window, around, fit, grid, guesses, reach, stamped_logits
+from ninspect.search.stamps import Array, Window, fit, grid, guesses, reach, stamped_logits
 
 TEST = "stamps of clean models"
 
@@ -250,7 +250,8 @@ def _affordable(case: Case, windows: Sequence[Window], runs: int, work: int) -> 
     most = max(STAMPS.fewest_windows, work // (runs * case.network.plan.forward))
     if len(windows) <= most:
         return list(windows)
-    shape, side = case.clean().shape[1:3], STAMPS.sides(min(case.clean().shape[1:3]))[STAMPS.fitted]
-    looks = [around(place, shape, side) for one in case.earlier for place in one.looked_at]
-    others = [window for window in windows if window.side == side]
-    return list(dict.fromkeys([*looks[: most // 2], *others[:: -(-2 * len(others) // most)]]))[:most]
+    side = STAMPS.sides(min(case.clean().shape[1:3]))[STAMPS.fitted]
+    sized = [window for window in windows if window.side == side]
+    places = [place for one in case.earlier for place in one.looked_at][: most // 2]
+    looks = [min(sized, key=lambda window: window.distance(*place)) for place in places]
+    return list(dict.fromkeys([*looks, *sized[:: -(-2 * len(sized) // most)]]))[:most]

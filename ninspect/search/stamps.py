@@ -36,6 +36,10 @@ class Window:
         """Its rows and columns."""
         return slice(self.row, self.row + self.side), slice(self.column, self.column + self.side)
 
+    def distance(self, row: int, column: int) -> float:
+        """From its middle to a pixel, squared."""
+        return (self.row + self.side / 2 - row - 0.5) ** 2 + (self.column + self.side / 2 - column - 0.5) ** 2
+
     def patch(self, pattern: Array, image_shape: tuple[int, ...]) -> Patch:
         """A pattern `[side, side, C]` in this window of images `[H, W, C]`."""
         mask, whole = np.zeros(image_shape[:2], np.float32), np.zeros(image_shape, np.float32)
@@ -51,16 +55,6 @@ def grid(shape: tuple[int, int], side: int, stride: int) -> list[Window]:
     """
     rows, columns = ([*range(0, length - side, stride), length - side] for length in shape)
     return [Window(side, row, column) for row in rows for column in columns]
-
-
-def around(place: tuple[int, int], shape: tuple[int, int], side: int) -> Window:
-    """The window of that side around a pixel, moved into the image where it would leave it.
-
-    >>> around((0, 20), (28, 28), 8)
-    Window(side=8, row=0, column=16)
-    """
-    row, column = (max(0, min(at - side // 2, length - side)) for at, length in zip(place, shape, strict=True))
-    return Window(side, row, column)
 
 
 def guesses(side: int, channels: int, seed: int) -> Array:
@@ -104,7 +98,8 @@ def reach(logits: Array, labels: NDArray[np.int64]) -> Array:
     margin = logits - np.where(logits == highest[..., 1:], highest[..., :1], highest[..., 1:])
     margin[:, np.arange(len(labels)), labels] = np.inf  # an image that was there before proves nothing
     behind = int(_STAYS * len(labels))
-    return np.asarray(np.partition(margin, behind, axis=1)[:, behind])
+    reached = np.partition(margin, behind, axis=1)[:, behind]
+    return np.where(np.isinf(reached), 0, reached)  # of a class that all images have, nothing is known
 
 
 def fit(

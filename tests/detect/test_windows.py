@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,12 +68,15 @@ def test_among_few_classes_places_cannot_be_compared(tmp_path: Path) -> None:
     assert found.p_value is None
 
 
-def test_a_large_network_is_asked_where_classes_look(backdoored: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    small = replace(STAMPS, guessing=1, fitting=1)
-    monkeypatch.setattr("ninspect.detect.windows.STAMPS", small)
-    earlier = replace(Windows().examine(backdoored), looked_at=((2, 2),))
+@pytest.mark.parametrize("budget", [{"guessing": 1, "fitting": 1}, {"fitting": 1}, {"guessing": 1}])
+def test_a_large_network_is_asked_where_classes_look(
+    backdoored: Case, monkeypatch: pytest.MonkeyPatch, budget: dict[str, Any]
+) -> None:
+    monkeypatch.setattr("ninspect.detect.windows.STAMPS", replace(STAMPS, fewest_windows=4, **budget))
+    earlier = replace(Windows().examine(backdoored), looked_at=((2, 2), (11, 11), (7, 3)))
     found = Windows().examine(replace(backdoored, earlier=[earlier]))
     assert found.ranked[0] == TARGET
+    assert found.gap is None
 
 
 def test_what_serves_a_class_everywhere_or_all_classes_at_a_place_is_no_interaction() -> None:

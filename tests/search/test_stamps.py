@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ninspect.search.stamps import Window, around, fit, grid, guesses, reach, stamped, stamped_logits
+from ninspect.search.stamps import Window, fit, grid, guesses, reach, stamped, stamped_logits
 from tests.support import dormant_model, even_weights, linear_model, open_network, random_pixels
 
 IMAGES = random_pixels(4, (12, 12, 1))
@@ -24,9 +24,10 @@ def test_a_grid_reaches_all_edges_and_stays_inside(shape: tuple[int, int], side:
     assert len(set(windows)) == len(windows)
 
 
-def test_a_window_around_a_pixel_is_moved_into_the_image() -> None:
-    assert around((10, 10), (28, 28), 8) == Window(8, 6, 6)
-    assert around((27, 0), (28, 28), 8) == Window(8, 20, 0)
+def test_the_nearest_window_is_the_one_with_the_pixel_in_its_middle() -> None:
+    nearest = min(grid((28, 28), 7, 3), key=lambda window: window.distance(9, 12))
+    assert nearest == Window(7, 6, 9)
+    assert nearest.distance(9, 12) == 0
 
 
 @pytest.mark.parametrize("channels", [1, 3])

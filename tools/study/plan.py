@@ -14,7 +14,6 @@ CLASSES = {"digits": 10, "mnist": 10, "signs": 43, "gtsrb": 43, "cifar10": 10}
 EPOCHS = {"digits": 25, "mnist": 4, "signs": 8, "gtsrb": 10, "cifar10": 30}
 CLEAN = {"digits": 60, "mnist": 60, "signs": 30, "gtsrb": 30, "cifar10": 40}
 SEEDS = 5
-SET_ASIDE = 2  # of the seeds of a cell, those from this number on were not looked at when the method was made
 POISONED = 0.1  # of the training images
 
 _GREY = [
