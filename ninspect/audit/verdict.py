@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from ninspect.detect import TARGET, Examination, PairTrigger, Stamp, Trigger, listed, tested
 from ninspect.findings import Finding, Verdict, about_file, verdict
 from ninspect.measure.calibration import NEAR_MISSES
@@ -46,6 +44,7 @@ def accusations(examinations: Sequence[Examination], alpha: float) -> list[Findi
         alpha: level of suspicion.
     """
     ranking, triggers = tested(examinations), _triggers(examinations)
+    tried = [*triggers, *_stamps(examinations)]
     found = [
         Finding(one.rule, f"{one.meaning} ({probability(one.p_value)})", classes=tuple(one.targets(alpha)))
         for one in ranking
@@ -55,9 +54,9 @@ def accusations(examinations: Sequence[Examination], alpha: float) -> list[Findi
     convincing = [trigger.label for trigger in triggers if trigger.convincing]
     outliers = [target for one in comparing for target in one.targets(alpha)]
     if targets := _convincing_first([*outliers, *convincing], convincing):
-        message = _suspicion(comparing[0] if comparing else None, targets, [*triggers, *_stamps(examinations)], alpha)
+        message = _suspicion(comparing[0] if comparing else None, targets, tried, alpha)
         found.append(Finding(TARGET, message, classes=tuple(targets)))
-    if not found and (near := _near_miss(comparing, [*triggers, *_stamps(examinations)])):
+    if not found and (near := _near_miss(comparing, tried)):
         found.append(near)
     pairs = (pair for one in examinations for pair in one.pairs if pair.convincing)
     return found + [Finding("BD004", _from_one_class(pair), classes=(pair.source, pair.label)) for pair in pairs]
@@ -85,8 +84,7 @@ def _near_miss(comparing: Sequence[Examination], tried: Sequence[Trigger]) -> Fi
     """The first class that stands out somewhat and that little leads to, though no class is suspected."""
     for examination in comparing:
         for trigger in tried:
-            (place,) = np.flatnonzero(examination.classes == trigger.label)
-            p = float(examination.p_values[place])
+            p = examination.p_values[examination.classes == trigger.label].item()
             if trigger.nearly and p <= (NEAR_MISSES.stamp_p if isinstance(trigger, Stamp) else NEAR_MISSES.p):
                 return Finding("BD005", _nearly(trigger, p), classes=(trigger.label,))
     return None

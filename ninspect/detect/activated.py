@@ -17,7 +17,7 @@ from ninspect.detect.case import Case
 from ninspect.detect.examination import Examination, judge
 from ninspect.detect.interface import Detector, Needs
 from ninspect.measure.calibration import OUTLIERS
-from ninspect.measure.features import FeatureSums, heatmaps, peak, peak_place
+from ninspect.measure.features import FeatureSums, heatmaps, strongest_box
 from ninspect.measure.outliers import anomaly_index, robust_z
 from ninspect.names import Question
 from ninspect.runtime import Pixels
@@ -99,7 +99,7 @@ class Activated(Detector):
         for part in ascend(case.network, starts, case.classes, self.steps, length, progress, direction):
             margin[part.classes] = part.margin.mean(axis=1)
             strength = np.abs(part.gradient).mean(axis=1).max(axis=-1)
-            peaks[part.classes], places[part.classes] = peak(strength), peak_place(strength)
+            peaks[part.classes], places[part.classes] = strongest_box(strength)
             # What would lower the class's margin is not the trigger: only the positive part is explained.
             sums.add(part.classes, heatmaps(np.maximum(part.gradient, 0)))
         features = sums.features()

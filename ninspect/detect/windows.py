@@ -23,7 +23,7 @@ from ninspect.detect.trigger import Stamp
 from ninspect.measure.calibration import OUTLIERS, STAMPS
 from ninspect.measure.outliers import interaction
 from ninspect.names import Question
-from ninspect.runtime import Pixels
+from ninspect.search.inversion import success
 from ninspect.search.stamps import Array, Window, fit, grid, guesses, reach, stamped_logits
 
 TEST = "stamps of clean models"
@@ -80,12 +80,10 @@ class Windows(Detector):
             gap=untested(case.classes, index),
             test=TEST,
         )
-        shown = [label for label, stands in zip(case.classes.tolist(), index, strict=True) if stands > 0]
-        shown = [label for label in found.ranked if label in shown][: STAMPS.shown]
-        best = [max((guessed, fitted), key=lambda tried: tried.stands(np.array([label]))[0]) for label in shown]
-        return replace(
-            found, stamps=tuple(tried.stamp(case, label, held_out) for tried, label in zip(best, shown, strict=True))
-        )
+        shown = found.ranked[: min(STAMPS.shown, int((index > 0).sum()))]
+        better_fitted = case.classes[columns["fitted"] > columns["guessed"]]
+        stamps = [(fitted if label in better_fitted else guessed).stamp(case, label, held_out) for label in shown]
+        return replace(found, stamps=tuple(stamps))
 
     def guess(self, case: Case, seen: NDArray[np.int64], own: NDArray[np.float64]) -> Tried:
         """Try guessed patterns in windows of several sizes; every forward pass serves all K classes."""
@@ -183,11 +181,12 @@ class Tried:
         place = int(np.flatnonzero(self.classes == label)[0])
         window = self.windows[int(self.beyond[:, place].argmax())]
         patterns = self.patterns(window)
-        images, answers = case.clean()[held_out[: STAMPS.judges]], case.answers[held_out[: STAMPS.judges]]
-        tried = zip(self.classes.tolist(), patterns, strict=True)
-        shares = np.array([_success(case, images, answers, window, *one) for one in tried])
-        others = np.delete(shares, place)
-        patch = window.patch(patterns[place], images.shape[1:])
+        judges = held_out[: STAMPS.judges]
+        images, answers = case.clean()[judges], case.answers[judges]
+        patches = (window.patch(pattern, images.shape[1:]) for pattern in patterns)  # one at a time: they are large
+        tried = zip(self.classes[:, None], patches, strict=True)
+        shares = np.concatenate([success(case.network, images, answers, goal, [patch]) for goal, patch in tried])
+        patch, others = window.patch(patterns[place], images.shape[1:]), np.delete(shares, place)
         shown, changed = examples(case, images, answers, label, patch)
         return Stamp(
             label=label,
@@ -219,16 +218,6 @@ def _too_few(case: Case) -> str | None:
         return f"{case.network.classes} classes; among fewer than {OUTLIERS.fewest_classes} places cannot be compared"
     images = len(case.clean())
     return f"{images} images, of the {STAMPS.fewest_images} that it takes" if images < STAMPS.fewest_images else None
-
-
-def _success(
-    case: Case, images: Pixels, answers: NDArray[np.int64], window: Window, label: int, pattern: Array
-) -> float:
-    others = answers != label
-    if not others.any():
-        return float("nan")
-    logits = stamped_logits(case.network, images[others], window, pattern[None])[0]
-    return float((logits.argmax(axis=1) == label).mean())
 
 
 def _grids(shape: tuple[int, int], sides: Sequence[int]) -> list[Window]:

@@ -72,22 +72,16 @@ def peak(maps: Array) -> NDArray[np.float64]:
     Returns:
         `[...]`, from 9 / (H·W) to 1; not a number for a map of zeros.
     """
-    boxes = _boxes(maps)
+    return strongest_box(maps)[0]
+
+
+def strongest_box(maps: Array) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The `peak` of maps `[..., H, W]`, and row and column of the middle of its box, `[..., 2]`."""
+    boxes = np.lib.stride_tricks.sliding_window_view(maps, (3, 3), axis=(-2, -1)).sum(axis=(-2, -1), dtype=np.float64)
     with np.errstate(invalid="ignore"):
-        return np.asarray(boxes.max(axis=(-2, -1)) / maps.sum(axis=(-2, -1), dtype=np.float64))
-
-
-def peak_place(maps: Array) -> NDArray[np.int64]:
-    """Row and column of the middle of the strongest box of `peak`, `[..., 2]`."""
-    boxes = _boxes(maps)
+        share = np.asarray(boxes.max(axis=(-2, -1)) / maps.sum(axis=(-2, -1), dtype=np.float64))
     strongest = boxes.reshape(*boxes.shape[:-2], -1).argmax(axis=-1)
-    return np.stack(np.unravel_index(strongest, boxes.shape[-2:]), axis=-1) + 1
-
-
-def _boxes(maps: Array) -> NDArray[np.float64]:
-    """Sums over all boxes of 3×3 pixels, `[..., H − 2, W − 2]`."""
-    windows = np.lib.stride_tricks.sliding_window_view(maps, (3, 3), axis=(-2, -1))
-    return np.asarray(windows.sum(axis=(-2, -1), dtype=np.float64))
+    return share, np.stack(np.unravel_index(strongest, boxes.shape[-2:]), axis=-1) + 1
 
 
 def persistent_chained(parity: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -123,7 +123,7 @@ def success(
     images: Pixels,
     answers: NDArray[np.int64],
     goals: NDArray[np.int64],
-    triggers: Triggers,
+    triggers: Triggers | Sequence[Patch],
 ) -> NDArray[np.float64]:
     """Share of the images that each trigger sends where it shall, without those that are there anyway.
 

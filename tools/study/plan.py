@@ -39,6 +39,7 @@ class StudyModel:
         family: what kind of attack it is; `clean`.
         cell: what was varied, such as `size 4`; of clean models the architecture.
         number: from 0 within the cell, also the seed.
+        augmented: whether its training images are moved about.
     """
 
     dataset: str
@@ -48,6 +49,7 @@ class StudyModel:
     arch: StudyArch
     optimizer: str
     attacks: tuple[Attack, ...] = ()
+    augmented: bool = True
 
     @property
     def name(self) -> str:
@@ -90,7 +92,8 @@ def backdoored_models() -> Iterator[StudyModel]:
         if dataset == "cifar10":
             corner = Attack(Trigger("checker", 3, size - 3, size - 3), target, POISONED)
             for cell in ("augmented", "plain"):
-                yield StudyModel(dataset, "wide", cell, number, StudyArch("wide", 16), "sgd", (corner,))
+                wide = StudyArch("wide", 16)
+                yield StudyModel(dataset, "wide", cell, number, wide, "sgd", (corner,), augmented=cell == "augmented")
         else:
             for cell, (source, wanted) in zip(("near", "far"), _PAIRS[dataset][number], strict=True):
                 one = Attack(Trigger("noise", 4, size - 5, size - 5), wanted, 0.5, sources=(source,))

@@ -56,7 +56,7 @@ def dataset(name: str, folder: Path) -> Dataset:
 def make(model: StudyModel, data: Dataset, out: Path) -> None:
     """Train and measure one model; the card is written last."""
     start = time.perf_counter()
-    if model.cell == "plain":
+    if not model.augmented:
         data = replace(data, augment=lambda images, rng: images)
     source = epochs(data, model.attacks, model.seed)
     content = train_torch(
