@@ -161,6 +161,7 @@ def _recovered(trigger: Trigger) -> dict[str, Any]:
         "control_size": _number(trigger.control_size),
         "control_success": _number(trigger.control_success),
         "convincing": trigger.convincing,
+        "nearly": trigger.nearly,
         "npz": base64.b64encode(trigger.patch.to_npz()).decode("ascii"),
         "mask": _picture(trigger.patch.mask),
         "pattern": _picture(trigger.patch.on_grey),

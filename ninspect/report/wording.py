@@ -189,7 +189,11 @@ def evidence(trigger: TriggerInfo) -> str:
     if isinstance(trigger, StampInfo):
         return _at_one_place(trigger)
     source, others, peers = "", "other images", "other classes need"
-    meaning = "A backdoor explains that." if trigger.convincing else "That is no sign of a backdoor."
+    meaning = "That is no sign of a backdoor."
+    if trigger.convincing:
+        meaning = "A backdoor explains that."
+    elif trigger.nearly:
+        meaning = "That is small, though not so small that it decides."
     if isinstance(trigger, PairInfo):
         source, others = f" from class {trigger.source}", f"other images of class {trigger.source}"
         peers = "other pairs of classes need"

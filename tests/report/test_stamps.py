@@ -6,7 +6,7 @@ from ninspect.report.markdown import markdown_report
 from ninspect.report.pictures import picture_files
 from ninspect.report.text import text_report
 from ninspect.report.wording import asked, named_classes, next_steps
-from tests.report.examples import NEARLY, STAMP, clean, example, inconclusive
+from tests.report.examples import NEARLY, STAMP, TRIGGER, clean, example, inconclusive
 
 NEAR = inconclusive(NEARLY, stamps=[STAMP])
 TOLD = (
@@ -30,6 +30,13 @@ def test_a_near_miss_names_its_class_in_the_headline_and_answers_the_question() 
     one_target = next(one for one in asked(NEAR) if one.question == "one-target")
     assert (one_target.outcome, one_target.word, one_target.detail) == ("inconclusive", "found", "BD005")
     assert next_steps(NEAR)[0][0] == "BD005"
+
+
+def test_the_trigger_of_a_near_miss_is_not_said_to_be_no_sign() -> None:
+    trigger = TRIGGER.model_copy(update={"convincing": False, "nearly": True, "size": 26.0})
+    text = " ".join(text_report(inconclusive(NEARLY, triggers=[trigger])).split())
+    assert "That is small, though not so small that it decides." in text
+    assert "no sign of a backdoor" not in text
 
 
 def test_a_stamp_of_a_class_that_nobody_suspects_is_not_told_in_the_text() -> None:
