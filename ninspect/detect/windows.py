@@ -24,7 +24,7 @@ from ninspect.measure.calibration import OUTLIERS, STAMPS
 from ninspect.measure.outliers import interaction
 from ninspect.names import Question
 from ninspect.search.inversion import success
-from ninspect.search.stamps import Array, Window, fit, grid, guesses, reach, stamped_logits
+from ninspect.search.stamps import Array, Window, fit, grid, guesses, likeness, reach, stamped_logits
 
 TEST = "stamps of clean models"
 
@@ -36,13 +36,13 @@ class Windows(Detector):
         reach(c, w, φ) = 10 % quantile, over images of other classes with φ in w, of z_c − max_{j≠c} z_j
         r(c, w, φ)     = reach / max(own_c, median own),   own_c = 90 % quantile of the margin over images of class c
         e(c, w)        = r without what is due to the class or to the window alone (Tukey's median polish)
-        stands(c)      = max { e(c, w) : r(c, w) ≥ 1/4, else 0 } / median_c' max_w e(c', w)
+        stands(c)      = max { e(c, w) : r(c, w) ≥ 1/4 and φ is foreign to c, else 0 } / median_c' max_w e(c', w)
 
-    once for patterns φ that are guessed, which takes forward passes alone, and once for those that the gradient makes
-    of the best guess for each class and window. The index is the larger of both (docs/method.md).
+    once for patterns φ that are guessed, which takes forward passes alone, and for windows of two sizes for those that
+    the gradient makes for each class and window. The index is the largest of the three (docs/method.md).
 
     Attributes:
-        seen: images that the guesses are tried on;
+        seen: images that the guesses are tried on, half of them at a time: what counts, counts on both halves;
         moved: of these, images whose gradient makes the others.
         held_out: other images, on which what the gradient made is judged.
         steps: of the gradient;
@@ -53,7 +53,7 @@ class Windows(Detector):
     name: ClassVar[str] = "windows"
     answers: ClassVar[frozenset[Question]] = frozenset(["one-target"])
 
-    seen: int = 16
+    seen: int = 32
     moved: int = 8
     held_out: int = 48
     steps: int = 6
@@ -65,77 +65,85 @@ class Windows(Detector):
         if few := _too_few(case):
             return Examination.without_scores(self.name, case.classes, few)
         order = spread(case.answers, case.seed)
-        seen, held_out = np.split(order, [min(self.seen, len(order) // 3)])
+        seen, held_out = np.split(order, [min(self.seen, len(order) // 2)])
         own = own_margins(case.logits)
         guessed = self.guess(case, seen, own)
-        fitted = self.fit(case, guessed, seen[: self.moved], held_out[: self.held_out], own)
-        columns = {"guessed": guessed.stands(case.classes), "fitted": fitted.stands(case.classes)}
-        index = np.fmax(columns["guessed"], columns["fitted"])
+        classes = guessed.leading(STAMPS.most_classes, case.seed)
+        tried = {"guessed": guessed}
+        for side in [*_sides(case)][-STAMPS.fitted :]:
+            tried[f"fitted, {side}×{side}"] = self.fit(
+                case, side, classes, seen[: self.moved], held_out[: self.held_out], own
+            )
+        columns = {name: one.stands(case.classes) for name, one in tried.items()}
+        scores = np.array([*columns.values()])
+        index = np.fmax.reduce(scores)
         found = Examination(
             name=self.name,
             classes=case.classes,
             scores=columns,
             index=index,
-            p_values=STAMPS.p_values(index),
+            p_values=STAMPS.p_values(index, len(case.classes)),
             gap=untested(case.classes, index),
             test=TEST,
         )
+        best = dict(zip(case.classes, np.argmax(np.nan_to_num(scores, nan=-np.inf), axis=0), strict=True))
         shown = found.ranked[: min(STAMPS.shown, int((index > 0).sum()))]
-        better_fitted = case.classes[columns["fitted"] > columns["guessed"]]
-        stamps = [(fitted if label in better_fitted else guessed).stamp(case, label, held_out) for label in shown]
+        stamps = [[*tried.values()][best[label]].stamp(case, label, held_out) for label in shown]
         return replace(found, stamps=tuple(stamps))
 
     def guess(self, case: Case, seen: NDArray[np.int64], own: NDArray[np.float64]) -> Tried:
         """Try guessed patterns in windows of several sizes; every forward pass serves all K classes."""
         images, labels = case.clean()[seen], case.answers[seen]
-        sides = STAMPS.sides(min(images.shape[1:3]))
+        sides = _sides(case)
         patterns = {side: guesses(side, images.shape[-1], case.seed) for side in sides}
-        count = len(patterns[sides[0]])
-        windows = _affordable(case, _grids(images.shape[1:3], sides), count * len(images), STAMPS.guessing)
-        reached = np.array(
-            [reach(stamped_logits(case.network, images, w, patterns[w.side]), labels) / own for w in windows]
-        )  # [W, F, K]
+        count = len(patterns[min(sides)])
+        wanted = [window for side in sides for window in grid(images.shape[1:3], side, max(1, side // 2))]
+        windows = _affordable(case, wanted, _fitted(case)[0], count * len(images), STAMPS.guessing)
+        logits = (stamped_logits(case.network, images, window, patterns[window.side]) for window in windows)
+        halves = [slice(None, len(seen) // 2), slice(len(seen) // 2, None)]
+        # Of both halves of the images the worse, [W, F, K].
+        tables = np.array([[reach(some[:, half], labels[half]) / own for half in halves] for some in logits])
         side_of = np.array([window.side for window in windows])
-        excess, works = np.empty_like(reached), reached >= STAMPS.works
-        for side in np.unique(side_of):
-            for fill in range(count):
-                excess[side_of == side, fill] = interaction(reached[side_of == side, fill])
+        excess = np.empty_like(tables)
+        for side in {window.side for window in windows}:
+            own_side = side_of == side
+            excess[own_side] = sides[side] * np.moveaxis(interaction(np.moveaxis(tables[own_side], 0, -2)), -2, 0)
+        reached, excess = tables.min(axis=1), excess.min(axis=1)
+        foreign = np.array([_foreign(case, window, patterns[window.side]) for window in windows])
+        works = (reached >= STAMPS.works) & foreign
         # Of each window and class what goes beyond the others and works, else what goes farthest.
         convincing = np.where(works, excess, -np.inf).argmax(axis=1)
         choices = np.where(works.any(axis=1), convincing, reached.argmax(axis=1))
         stamps = [(patterns[window.side], choice) for window, choice in zip(windows, choices, strict=True)]
-        weight = dict(zip(sides, STAMPS.weights, strict=True))
-        beyond = np.where(works, excess, 0).max(axis=1) * np.array([[weight[window.side]] for window in windows])
-        return Tried(
-            np.arange(case.network.classes), windows, stamps, beyond, float(np.median(excess.max(axis=(0, 1))))
-        )
+        beyond = np.where(works, excess, 0).max(axis=1)
+        return Tried(np.arange(case.network.classes), windows, stamps, beyond, float(np.median(excess.max((0, 1)))))
 
     def fit(
         self,
         case: Case,
-        guessed: Tried,
+        side: int,
+        classes: NDArray[np.int64],
         seen: NDArray[np.int64],
         held_out: NDArray[np.int64],
         own: NDArray[np.float64],
     ) -> Tried:
-        """Let the gradient improve the best guesses in windows of one size, class by class."""
+        """Let the gradient make a pattern from grey in windows of one size, class by class."""
         images, judges, labels = case.clean()[seen], case.clean()[held_out], case.answers[held_out]
-        classes = guessed.leading(STAMPS.most_classes, case.seed)
-        side = STAMPS.sides(min(images.shape[1:3]))[STAMPS.fitted]
-        coarse = grid(images.shape[1:3], side, STAMPS.stride(side))
-        windows = [window for window in guessed.windows if window in coarse] or guessed.windows
-        windows = _affordable(case, windows, len(classes) * len(images) * self.steps, STAMPS.fitting)
+        windows = grid(images.shape[1:3], side, STAMPS.stride(side))
+        windows = _affordable(case, windows, side, len(classes) * len(images) * self.steps, STAMPS.fitting)
         steps = [self.first * self.shrink**number for number in range(self.steps)]
         progress = case.counter(len(windows) * len(classes) * len(images) * self.steps)
+        grey = np.full((len(classes), side, side, images.shape[-1]), 0.5, np.float32)
         stamps, reached = list[tuple[Array, NDArray[np.int64]]](), np.empty((len(windows), len(classes)))
+        foreign = np.empty(reached.shape, bool)
         for number, window in enumerate(windows):
-            start = guessed.patterns(window)[classes]
-            made = fit(case.network, images, window, classes, start, steps, progress)
+            made = fit(case.network, images, window, classes, grey, steps, progress)
             far = reach(stamped_logits(case.network, judges, window, made), labels)
             reached[number] = far[np.arange(len(classes)), classes] / own[classes]
+            foreign[number] = _foreign(case, window, made)[np.arange(len(classes)), classes]
             stamps.append((made, np.arange(len(classes))))
-        excess = interaction(reached)
-        beyond = np.where(reached >= STAMPS.works, excess, 0)
+        excess, weight = interaction(reached), _sides(case)[side]
+        beyond = np.where((reached >= STAMPS.works) & foreign, weight * excess, 0)
         return Tried(classes, windows, stamps, beyond, float(np.median(excess.max(axis=0))))
 
 
@@ -220,26 +228,33 @@ def _too_few(case: Case) -> str | None:
     return f"{images} images, of the {STAMPS.fewest_images} that it takes" if images < STAMPS.fewest_images else None
 
 
-def _grids(shape: tuple[int, int], sides: Sequence[int]) -> list[Window]:
-    """Windows of every size, half of them over the next; of the one for fitting also those that it uses."""
-    windows = [window for side in sides for window in grid(shape, side, max(1, side // 2))]
-    fitted = sides[STAMPS.fitted]
-    return sorted({*windows, *grid(shape, fitted, STAMPS.stride(fitted))})
+def _foreign(case: Case, window: Window, patterns: Array) -> NDArray[np.bool_]:
+    """Whether patterns look less like a class's own images there than natural ones would, `[P, K]`."""
+    return np.asarray(likeness(patterns, window, case.clean(), case.answers, case.network.classes) >= STAMPS.foreign)
 
 
-def _affordable(case: Case, windows: Sequence[Window], runs: int, work: int) -> list[Window]:
+def _sides(case: Case) -> dict[int, float]:
+    return STAMPS.sides(min(case.clean().shape[1:3]))
+
+
+def _fitted(case: Case) -> list[int]:
+    """Sides of the windows that the gradient makes patterns for."""
+    return [*_sides(case)][-STAMPS.fitted :]
+
+
+def _affordable(case: Case, windows: Sequence[Window], side: int, runs: int, work: int) -> list[Window]:
     """All windows where the network is small enough, else where classes look, and some of the others.
 
     Args:
         case: whose earlier examinations know where the classes look that stand out most.
         windows: those wanted.
+        side: of those that are tried where not all are.
         runs: of the network, for each window.
         work: bytes of what the network computes in all of them.
     """
     most = max(STAMPS.fewest_windows, work // (runs * case.network.plan.forward))
     if len(windows) <= most:
         return list(windows)
-    side = STAMPS.sides(min(case.clean().shape[1:3]))[STAMPS.fitted]
     sized = [window for window in windows if window.side == side]
     places = [place for one in case.earlier for place in one.looked_at][: most // 2]
     looks = [min(sized, key=lambda window: window.distance(*place)) for place in places]

@@ -73,15 +73,17 @@ class Pairs:
 class Stamps:
     """When what covers a place of the images serves one class as no class of a clean network.
 
-    Chosen with 95 clean networks of the study in view, of MNIST, GTSRB and CIFAR-10; the digits were set aside
-    (docs/measurements.md, `python -m tools.measure.evaluate .cache/study --method windows`).
+    Chosen with clean networks of the study in view, of MNIST, GTSRB, CIFAR-10 and digits, among them MLPs of ten units
+    a layer (docs/measurements.md, `python -m tools.measure.evaluate .cache/study --method windows`).
 
     Attributes:
         shares: sides of the windows, as shares of the shorter side of an image;
         weights: of what is found in each size; the largest cover what natural images are told apart by.
-        fitted: which of them the gradient makes patterns for.
-        works: a stamp counts that sends nearly all images so far beyond the next class, relative to natural images.
-        usual, scale: a clean network has a class that stands out as far as x with probability exp((usual − x) / scale).
+        fitted: the gradient makes patterns for so many of the largest.
+        works: a stamp counts that sends nearly all images so far beyond the next class, relative to natural images,
+        foreign: and is as far from the images of the class, relative to those of others.
+        usual, growth, scale: with ten classes, one of a clean network stands out as far as x with probability
+            exp((usual − x) / scale); with e times as many, as far as x + growth.
         most_classes: that the gradient makes patterns for.
         fewest_images: without which it does not look.
         guessing, fitting: bytes of what the network computes, above which fewer windows are tried.
@@ -93,8 +95,10 @@ class Stamps:
     weights: tuple[float, ...] = (1, 1, 1, 0.75)
     fitted: int = 2
     works: float = 0.25
-    usual: float = 1.5
-    scale: float = 0.33
+    foreign: float = 0.95
+    usual: float = 1.2
+    growth: float = 1.0
+    scale: float = 0.4
     most_classes: int = 50
     fewest_images: int = 6
     guessing: int = 24 * 1024**3
@@ -103,17 +107,21 @@ class Stamps:
     shown: int = 3
     judges: int = 64
 
-    def sides(self, length: int) -> list[int]:
-        """Sides of the windows, in pixels, for images whose shorter side is that long."""
-        return [max(2, round(share * length)) for share in self.shares]
+    def sides(self, length: int) -> dict[int, float]:
+        """Sides of the windows in pixels, ascending, with their weights, for images whose shorter side is that long."""
+        return {max(2, round(share * length)): weight for share, weight in zip(self.shares, self.weights, strict=True)}
 
     def stride(self, side: int) -> int:
         """How far apart the windows are that the gradient makes patterns for."""
         return max(2, round(0.6 * side))
 
-    def p_values(self, index: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Probability that some class of a clean network stands out so far; not a number where the index is not."""
-        return np.clip(np.exp((self.usual - index) / self.scale), SMALLEST_P, 1)
+    def p_values(self, index: NDArray[np.float64], classes: int) -> NDArray[np.float64]:
+        """Probability that some of K classes of a clean network stands out so far; not a number where the index is not.
+
+        p = exp((usual + growth · ln(K / 10) − index) / scale), with fewer than ten classes as with ten.
+        """
+        usual = self.usual + self.growth * np.log(max(classes, 10) / 10)
+        return np.asarray(np.clip(np.exp((usual - index) / self.scale), SMALLEST_P, 1))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 from ninspect.runtime import Network, Pixels
 from ninspect.search.patch import Patch
@@ -20,7 +21,6 @@ Array = NDArray[np.float32]
 
 _STAYS = 0.1  # a stamp is as good as on the image that only this share of the others stays behind
 _SHARP = 8.0  # values with an eighth of the strongest gradient move as far as the strongest
-_HUES = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1]], np.float32)
 
 
 @dataclass(frozen=True, order=True)
@@ -58,15 +58,17 @@ def grid(shape: tuple[int, int], side: int, stride: int) -> list[Window]:
 
 
 def guesses(side: int, channels: int, seed: int) -> Array:
-    """Patterns that come to mind, `[F, side, side, C]`: plain ones, checkers, noise; of colour images also hues."""
+    """Patterns that come to mind, `[F, side, side, C]`: plain ones, checkers, noise.
+
+    Hues are not among them: a yellow square in the middle makes a priority road sign of any sign.
+    """
     shape, rng = (side, side, channels), np.random.default_rng(seed)
     plain = [np.full(shape, value) for value in (1.0, 0.0, 0.5)]
     rows, columns = np.indices((side, side))
     boards = [(rows // step + columns // step + phase) % 2 for step in (1, 2) for phase in (0, 1)]
     checkers = [np.broadcast_to(board[..., None], shape) for board in boards]
     noise = list(rng.random((3, *shape)))
-    hues = [] if channels == 1 else [np.broadcast_to(hue, shape) for hue in rng.permutation(_HUES)[:3, :channels]]
-    return np.stack([*plain, *checkers, *noise, *hues]).astype(np.float32)
+    return np.stack([*plain, *checkers, *noise]).astype(np.float32)
 
 
 def stamped(images: Pixels, window: Window, patterns: Array) -> Pixels:
@@ -100,6 +102,31 @@ def reach(logits: Array, labels: NDArray[np.int64]) -> Array:
     behind = int(_STAYS * len(labels))
     reached = np.partition(margin, behind, axis=1)[:, behind]
     return np.where(np.isinf(reached), 0, reached)  # of a class that all images have, nothing is known
+
+
+def likeness(patterns: Array, window: Window, images: Pixels, labels: NDArray[np.int64], classes: int) -> Array:
+    """How far patterns are from what the images of each class have in the window, relative to the median class.
+
+    d(φ, c) = sqrt( mean over images x of class c of ‖φ − x in the window‖² ), divided by its median over the classes.
+
+    Args:
+        patterns: `[P, side, side, C]`.
+        window: where.
+        images: `[N, H, W, C]`, clean.
+        labels: `[N]`, their classes.
+        classes: K.
+
+    Returns:
+        `[P, K]`, below 1 for classes that the pattern looks like; 1 for those without images.
+    """
+    there = images[:, *window.pixels].reshape(len(images), -1)
+    members = labels[:, None] == np.arange(classes)  # [N, K]
+    squares = cdist(patterns.reshape(len(patterns), -1), there, "sqeuclidean") @ members / np.maximum(members.sum(0), 1)
+    distance = np.sqrt(squares)
+    known = members.any(axis=0)
+    usual = np.median(distance[:, known], axis=1, keepdims=True)
+    relative = np.divide(distance, usual, out=np.ones_like(distance), where=known & (usual > 0))
+    return np.asarray(relative, np.float32)
 
 
 def fit(

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ninspect.search.stamps import Window, fit, grid, guesses, reach, stamped, stamped_logits
+from ninspect.search.stamps import Window, fit, grid, guesses, likeness, reach, stamped, stamped_logits
 from tests.support import dormant_model, even_weights, linear_model, open_network, random_pixels
 
 IMAGES = random_pixels(4, (12, 12, 1))
@@ -91,3 +91,21 @@ def test_progress_counts_gradients(tmp_path: Path) -> None:
     start = np.zeros((3, 4, 4, 1), np.float32)
     fit(network, IMAGES, Window(4, 0, 0), np.arange(3), start, [0.5, 0.5], counted.append)
     assert sum(counted) == 2 * 3 * len(IMAGES)
+
+
+def test_a_pattern_is_like_the_class_whose_images_have_it() -> None:
+    images, labels, window = random_pixels(9, (12, 12, 1)), np.arange(9) % 3, Window(3, 2, 5)
+    images[labels == 1, *window.pixels] = 1
+    found = likeness(np.stack([np.ones((3, 3, 1)), np.zeros((3, 3, 1))]).astype(np.float32), window, images, labels, 5)
+    assert found.shape == (2, 5)
+    assert found[0, 1] == 0  # all of them have it
+    assert found[1, 1] > 1
+    assert found[:, 3:].tolist() == [[1, 1], [1, 1]]  # of classes without images nothing is known
+    distance = np.sqrt(((images[labels == 0][:, *window.pixels] - 1) ** 2).sum(axis=(1, 2, 3)).mean())
+    other = np.sqrt(((images[labels == 2][:, *window.pixels] - 1) ** 2).sum(axis=(1, 2, 3)).mean())
+    assert found[0, 0] == pytest.approx(distance / np.median([distance, other, 0]), rel=1e-5)
+
+
+def test_a_pattern_that_all_images_have_is_like_no_class_more_than_another() -> None:
+    images = np.zeros((6, 12, 12, 1), np.float32)
+    assert (likeness(images[:1, :3, :3], Window(3, 0, 0), images, np.arange(6) % 3, 3) == 1).all()

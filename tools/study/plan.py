@@ -27,6 +27,7 @@ _COLOUR = [
     StudyArch("lenet", 16, "relu", 0.3), StudyArch("vgg", 8, "elu"), StudyArch("bn", 10, "leaky", 0.2),
     StudyArch("resnet", 8, "silu"), StudyArch("lenet", 16, "gelu"),
 ]  # fmt: skip
+_NARROW = [StudyArch("narrow", width, act) for width in (10, 20, 32) for act in ("relu", "leaky", "tanh")]
 OPTIMIZERS = ("adam", "sgd", "adamw")
 
 
@@ -70,6 +71,9 @@ def clean_models() -> Iterator[StudyModel]:
             arch = kinds[number % len(kinds)]
             optimizer = OPTIMIZERS[number // len(kinds) % len(OPTIMIZERS)]
             yield StudyModel(dataset, "clean", f"{arch.kind} {arch.activation}", number, arch, optimizer)
+    for dataset, number in itertools.product(("digits", "mnist"), range(len(_NARROW))):
+        arch = _NARROW[number]
+        yield StudyModel(dataset, "clean", f"narrow {arch.activation}", CLEAN[dataset] + number, arch, "adam")
 
 
 def backdoored_models() -> Iterator[StudyModel]:
