@@ -36,7 +36,9 @@ class Windows(Detector):
         reach(c, w, φ) = 10 % quantile, over images of other classes with φ in w, of z_c − max_{j≠c} z_j
         r(c, w, φ)     = reach / max(own_c, median own),   own_c = 90 % quantile of the margin over images of class c
         e(c, w)        = r without what is due to the class or to the window alone (Tukey's median polish)
-        stands(c)      = max { e(c, w) : r(c, w) ≥ 1/4 and φ is foreign to c, else 0 } / median_c' max_w e(c', w)
+        rough(w, φ)    = the largest −e(c', w), or 0
+        stands(c)      = max { e(c, w) − λ · rough(w, φ) : r(c, w) ≥ 1/4 and φ is foreign to c, else 0 }
+                         / median_c' max_w e(c', w)
 
     once for patterns φ that are guessed, which takes forward passes alone, and for windows of two sizes for those that
     the gradient makes for each class and window. The index is the largest of the three (docs/method.md).
@@ -82,7 +84,7 @@ class Windows(Detector):
             classes=case.classes,
             scores=columns,
             index=index,
-            p_values=STAMPS.p_values(index, len(case.classes)),
+            p_values=STAMPS.p_values(index),
             gap=untested(case.classes, index),
             test=TEST,
         )
@@ -108,15 +110,16 @@ class Windows(Detector):
         for side in {window.side for window in windows}:
             own_side = side_of == side
             excess[own_side] = sides[side] * np.moveaxis(interaction(np.moveaxis(tables[own_side], 0, -2)), -2, 0)
-        reached, excess = tables.min(axis=1), excess.min(axis=1)
+        rough = STAMPS.rough_guessed * _rough(excess)
+        reached, usual, excess = tables.min(axis=1), excess.min(axis=1), (excess - rough).min(axis=1)
         foreign = np.array([_foreign(case, window, patterns[window.side]) for window in windows])
         works = (reached >= STAMPS.works) & foreign
         # Of each window and class what goes beyond the others and works, else what goes farthest.
         convincing = np.where(works, excess, -np.inf).argmax(axis=1)
         choices = np.where(works.any(axis=1), convincing, reached.argmax(axis=1))
         stamps = [(patterns[window.side], choice) for window, choice in zip(windows, choices, strict=True)]
-        beyond = np.where(works, excess, 0).max(axis=1)
-        return Tried(np.arange(case.network.classes), windows, stamps, beyond, float(np.median(excess.max((0, 1)))))
+        beyond = np.where(works, np.maximum(excess, 0), 0).max(axis=1)
+        return Tried(np.arange(case.network.classes), windows, stamps, beyond, float(np.median(usual.max(axis=(0, 1)))))
 
     def fit(
         self,
@@ -134,16 +137,20 @@ class Windows(Detector):
         steps = [self.first * self.shrink**number for number in range(self.steps)]
         progress = case.counter(len(windows) * len(classes) * len(images) * self.steps)
         grey = np.full((len(classes), side, side, images.shape[-1]), 0.5, np.float32)
-        stamps, reached = list[tuple[Array, NDArray[np.int64]]](), np.empty((len(windows), len(classes)))
-        foreign = np.empty(reached.shape, bool)
+        stamps, own_one = list[tuple[Array, NDArray[np.int64]]](), (np.arange(len(classes)), classes)
+        tables = np.empty((len(windows), len(classes), len(own)))  # what each class's pattern does for all K classes
+        foreign = np.empty(tables.shape[:2], bool)
         for number, window in enumerate(windows):
             made = fit(case.network, images, window, classes, grey, steps, progress)
-            far = reach(stamped_logits(case.network, judges, window, made), labels)
-            reached[number] = far[np.arange(len(classes)), classes] / own[classes]
-            foreign[number] = _foreign(case, window, made)[np.arange(len(classes)), classes]
+            tables[number] = reach(stamped_logits(case.network, judges, window, made), labels) / own
+            foreign[number] = _foreign(case, window, made)[own_one]
             stamps.append((made, np.arange(len(classes))))
-        excess, weight = interaction(reached), _sides(case)[side]
-        beyond = np.where((reached >= STAMPS.works) & foreign, weight * excess, 0)
+        reached = tables[:, *own_one]
+        excess, others = interaction(reached), tables - np.median(tables, axis=(0, 1))
+        others -= np.median(others, axis=-1, keepdims=True)
+        others[:, *own_one] = 0
+        smooth = excess - STAMPS.rough_fitted * _rough(others)[..., 0]
+        beyond = np.where((reached >= STAMPS.works) & foreign, _sides(case)[side] * np.maximum(smooth, 0), 0)
         return Tried(classes, windows, stamps, beyond, float(np.median(excess.max(axis=0))))
 
 
@@ -226,6 +233,11 @@ def _too_few(case: Case) -> str | None:
         return f"{case.network.classes} classes; among fewer than {OUTLIERS.fewest_classes} places cannot be compared"
     images = len(case.clean())
     return f"{images} images, of the {STAMPS.fewest_images} that it takes" if images < STAMPS.fewest_images else None
+
+
+def _rough(excess: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far a stamp pushes some class back, `[..., 1]`: in small networks, as far as it pushes another ahead."""
+    return np.asarray(np.maximum(-excess.min(axis=-1, keepdims=True), 0))
 
 
 def _foreign(case: Case, window: Window, patterns: Array) -> NDArray[np.bool_]:

@@ -82,8 +82,8 @@ class Stamps:
         fitted: the gradient makes patterns for so many of the largest.
         works: a stamp counts that sends nearly all images so far beyond the next class, relative to natural images,
         foreign: and is as far from the images of the class, relative to those of others.
-        usual, growth, scale: with ten classes, one of a clean network stands out as far as x with probability
-            exp((usual − x) / scale); with e times as many, as far as x + growth.
+        rough_guessed, rough_fitted: of how far it pushes some class back relative to the others, so much is taken off.
+        usual, scale: a clean network has a class that stands out as far as x with probability exp((usual − x) / scale).
         most_classes: that the gradient makes patterns for.
         fewest_images: without which it does not look.
         guessing, fitting: bytes of what the network computes, above which fewer windows are tried.
@@ -96,8 +96,9 @@ class Stamps:
     fitted: int = 2
     works: float = 0.25
     foreign: float = 0.95
-    usual: float = 1.2
-    growth: float = 1.0
+    rough_guessed: float = 1.0
+    rough_fitted: float = 0.5
+    usual: float = 0.4
     scale: float = 0.4
     most_classes: int = 50
     fewest_images: int = 6
@@ -115,13 +116,9 @@ class Stamps:
         """How far apart the windows are that the gradient makes patterns for."""
         return max(2, round(0.6 * side))
 
-    def p_values(self, index: NDArray[np.float64], classes: int) -> NDArray[np.float64]:
-        """Probability that some of K classes of a clean network stands out so far; not a number where the index is not.
-
-        p = exp((usual + growth · ln(K / 10) − index) / scale), with fewer than ten classes as with ten.
-        """
-        usual = self.usual + self.growth * np.log(max(classes, 10) / 10)
-        return np.asarray(np.clip(np.exp((usual - index) / self.scale), SMALLEST_P, 1))
+    def p_values(self, index: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probability that some class of a clean network stands out so far; not a number where the index is not."""
+        return np.asarray(np.clip(np.exp((self.usual - index) / self.scale), SMALLEST_P, 1))
 
 
 @dataclass(frozen=True)
