@@ -72,10 +72,9 @@ class Windows(Detector):
         guessed = self.guess(case, seen, own)
         classes = guessed.leading(STAMPS.most_classes, case.seed)
         tried = {"guessed": guessed}
-        for side in [*_sides(case)][-STAMPS.fitted :]:
-            tried[f"fitted, {side}×{side}"] = self.fit(
-                case, side, classes, seen[: self.moved], held_out[: self.held_out], own
-            )
+        moved, judges = seen[: self.moved], held_out[: self.held_out]
+        for side in _fitted(case):
+            tried[f"fitted, {side}×{side}"] = self.fit(case, side, classes, moved, judges, own)
         columns = {name: one.stands(case.classes) for name, one in tried.items()}
         scores = np.array([*columns.values()])
         index = np.fmax.reduce(scores)
@@ -107,7 +106,7 @@ class Windows(Detector):
         tables = np.array([[reach(some[:, half], labels[half]) / own for half in halves] for some in logits])
         side_of = np.array([window.side for window in windows])
         excess = np.empty_like(tables)
-        for side in {window.side for window in windows}:
+        for side in set(side_of.tolist()):
             own_side = side_of == side
             excess[own_side] = sides[side] * np.moveaxis(interaction(np.moveaxis(tables[own_side], 0, -2)), -2, 0)
         rough = STAMPS.rough_guessed * _rough(excess)
@@ -162,7 +161,7 @@ class Tried:
         classes: `[S]`, for which they were tried.
         windows: where, W of them.
         stamps: of each window some patterns `[P, side, side, C]`, and which of them is the best for each class, `[S]`.
-        beyond: `[W, S]`, e of these where they work, else 0.
+        beyond: `[W, S]`, e of these without λ · rough where they work, else 0.
         usual: e that the best stamp of half of the classes reaches, working or not.
     """
 

@@ -73,8 +73,8 @@ class Pairs:
 class Stamps:
     """When what covers a place of the images serves one class as no class of a clean network.
 
-    Chosen with clean networks of the study in view, of MNIST, GTSRB, CIFAR-10 and digits, among them MLPs of ten units
-    a layer (docs/measurements.md, `python -m tools.measure.evaluate .cache/study --method windows`).
+    Chosen with 97 clean networks in view, of MNIST and GTSRB, three of CIFAR-10 and a few of other people, among them
+    MLPs of ten units a layer (docs/measurements.md, `python -m tools.measure.evaluate .cache/study --method windows`).
 
     Attributes:
         shares: sides of the windows, as shares of the shorter side of an image;
@@ -118,7 +118,7 @@ class Stamps:
 
     def p_values(self, index: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probability that some class of a clean network stands out so far; not a number where the index is not."""
-        return np.asarray(np.clip(np.exp((self.usual - index) / self.scale), SMALLEST_P, 1))
+        return np.clip(np.exp((self.usual - index) / self.scale), SMALLEST_P, 1)
 
 
 @dataclass(frozen=True)
