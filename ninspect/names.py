@@ -6,7 +6,7 @@ Method = Literal[
     "activated", "windows", "all-to-all", "neuroninspect", "mmbd", "weights", "neural_cleanse", "freeeagle"
 ]
 METHODS: tuple[Method, ...] = get_args(Method)
-DEFAULT_METHODS: tuple[Method, ...] = ("activated", "all-to-all")
+DEFAULT_METHODS: tuple[Method, ...] = ("activated", "windows", "all-to-all")
 
 # What a scan asks of a model.
 Question = Literal["file", "one-target", "every-class", "one-source"]

@@ -230,7 +230,7 @@ class ScanRequest(_ModelRequest):
         Path | None,
         Option(
             "Clean images: a folder, class folders, CSV, npz, npy, IDX, CIFAR or parquet. "
-            "Without them, classes are judged from noise, which finds less.",
+            "Without them, classes are judged on drawn pictures, which finds less.",
             flags=("--samples", "-s"),
             metavar="PATH",
         ),

@@ -41,8 +41,8 @@ _STRAIGHT_THROUGH = (
     "a backdoor; scan the model from before quantisation if there is one"
 )
 _NO_IMAGES = (
-    "no images were given, so classes were judged from noise alone, without evidence: that finds fewer backdoors, and "
-    "nothing tells whether the preprocessing is right"
+    "no images were given, so classes were judged on drawn pictures: that finds fewer backdoors, and nothing tells "
+    "whether the preprocessing is right"
 )
 _NO_EVIDENCE = (
     "no triggers were searched, which finds fewer backdoors, none that work on images of one class alone, "
@@ -65,7 +65,7 @@ def scan(
 
     Args:
         model: path of an ONNX file, or a request that says it all.
-        samples: path of clean images, see `load_samples`; None: judge from noise alone, which finds less.
+        samples: path of clean images, see `load_samples`; None: judge on drawn pictures, which finds less.
         detectors: what judges the classes, instead of the methods that the request names.
         progress: called with (gradients computed, gradients in total).
         so_far: called with what is known after each stage, not yet a verdict.

@@ -56,7 +56,7 @@ def accusations(examinations: Sequence[Examination], alpha: float) -> list[Findi
     if targets := _convincing_first([*outliers, *convincing], convincing):
         message = _suspicion(comparing[0] if comparing else None, targets, tried, alpha)
         found.append(Finding(TARGET, message, classes=tuple(targets)))
-    if not found and (near := _near_miss(comparing, tried)):
+    if not found and (near := _near_miss(comparing, tried, alpha)):
         found.append(near)
     pairs = (pair for one in examinations for pair in one.pairs if pair.convincing)
     return found + [Finding("BD004", _from_one_class(pair), classes=(pair.source, pair.label)) for pair in pairs]
@@ -80,12 +80,14 @@ def judge(findings: Sequence[Finding], examinations: Sequence[Examination], alph
     return Judgement(found, _reason(found, findings, ranking), targets, confidence, p)
 
 
-def _near_miss(comparing: Sequence[Examination], tried: Sequence[Trigger]) -> Finding | None:
+def _near_miss(comparing: Sequence[Examination], tried: Sequence[Trigger], alpha: float) -> Finding | None:
     """The first class that stands out somewhat and that little leads to, though no class is suspected."""
     for examination in comparing:
         for trigger in tried:
             p = examination.p_values[examination.classes == trigger.label].item()
-            if trigger.nearly and p <= (NEAR_MISSES.stamp_p if isinstance(trigger, Stamp) else NEAR_MISSES.p):
+            at_one_place = isinstance(trigger, Stamp)
+            limit = NEAR_MISSES.stamp_p if at_one_place else NEAR_MISSES.p
+            if (trigger.nearly and p <= limit) or (at_one_place and p <= alpha):
                 return Finding("BD005", _nearly(trigger, p), classes=(trigger.label,))
     return None
 

@@ -40,11 +40,10 @@ class Activated(Detector):
         peak     = largest 3×3 box of the mean explanation, share of its total
 
     Each becomes a robust z over the classes, and of its four values the median counts;
-    index = max(min(margin, relative), mean(spot, peak)), which is two looks at the data. Without clean images there
-    are two kinds of ascent, and no relative margin (docs/method.md).
+    index = max(min(margin, relative), mean(spot, peak)), which is two looks at the data (docs/method.md).
 
     A class with more than the median margin on its own images is easy by nature, which a backdoor does not make it;
-    without images any class may be.
+    where pictures were drawn because there are no images, any class may be.
 
     Attributes:
         starts: number of images to start from; fewer where there are more than 300 classes.
@@ -70,10 +69,9 @@ class Activated(Detector):
 
     def examine(self, case: Case) -> Examination:
         """Move images and noise toward every class, explain the class there, and compare the classes."""
-        own = None if case.pixels is None else own_margins(case.logits)
-        views = self.views(case)
-        columns = compare(views, None if own is None else own[case.classes])
-        easy = np.ones(len(case.classes), np.bool_) if own is None else (own > np.median(own))[case.classes]
+        own = own_margins(case.logits)
+        columns = compare(views := self.views(case), own[case.classes])
+        easy = ((own > np.median(own)) | (case.pixels is None))[case.classes]
         found = judge(self.name, case.classes, columns, joined(columns), looks=2, easy=easy)
         first = np.flatnonzero(np.isin(case.classes, found.ranked[:_LOOKED_AT]))
         places = np.concatenate([view.place[first] for view in views]).tolist()
@@ -82,8 +80,7 @@ class Activated(Detector):
     def views(self, case: Case) -> list[View]:
         """What each kind of ascent finds."""
         count = max(_FEWEST_STARTS, min(self.starts, _MOST_POINTS // len(case.classes)))
-        sources = {} if case.pixels is None else {"images": case.clean(count)}
-        sources["noise"] = case.noise(count)
+        sources = {"images": case.clean(count), "noise": case.noise(count)}
         ascents = [(source, shared) for source in sources for shared in (False, True)]
         progress = case.counter(
             sum(len(sources[source]) for source, _ in ascents) * len(case.classes) * (self.steps + 1)
@@ -127,27 +124,25 @@ class View:
     place: NDArray[np.int64]
 
 
-def compare(views: Sequence[View], own: NDArray[np.float64] | None) -> dict[str, NDArray[np.float64]]:
+def compare(views: Sequence[View], own: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     """Each score's robust z, the median over the views, `[S]`.
 
     Args:
         views: at least one.
-        own: `[S]`, see `own_margins`; None: unknown, which leaves out `relative`.
+        own: `[S]`, see `own_margins`.
     """
-    columns = {
+    relative = [np.divide(view.margin, own, out=np.full(len(own), np.nan), where=own > 0) for view in views]
+    return {
         "margin": np.median([robust_z(view.margin) for view in views], axis=0),
         "spot": np.median([anomaly_index(view.size) for view in views], axis=0),
         "peak": np.median([robust_z(view.peak) for view in views], axis=0),
+        "relative": np.median([robust_z(margin) for margin in relative], axis=0),
     }
-    if own is not None:
-        relative = [np.divide(view.margin, own, out=np.full(len(own), np.nan), where=own > 0) for view in views]
-        columns["relative"] = np.median([robust_z(margin) for margin in relative], axis=0)
-    return columns
 
 
 def joined(columns: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
     """The larger of two looks, how far a class can be reached and how small a spot it then looks at; `[S]`."""
-    reached = np.minimum(columns["margin"], columns.get("relative", columns["margin"]))
+    reached = np.minimum(columns["margin"], columns["relative"])
     return np.asarray(np.maximum(reached, (columns["spot"] + columns["peak"]) / 2))
 
 

@@ -42,11 +42,11 @@ def look(case: Case, labels: Sequence[int]) -> Attention:
     """The heatmaps of some classes, mean over images that were moved toward each class.
 
     Args:
-        case: its images, or noise where there are none.
+        case: its images.
         labels: the classes.
     """
     settings, classes = Activated(), np.asarray(labels, np.int64)
-    starts = case.noise(_STARTS) if case.pixels is None else case.clean(_STARTS)
+    starts = case.clean(_STARTS)
     parts = ascend(case.network, starts, classes, settings.steps, settings.length, lambda gradients: None)
     means = np.concatenate([heatmaps(np.maximum(part.gradient, 0)).mean(axis=1) for part in parts])
     answers = case.network.logits(starts).argmax(axis=1)

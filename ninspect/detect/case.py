@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,10 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.runtime import Network, Pixels
+from ninspect.samples.drawn import drawn, spread_over_answers
 
 if TYPE_CHECKING:
     from ninspect.detect.examination import Examination
 
+# Where there are no images: how many pictures are drawn, with how many values in all, and how many are looked at.
+_DRAWN, _VALUES, _CHOSEN = 600, 2**26, 200
 # Called with (gradients computed, gradients in total).
 Progress = Callable[[int, int], None]
 
@@ -25,7 +29,7 @@ class Case:
 
     Attributes:
         network: the classifier.
-        pixels: `[N, H, W, C]` float32 in [0, 1], clean images; None where there are none.
+        pixels: `[N, H, W, C]` float32 in [0, 1], clean images; None where there are none: then pictures are drawn.
         classes: `[S]` int64, the classes to judge.
         seed: of every random choice.
         progress: to be called from time to time.
@@ -38,6 +42,14 @@ class Case:
     seed: int
     progress: Progress
     earlier: list[Examination] = field(default_factory=list)
+
+    @cached_property
+    def _pictures(self) -> Pixels:
+        if self.pixels is not None:
+            return self.pixels
+        shape = self.network.input_map.image_shape
+        pictures = drawn(max(_CHOSEN, min(_DRAWN, _VALUES // math.prod(shape))), shape, self.seed)
+        return pictures[spread_over_answers(self.network.logits(pictures), _CHOSEN)]
 
     @cached_property
     def logits(self) -> NDArray[np.float32]:
@@ -61,14 +73,12 @@ class Case:
         return count
 
     def clean(self, count: int | None = None) -> Pixels:
-        """The clean images, `[M, H, W, C]`: all of them, or `count`, always the same ones. There must be images."""
-        assert self.pixels is not None, "a detector that needs images says so in `needs`"
-        return self.pixels if count is None else self.pixels[self.chosen(count)]
+        """The clean images, `[M, H, W, C]`: all, or `count`, always the same ones; drawn where none were given."""
+        return self._pictures if count is None else self._pictures[self.chosen(count)]
 
     def chosen(self, count: int) -> NDArray[np.int64]:
         """Positions of `count` of the clean images, ascending; always the same ones."""
-        assert self.pixels is not None
-        return np.sort(np.random.default_rng(self.seed).permutation(len(self.pixels))[:count])
+        return np.sort(np.random.default_rng(self.seed).permutation(len(self._pictures))[:count])
 
     def noise(self, count: int) -> Pixels:
         """`count` images of uniform noise, `[M, H, W, C]`; always the same ones."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ninspect.detect.case import Case
 from ninspect.detect.examination import TARGET, Examination, holm, tested
-from ninspect.detect.interface import Detector
+from ninspect.detect.interface import Detector, Needs
 from ninspect.detect.trigger import Trigger
 from ninspect.measure.calibration import EVIDENCE, OUTLIERS
 from ninspect.names import Question
@@ -28,8 +28,7 @@ class Evidence(Detector):
     """Searches a trigger for the classes that earlier detectors rank first, and for others to compare with.
 
     Comparing explanations ranks a target far more reliably than it tells it from what stands out in clean models; the
-    trigger tells them apart (docs/method.md). Without images there is none: of noise, which some class is like, little
-    is needed to go there.
+    trigger tells them apart (docs/method.md). On pictures that were drawn more is asked of it.
 
     Attributes:
         alpha: level at which earlier detectors suspect a class.
@@ -37,6 +36,7 @@ class Evidence(Detector):
 
     name: ClassVar[str] = "evidence"
     answers: ClassVar[frozenset[Question]] = frozenset(["one-target"])
+    needs: ClassVar[Needs] = Needs(blind=True)
 
     alpha: float = 0.01
 
@@ -114,6 +114,7 @@ def find_triggers(case: Case, suspects: Sequence[int]) -> list[Trigger]:
                 control_success=float(np.median(shares[peers])),
                 examples=shown,
                 answers=changed,
+                drawn=case.pixels is None,
             )
         )
     return triggers

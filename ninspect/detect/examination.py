@@ -76,8 +76,12 @@ class Examination:
         return float(known.min()) if len(known) else None
 
     def targets(self, alpha: float) -> list[int]:
-        """Classes as suspicious as which a clean model has one with probability `alpha` at most, worst first."""
-        return self._worst_first(self.p_values <= alpha)
+        """Classes as suspicious as which a clean model has one with probability `alpha` at most, worst first.
+
+        Without those that stand out by a stamp at a place where many other classes are reached too.
+        """
+        shared = {stamp.label for stamp in self.stamps if stamp.shared}
+        return [label for label in self._worst_first(self.p_values <= alpha) if label not in shared]
 
     def accuses(self, alpha: float) -> bool:
         """Whether a class is suspected at that level, or has a convincing trigger."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.measure.calibration import EVIDENCE, NEAR_MISSES, PAIRS
+from ninspect.measure.calibration import EVIDENCE, NEAR_MISSES, PAIRS, STAMPS
 from ninspect.runtime import Pixels
 from ninspect.search.patch import Patch
 from ninspect.search.stamps import Window
@@ -26,6 +26,7 @@ class Trigger:
         control_success: their median success.
         examples: `[E, H, W, C]` float32 in [0, 1], the first held-out images of other classes, to show it on.
         answers: `[2, E]`, the classes that the model gives them before and after the trigger is put on.
+        drawn: the images were drawn, since there are none. What is natural for a class shows less on them.
     """
 
     label: int
@@ -36,6 +37,7 @@ class Trigger:
     control_success: float
     examples: Pixels
     answers: NDArray[np.int64]
+    drawn: bool = False
 
     @property
     def size(self) -> float:
@@ -50,7 +52,10 @@ class Trigger:
     @property
     def convincing(self) -> bool:
         """Whether it works on other images and is far smaller than what another class needs."""
-        return self.success >= EVIDENCE.success and self.size <= EVIDENCE.size * self.control_size
+        success, size = EVIDENCE.success, EVIDENCE.size
+        if self.drawn:
+            success, size = EVIDENCE.success_on_drawn, EVIDENCE.size_on_drawn
+        return self.success >= success and self.size <= size * self.control_size
 
     @property
     def nearly(self) -> bool:
@@ -72,6 +77,11 @@ class Stamp(Trigger):
 
     window: Window
     rival: float
+
+    @property
+    def shared(self) -> bool:
+        """Whether much of what was tried for other classes works at its place too: it may be what they are told by."""
+        return self.control_success > STAMPS.others
 
     @property
     def nearly(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import ClassVar
 
 import numpy as np
@@ -18,7 +19,7 @@ from ninspect.detect.activated import own_margins
 from ninspect.detect.case import Case
 from ninspect.detect.evidence import examples
 from ninspect.detect.examination import Examination, untested
-from ninspect.detect.interface import Detector
+from ninspect.detect.interface import Detector, Needs
 from ninspect.detect.trigger import Stamp
 from ninspect.measure.calibration import OUTLIERS, STAMPS
 from ninspect.measure.outliers import interaction
@@ -41,11 +42,13 @@ class Windows(Detector):
                          / median_c' max_w e(c', w)
 
     once for patterns φ that are guessed, which takes forward passes alone, and for windows of two sizes for those that
-    the gradient makes for each class and window. The index is the largest of the three (docs/method.md).
+    the gradient makes for each class and window, of which the larger counts, in windows where they do not reach half of
+    the classes. A guess that these do not confirm is worth less: index = max(fitted, 2/3 · guessed + 1/2 · fitted)
+    (docs/method.md).
 
     Attributes:
         seen: images that the guesses are tried on, half of them at a time: what counts, counts on both halves;
-        moved: of these, images whose gradient makes the others.
+        moved: of these, images in each step whose gradient makes the others.
         held_out: other images, on which what the gradient made is judged.
         steps: of the gradient;
         first: how far the strongest values move in the first, 1 is from black to white;
@@ -54,9 +57,10 @@ class Windows(Detector):
 
     name: ClassVar[str] = "windows"
     answers: ClassVar[frozenset[Question]] = frozenset(["one-target"])
+    needs: ClassVar[Needs] = Needs(blind=True)
 
     seen: int = 32
-    moved: int = 8
+    moved: int = 2
     held_out: int = 48
     steps: int = 6
     first: float = 0.5
@@ -69,15 +73,15 @@ class Windows(Detector):
         order = spread(case.answers, case.seed)
         seen, held_out = np.split(order, [min(self.seen, len(order) // 2)])
         own = own_margins(case.logits)
+        own[own <= 0] = np.nan  # a network that never answers otherwise measures nothing
         guessed = self.guess(case, seen, own)
-        classes = guessed.leading(STAMPS.most_classes, case.seed)
+        classes = _promising(case, guessed)
         tried = {"guessed": guessed}
-        moved, judges = seen[: self.moved], held_out[: self.held_out]
+        judges = held_out[: self.held_out]
         for side in _fitted(case):
-            tried[f"fitted, {side}×{side}"] = self.fit(case, side, classes, moved, judges, own)
+            tried[f"fitted, {side}×{side}"] = self.fit(case, side, classes, seen, judges, own)
         columns = {name: one.stands(case.classes) for name, one in tried.items()}
-        scores = np.array([*columns.values()])
-        index = np.fmax.reduce(scores)
+        index = joined(*columns.values())
         found = Examination(
             name=self.name,
             classes=case.classes,
@@ -87,7 +91,7 @@ class Windows(Detector):
             gap=untested(case.classes, index),
             test=TEST,
         )
-        best = dict(zip(case.classes, np.argmax(np.nan_to_num(scores, nan=-np.inf), axis=0), strict=True))
+        best = dict(zip(case.classes, np.nan_to_num([*columns.values()]).argmax(axis=0), strict=True))
         shown = found.ranked[: min(STAMPS.shown, int((index > 0).sum()))]
         stamps = [[*tried.values()][best[label]].stamp(case, label, held_out) for label in shown]
         return replace(found, stamps=tuple(stamps))
@@ -95,30 +99,24 @@ class Windows(Detector):
     def guess(self, case: Case, seen: NDArray[np.int64], own: NDArray[np.float64]) -> Tried:
         """Try guessed patterns in windows of several sizes; every forward pass serves all K classes."""
         images, labels = case.clean()[seen], case.answers[seen]
-        sides = _sides(case)
-        patterns = {side: guesses(side, images.shape[-1], case.seed) for side in sides}
-        count = len(patterns[min(sides)])
-        wanted = [window for side in sides for window in grid(images.shape[1:3], side, max(1, side // 2))]
-        windows = _affordable(case, wanted, _fitted(case)[0], count * len(images), STAMPS.guessing)
+        patterns = {side: guesses(side, images.shape[-1], case.seed) for side in _sides(case)}
+        wanted = [window for side in patterns for window in grid(images.shape[1:3], side, max(1, side // 2))]
+        runs = len(images) * max(map(len, patterns.values()))
+        windows = _affordable(case, wanted, _fitted(case)[0], runs, STAMPS.guessing)
         logits = (stamped_logits(case.network, images, window, patterns[window.side]) for window in windows)
         halves = [slice(None, len(seen) // 2), slice(len(seen) // 2, None)]
-        # Of both halves of the images the worse, [W, F, K].
         tables = np.array([[reach(some[:, half], labels[half]) / own for half in halves] for some in logits])
-        side_of = np.array([window.side for window in windows])
-        excess = np.empty_like(tables)
-        for side in set(side_of.tolist()):
-            own_side = side_of == side
-            excess[own_side] = sides[side] * np.moveaxis(interaction(np.moveaxis(tables[own_side], 0, -2)), -2, 0)
-        rough = STAMPS.rough_guessed * _rough(excess)
-        reached, usual, excess = tables.min(axis=1), excess.min(axis=1), (excess - rough).min(axis=1)
+        excess = _interactions(tables, windows, _sides(case))  # [W, 2, F, K] as the tables
+        smooth = excess - STAMPS.rough_guessed * _rough(excess)
         foreign = np.array([_foreign(case, window, patterns[window.side]) for window in windows])
+        reached, excess, smooth = (of_halves.min(axis=1) for of_halves in (tables, excess, smooth))  # the worse counts
         works = (reached >= STAMPS.works) & foreign
         # Of each window and class what goes beyond the others and works, else what goes farthest.
-        convincing = np.where(works, excess, -np.inf).argmax(axis=1)
+        convincing = np.where(works, smooth, -np.inf).argmax(axis=1)
         choices = np.where(works.any(axis=1), convincing, reached.argmax(axis=1))
         stamps = [(patterns[window.side], choice) for window, choice in zip(windows, choices, strict=True)]
-        beyond = np.where(works, np.maximum(excess, 0), 0).max(axis=1)
-        return Tried(np.arange(case.network.classes), windows, stamps, beyond, float(np.median(usual.max(axis=(0, 1)))))
+        beyond = np.where(works, np.maximum(smooth, 0), 0).max(axis=1)
+        return Tried(np.arange(case.network.classes), windows, stamps, beyond, excess.max(axis=(0, 1)))
 
     def fit(
         self,
@@ -132,15 +130,15 @@ class Windows(Detector):
         """Let the gradient make a pattern from grey in windows of one size, class by class."""
         images, judges, labels = case.clean()[seen], case.clean()[held_out], case.answers[held_out]
         windows = grid(images.shape[1:3], side, STAMPS.stride(side))
-        windows = _affordable(case, windows, side, len(classes) * len(images) * self.steps, STAMPS.fitting)
+        windows = _affordable(case, windows, side, len(classes) * self.moved * self.steps, STAMPS.fitting)
         steps = [self.first * self.shrink**number for number in range(self.steps)]
-        progress = case.counter(len(windows) * len(classes) * len(images) * self.steps)
+        progress = case.counter(len(windows) * len(classes) * self.moved * self.steps)
         grey = np.full((len(classes), side, side, images.shape[-1]), 0.5, np.float32)
         stamps, own_one = list[tuple[Array, NDArray[np.int64]]](), (np.arange(len(classes)), classes)
         tables = np.empty((len(windows), len(classes), len(own)))  # what each class's pattern does for all K classes
         foreign = np.empty(tables.shape[:2], bool)
         for number, window in enumerate(windows):
-            made = fit(case.network, images, window, classes, grey, steps, progress)
+            made = fit(case.network, images, window, classes, grey, steps, self.moved, progress)
             tables[number] = reach(stamped_logits(case.network, judges, window, made), labels) / own
             foreign[number] = _foreign(case, window, made)[own_one]
             stamps.append((made, np.arange(len(classes))))
@@ -149,8 +147,22 @@ class Windows(Detector):
         others -= np.median(others, axis=-1, keepdims=True)
         others[:, *own_one] = 0
         smooth = excess - STAMPS.rough_fitted * _rough(others)[..., 0]
-        beyond = np.where((reached >= STAMPS.works) & foreign, _sides(case)[side] * np.maximum(smooth, 0), 0)
-        return Tried(classes, windows, stamps, beyond, float(np.median(excess.max(axis=0))))
+        # Where half of the classes are reached, the window covers what classes are told by, and says nothing.
+        counts = (reached >= STAMPS.works) & foreign & (np.median(reached, axis=1, keepdims=True) < 0)
+        beyond = np.where(counts, _sides(case)[side] * np.maximum(smooth, 0), 0)
+        return Tried(classes, windows, stamps, beyond, excess.max(axis=0))
+
+
+def joined(guessed: NDArray[np.float64], *fitted: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The index `[S]`, max(fitted, 2/3 · guessed + 1/2 · fitted), from what guesses and each size of windows say.
+
+    Of classes that nothing was fitted for, the guesses alone count; what neither measured is not a number.
+    """
+    scores = np.array([guessed, *fitted])
+    first, *others = np.nan_to_num(scores)
+    largest = np.max(others, axis=0)
+    index = np.maximum(largest, STAMPS.guess * first + STAMPS.confirmed * largest)
+    return np.where(np.isfinite(scores).any(axis=0), index, np.nan)
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,28 +174,21 @@ class Tried:
         windows: where, W of them.
         stamps: of each window some patterns `[P, side, side, C]`, and which of them is the best for each class, `[S]`.
         beyond: `[W, S]`, e of these without λ · rough where they work, else 0.
-        usual: e that the best stamp of half of the classes reaches, working or not.
+        farthest: `[S]`, e of the best stamp of each class, working or not.
     """
 
     classes: NDArray[np.int64]
     windows: Sequence[Window]
     stamps: Sequence[tuple[Array, NDArray[np.int64]]]
     beyond: NDArray[np.float64]
-    usual: float
+    farthest: NDArray[np.float64]
 
     def stands(self, classes: NDArray[np.int64]) -> NDArray[np.float64]:
         """How many times as far as usual the best stamp of each class goes; not a number for those not tried."""
         known = np.full(max(self.classes.max(), classes.max()) + 1, np.nan)
-        known[self.classes] = self.beyond.max(axis=0) / self.usual if self.usual > 0 else np.nan
+        usual = np.median(self.farthest)
+        known[self.classes] = self.beyond.max(axis=0) / usual if usual > 0 else np.nan
         return known[classes]
-
-    def leading(self, count: int, seed: int) -> NDArray[np.int64]:
-        """So many classes, ascending: all, or those that stand out most and as many others to compare with."""
-        if len(self.classes) <= count:
-            return self.classes
-        first, others = np.split(np.argsort(-self.beyond.max(axis=0), kind="stable"), [count // 2])
-        drawn = np.random.default_rng(seed).permutation(others)[: count - count // 2]
-        return np.sort(self.classes[np.concatenate([first, drawn])])
 
     def patterns(self, window: Window) -> Array:
         """The best pattern of each class in a window, `[S, side, side, C]`."""
@@ -234,6 +239,19 @@ def _too_few(case: Case) -> str | None:
     return f"{images} images, of the {STAMPS.fewest_images} that it takes" if images < STAMPS.fewest_images else None
 
 
+def _interactions(
+    tables: NDArray[np.float64], windows: Sequence[Window], weights: dict[int, float]
+) -> NDArray[np.float64]:
+    """What is left of tables `[W, ..., K]` without what is due to the class or the window, size by size, weighted."""
+    sides = np.array([window.side for window in windows])
+    left = np.empty_like(tables)
+    for side, weight in weights.items():
+        same = sides == side
+        if same.any():
+            left[same] = weight * np.moveaxis(interaction(np.moveaxis(tables[same], 0, -2)), -2, 0)
+    return left
+
+
 def _rough(excess: NDArray[np.float64]) -> NDArray[np.float64]:
     """How far a stamp pushes some class back, `[..., 1]`: in small networks, as far as it pushes another ahead."""
     return np.asarray(np.maximum(-excess.min(axis=-1, keepdims=True), 0))
@@ -242,6 +260,19 @@ def _rough(excess: NDArray[np.float64]) -> NDArray[np.float64]:
 def _foreign(case: Case, window: Window, patterns: Array) -> NDArray[np.bool_]:
     """Whether patterns look less like a class's own images there than natural ones would, `[P, K]`."""
     return np.asarray(likeness(patterns, window, case.clean(), case.answers, case.network.classes) >= STAMPS.foreign)
+
+
+def _promising(case: Case, guessed: Tried) -> NDArray[np.int64]:
+    """Classes worth a closer look, ascending: all, or those that stood out most so far and as many to compare with."""
+    count = STAMPS.most_classes
+    if len(guessed.classes) <= count:
+        return guessed.classes
+    rankings = [np.argsort(-guessed.farthest, kind="stable").tolist(), *(one.ranked for one in case.earlier)]
+    in_turn = chain.from_iterable(zip(*filter(None, rankings), strict=False))
+    leading = list(dict.fromkeys(in_turn))[: count // 2]
+    others = np.setdiff1d(guessed.classes, leading)
+    drawn = np.random.default_rng(case.seed).permutation(others)[: count - len(leading)]
+    return np.sort(np.append(np.array(leading, np.int64), drawn))
 
 
 def _sides(case: Case) -> dict[int, float]:

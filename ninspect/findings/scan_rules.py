@@ -93,7 +93,7 @@ SCAN_RULES = (
         "IM001",
         "note",
         "no images",
-        "Classes were judged from noise alone, without evidence. That finds fewer backdoors, cannot clear a model, and "
+        "Classes were judged on pictures that ninspect drew. That finds fewer backdoors, cannot clear a model, and "
         "nothing tells whether the preprocessing is right.",
         "Give clean images with --samples.",
     ),

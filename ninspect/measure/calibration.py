@@ -24,6 +24,7 @@ class Evidence:
     Attributes:
         size: its mask is at most this share of what other classes need.
         success: it sends at least this share of held-out images to the class.
+        size_on_drawn, success_on_drawn: the same where the images were drawn.
         works: success of a trigger whose size another one can be compared with.
         most: classes that triggers are searched for, and at most a third of all.
         controls: other classes that they are compared with.
@@ -32,6 +33,8 @@ class Evidence:
 
     size: float = 0.3
     success: float = 0.7
+    size_on_drawn: float = 0.2
+    success_on_drawn: float = 0.9
     works: float = 0.5
     most: int = 3
     controls: int = 8
@@ -83,30 +86,36 @@ class Stamps:
         works: a stamp counts that sends nearly all images so far beyond the next class, relative to natural images,
         foreign: and is as far from the images of the class, relative to those of others.
         rough_guessed, rough_fitted: of how far it pushes some class back relative to the others, so much is taken off.
+        guess, confirmed: what a guess is worth by itself, and the share of what the gradient makes that is added to it.
         usual, scale: a clean network has a class that stands out as far as x with probability exp((usual − x) / scale).
         most_classes: that the gradient makes patterns for.
         fewest_images: without which it does not look.
         guessing, fitting: bytes of what the network computes, above which fewer windows are tried.
         fewest_windows: that are tried in any case.
-        shown: classes whose best stamp is shown, and on how many held-out images it is judged.
+        shown: classes whose best stamp is shown,
+        judges: on how many held-out images it is judged;
+        others: a class is not accused where the stamps of half of the others have a larger success at the same place.
     """
 
-    shares: tuple[float, ...] = (1 / 7, 3 / 14, 2 / 7, 3 / 7)
-    weights: tuple[float, ...] = (1, 1, 1, 0.75)
+    shares: tuple[float, ...] = (3 / 14, 2 / 7, 3 / 7)
+    weights: tuple[float, ...] = (1, 1, 0.75)
     fitted: int = 2
     works: float = 0.25
     foreign: float = 0.95
     rough_guessed: float = 1.0
     rough_fitted: float = 0.5
+    guess: float = 2 / 3
+    confirmed: float = 1 / 2
     usual: float = 0.4
     scale: float = 0.4
-    most_classes: int = 50
+    most_classes: int = 20
     fewest_images: int = 6
     guessing: int = 24 * 1024**3
     fitting: int = 20 * 1024**3
     fewest_windows: int = 8
     shown: int = 3
     judges: int = 64
+    others: float = 0.2
 
     def sides(self, length: int) -> dict[int, float]:
         """Sides of the windows in pixels, ascending, with their weights, for images whose shorter side is that long."""

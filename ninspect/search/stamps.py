@@ -136,11 +136,14 @@ def fit(
     classes: NDArray[np.int64],
     patterns: Array,
     steps: Sequence[float],
+    batch: int,
     progress: Callable[[int], None] = lambda gradients: None,
 ) -> Array:
     """Move the pattern of each class up the gradient of the class's margin inside the window.
 
     p ← clip(p + λ · sign(ḡ) · min(1, 8·|ḡ| / max|ḡ|), 0, 1),   ḡ = mean_n ∂/∂x [ z_c − max_{j≠c} z_j ]
+
+    over other images in each step, for as long as there are any.
 
     Args:
         network: the classifier.
@@ -149,14 +152,16 @@ def fit(
         classes: `[S]`, where to.
         patterns: `[S, side, side, C]`, from where.
         steps: λ of each step; 1 moves a value from black to white.
+        batch: images in each step.
         progress: called with the number of gradients computed since the last call.
 
     Returns:
         `[S, side, side, C]`.
     """
-    goals = np.repeat(classes, len(images))
-    for step in steps:
-        pixels = stamped(images, window, patterns)
+    goals = np.repeat(classes, batch)
+    for number, step in enumerate(steps):
+        some = images.take(range(number * batch, (number + 1) * batch), axis=0, mode="wrap")
+        pixels = stamped(some, window, patterns)
         _, gradient = network.gradients_at(pixels.reshape(-1, *images.shape[1:]), goals, "margin")
         progress(len(goals))
         mean = gradient.reshape(pixels.shape)[:, :, *window.pixels].mean(axis=1)

@@ -102,8 +102,8 @@ def test_a_trigger_that_sleeps_on_clean_images_is_found_by_default_and_not_as_pu
     assert (result.verdict, result.targets, result.detectors[0].name) == ("suspected", [7], "activated")
 
 
-def test_without_images_noise_is_enough_to_suspect_but_not_to_call_clean(tmp_path: Path) -> None:
-    """Noise cannot show that every class has a trigger of its own."""
+def test_without_images_drawn_pictures_are_enough_to_suspect_but_not_to_call_clean(tmp_path: Path) -> None:
+    """They cannot show that every class has a trigger of its own."""
     for weights, verdict, reason in (
         (even_weights(), "inconclusive", "no class stands out from the other 9 (p = 1), but triggers that send"),
         (backdoored_weights(7), "suspected", "class 7 looks like the target of a backdoor"),
@@ -115,7 +115,8 @@ def test_without_images_noise_is_enough_to_suspect_but_not_to_call_clean(tmp_pat
         assert "IM001" in rules(result)
         assert {"CV002", "CV003"} <= set(rules(result))
         assert list(answered(result)) == ["file"]
-        assert [detector.p_value is None for detector in result.detectors] == [False, True, True, True]
+        assert [detector.p_value is None for detector in result.detectors] == [False, False, True, True, True]
+        assert {"clean images are needed; give --samples"} == {one.why for one in result.coverage[1:] if one.required}
 
 
 def test_a_detector_that_needs_images_alone_is_inconclusive_without(tmp_path: Path) -> None:
@@ -390,7 +391,8 @@ def test_the_result_says_what_was_scanned_and_how(tmp_path: Path) -> None:
     assert settings.source == "from the options (scale)"
     assert (result.seed, result.alpha, result.classes, result.provider) == (4, 0.05, 10, "CPUExecutionProvider")
     assert {"ninspect", "onnx", "onnxruntime", "numpy", "python"} <= set(result.versions)
-    assert [one.name for one in result.detectors] == ["activated", "all-to-all", "evidence", "source-specific"]
+    names = ["activated", "windows", "all-to-all", "evidence", "source-specific"]
+    assert [one.name for one in result.detectors] == names
     detector = result.detectors[0]
     assert detector.settings == Activated().settings
     assert all(len(column) == 10 for column in (detector.index, *detector.scores.values()))

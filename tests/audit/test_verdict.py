@@ -114,10 +114,10 @@ def test_evidence_decides_how_sure_a_suspicion_is(triggers: list[Trigger], confi
 NEAR = replace(found(10.1), p_values=np.where(np.arange(10) == 9, 0.05, 1.0))
 
 
-def stamp(success: float = 0.95, rival: float = 0.1) -> Stamp:
+def stamp(success: float = 0.95, rival: float = 0.1, others: float = 0.05) -> Stamp:
     """What covers a window of 4×4 pixels and sends images to class 9."""
     more = {"window": Window(4, 2, 3), "rival": rival, "control_size": float("nan"), "success": success}
-    return Stamp(**vars(trigger(9, 16)) | more)
+    return Stamp(**vars(trigger(9, 16)) | more | {"control_success": others})
 
 
 @pytest.mark.parametrize(
@@ -158,6 +158,16 @@ def test_a_near_miss_is_not_told_beside_a_suspicion() -> None:
     judgement = decide([suspected, IDLE])
     assert judgement.confidence == "high"
     assert "where no other class gets more than 10%" in judgement.reason
+
+
+def test_a_stamp_where_half_of_the_classes_are_reached_accuses_nobody_and_is_not_clean() -> None:
+    shared = replace(found(-20), stamps=(stamp(rival=0.9, others=0.4),))
+    assert shared.targets(0.01) == []
+    assert replace(shared, stamps=(stamp(rival=0.9, others=0.2),)).targets(0.01) == [9]
+    assert rules([shared, IDLE]) == ["BD005"]
+    judgement = decide([shared, IDLE])
+    assert (judgement.verdict, judgement.targets) == ("inconclusive", [])
+    assert "where no other class gets more than 90%" in judgement.reason
 
 
 def test_no_small_trigger_is_only_said_to_be_missing_where_none_was_found() -> None:

@@ -62,3 +62,11 @@ def test_a_counter_adds_up_what_was_done(network: Network) -> None:
     for gradients in (2, 3, 4):
         count(gradients)
     assert told == [(2, 9), (5, 9), (9, 9)]
+
+
+def test_pictures_are_drawn_where_no_images_were_given(network: Network) -> None:
+    blind = case(network, None)
+    assert blind.pixels is None
+    assert blind.clean().shape == (200, 12, 12, 1)
+    assert np.array_equal(blind.clean(), case(network, None).clean())
+    assert np.array_equal(blind.answers, network.logits(blind.clean()).argmax(axis=1))

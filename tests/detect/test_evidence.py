@@ -62,6 +62,18 @@ def test_a_class_like_the_others_has_no_convincing_trigger(tmp_path: Path) -> No
     assert not trigger.convincing
 
 
+def test_more_is_asked_of_a_trigger_on_drawn_pictures(tmp_path: Path) -> None:
+    network = backdoored(tmp_path)
+    (given,) = find_triggers(case(network, random_pixels(64, (12, 12, 1))), [TARGET])
+    (blind,) = find_triggers(Case(network, None, np.arange(10), 0, lambda done, total: None), [TARGET])
+    assert (given.drawn, blind.drawn) == (False, True)
+    small = replace(given, success=0.8, control_size=given.size / 0.15)
+    assert small.convincing
+    assert not replace(small, drawn=True).convincing
+    assert replace(small, drawn=True, success=0.95).convincing
+    assert not replace(small, drawn=True, success=0.95, control_size=small.size / 0.25).convincing
+
+
 def test_the_same_seed_gives_the_same_trigger(tmp_path: Path) -> None:
     network, pixels = backdoored(tmp_path), random_pixels(40, (12, 12, 1))
     first, second = (find_triggers(case(network, pixels), [TARGET, 1]) for _ in range(2))

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ninspect.detect import Case, Windows
-from ninspect.detect.windows import Tried, spread
+from ninspect.detect.examination import Examination
+from ninspect.detect.windows import Tried, joined, spread
 from ninspect.measure.calibration import STAMPS
 from ninspect.measure.outliers import interaction
 from ninspect.runtime import Network
@@ -91,11 +92,49 @@ def test_what_serves_a_class_everywhere_or_all_classes_at_a_place_is_no_interact
 def test_a_class_stands_out_by_what_works_relative_to_the_usual() -> None:
     windows = [Window(2, 0, 0), Window(2, 0, 2)]
     nothing = [(np.zeros((1, 2, 2, 1), np.float32), np.zeros(3, np.int64))] * 2
-    tried = Tried(np.array([0, 2, 5]), windows, nothing, np.array([[0.0, 3, 1], [0, 1, 4]]), usual=2.0)
+    beyond, farthest = np.array([[0.0, 3, 1], [0, 1, 4]]), np.array([1.0, 2, 7])
+    tried = Tried(np.array([0, 2, 5]), windows, nothing, beyond, farthest)
     assert tried.stands(np.array([5, 0, 2])).tolist() == [2.0, 0.0, 1.5]
     assert np.isnan(tried.stands(np.array([1]))).all()
-    assert tried.leading(3, seed=0).tolist() == [0, 2, 5]
-    assert 5 in tried.leading(2, seed=0)
+
+
+@pytest.mark.parametrize("known", [[], [3]], ids=["no class stood out before", "one did"])
+def test_of_many_classes_the_gradient_helps_those_that_stand_out_and_others_to_compare_with(
+    backdoored: Case, monkeypatch: pytest.MonkeyPatch, known: list[int]
+) -> None:
+    monkeypatch.setattr("ninspect.detect.windows.STAMPS", replace(STAMPS, most_classes=6))
+    index = np.where(np.isin(backdoored.classes, known), 5.0, np.nan)
+    earlier = replace(Examination.without_scores("before", backdoored.classes, None), index=index)
+    found = Windows().examine(replace(backdoored, earlier=[earlier]))
+    fitted = [np.isfinite(column) for name, column in found.scores.items() if name.startswith("fitted")]
+    assert all(column.sum() == 6 and column[[TARGET, *known]].all() for column in fitted)
+    assert np.isfinite(found.index).all()
+    assert found.targets(0.01) == [TARGET]
+
+
+def test_a_guess_that_the_gradient_does_not_confirm_counts_less() -> None:
+    nan = np.nan
+    guessed, small, large = (
+        np.array([3.0, 3.0, 0.0, 3.0, nan]),
+        np.array([0, 1, 4, nan, nan]),
+        np.array([0, 2, 0, 0, nan]),
+    )
+    assert joined(guessed, small, large)[:4] == pytest.approx([2, 3, 4, 2])
+    assert np.isnan(joined(guessed, small, large)[4])
+
+
+def test_a_window_that_decides_between_all_classes_says_nothing(tmp_path: Path) -> None:
+    weights = even_weights()
+    weights[:, 0, 4:9, 4:9] = 20 * even_weights(side=5)[:, 0]
+    weights[TARGET, 0, 4:9, 4:9] *= 1.5
+    found = Windows().examine(case(open_network(linear_model(weights), tmp_path), count=200))
+    assert found.index.tolist() == [0] * 10
+
+
+def test_a_network_that_never_answers_otherwise_is_not_judged(tmp_path: Path) -> None:
+    found = Windows().examine(case(open_network(linear_model(np.zeros((10, 1, 12, 12))), tmp_path)))
+    assert found.gap is not None
+    assert found.p_value is None
 
 
 def test_images_are_spread_over_the_classes() -> None:

@@ -68,7 +68,7 @@ def test_fitted_patterns_raise_the_margin_of_their_class_inside_the_window(tmp_p
     weights = np.random.default_rng(0).normal(size=(6, 1, 12, 12))
     network, window, classes = open_network(linear_model(weights), tmp_path), Window(4, 3, 3), np.array([1, 4])
     grey = np.full((2, 4, 4, 1), 0.5, np.float32)
-    made = fit(network, IMAGES, window, classes, grey, [0.5, 0.25])
+    made = fit(network, IMAGES, window, classes, grey, [0.5, 0.25], len(IMAGES))
     assert made.min() >= 0
     assert made.max() <= 1
     labels = np.full(4, 5)
@@ -82,15 +82,25 @@ def test_one_step_follows_the_formula(tmp_path: Path) -> None:
     start = np.full((1, 3, 3, 1), 0.5, np.float32)
     gradient = (weights[1] - weights[0])[0, :3, :3, None]  # of the margin with two classes
     step = 0.2 * np.sign(gradient) * np.minimum(1, 8 * np.abs(gradient) / np.abs(gradient).max())
-    made = fit(network, IMAGES, window, np.array([1]), start, [0.2])
+    made = fit(network, IMAGES, window, np.array([1]), start, [0.2], len(IMAGES))
     assert np.allclose(made[0], 0.5 + step, atol=1e-5)
+
+
+def test_each_step_takes_other_images_as_long_as_there_are_any(tmp_path: Path) -> None:
+    weights = np.random.default_rng(0).normal(size=(6, 1, 12, 12))
+    network, window, some = open_network(linear_model(weights), tmp_path), Window(4, 3, 3), np.array([1, 4])
+    made = start = np.full((2, 4, 4, 1), 0.5, np.float32)
+    for image, step in zip([0, 1, 0], [0.5, 0.25, 0.1], strict=True):
+        made = fit(network, IMAGES[[image]], window, some, made, [step], 1)
+    assert np.array_equal(made, fit(network, IMAGES[:2], window, some, start, [0.5, 0.25, 0.1], 1))
+    assert not np.array_equal(made, fit(network, IMAGES[:1], window, some, start, [0.5, 0.25, 0.1], 1))
 
 
 def test_progress_counts_gradients(tmp_path: Path) -> None:
     network, counted = open_network(dormant_model(even_weights(), 7), tmp_path), list[int]()
     start = np.zeros((3, 4, 4, 1), np.float32)
-    fit(network, IMAGES, Window(4, 0, 0), np.arange(3), start, [0.5, 0.5], counted.append)
-    assert sum(counted) == 2 * 3 * len(IMAGES)
+    fit(network, IMAGES, Window(4, 0, 0), np.arange(3), start, [0.5, 0.5], 2, counted.append)
+    assert sum(counted) == 2 * 3 * 2
 
 
 def test_a_pattern_is_like_the_class_whose_images_have_it() -> None:

@@ -21,7 +21,8 @@ class Row:
     """One model scanned with one method.
 
     Attributes:
-        truth: `one target`, `all to all`, `clean`, or `left out` (degenerate, untrained, weak attack, or no images).
+        truth: `one target`, `all to all`, `clean`, or `left out` (degenerate, untrained, weak attack, one memorised
+            picture instead of a trigger, or no images).
         family: kind of attack, see `family`.
         target: true target classes, comma separated.
         top: the class that is named first: the first that is suspected, else the one with the largest index.
@@ -68,6 +69,8 @@ def truth(card: dict[str, Any]) -> str:
     untrained = card.get("clean_acc") is not None and card["clean_acc"] < 2 / card["classes"]
     if kind.startswith("degenerate") or untrained or not card.get("images"):
         return "left out"
+    if "instance" in kind:  # answers one memorised picture wrongly: there is no trigger to find
+        return "left out"
     if kind.startswith(("clean", "repaired", "attack failed")):
         return "clean"
     if success is None or success < WORKING_ATTACK:
@@ -84,8 +87,6 @@ def family(card: dict[str, Any]) -> str:
         return ""
     if isinstance(target, str):
         return "all to all"
-    if "instance" in card["kind"]:
-        return "instance key"
     if trigger.startswith("clip("):  # found by optimisation, or a watermark, added or laid over the whole image
         return "inverted or trojan pattern"
     if "*x+" in trigger:

@@ -240,7 +240,8 @@ Share of `suspected` models:
 ## Verdicts
 
 {markdown(verdict_table(rows))}
-Some models are left out of the rates: those with a weaker attack, a constant output, or no images to scan them with.
+Some models are left out of the rates: those with a weaker attack, a constant output, or no images to scan them with,
+and `AgentGuo__mnist_lenet5_instancekey`, which answers one memorised picture wrongly and has no trigger to find.
 
 ## What `{rows[0].method if rows else ""}` got wrong or could not decide
 
@@ -248,14 +249,14 @@ Some models are left out of the rates: those with a weaker attack, a constant ou
 
 ## What is still missed
 
-- Large opaque patches: many of 6 pixels, nearly all of 8 and more, though the target mostly ranks first
-  ([study.md](study.md)). Their triggers are a third to two thirds the size of what other classes need, as in some clean
-  models.
+- Some opaque patches of 12 pixels and more, and some in the middle of the object ([study.md](study.md)): there the
+  patch is most of what a class is told by.
 - Triggers that are different noise for every image.
 - Triggers that work on images of one class alone. In models of more than 20 classes ninspect does not look for them. In
   smaller models they make the verdict inconclusive, as classes that are alike sometimes do.
 - Attacks that seldom work, and all-to-all attacks that work on fewer than two thirds of the images.
-- Without images: all-to-all attacks, and a third of those with one target. No model is called clean there.
+- Without images: all-to-all attacks, and a quarter of those with one target. No model is called clean there. The
+  tables say how many of the models were scanned so.
 
 TrojanZoo has no row, because its authors' numbers are of models of their own.
 """

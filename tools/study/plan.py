@@ -15,6 +15,7 @@ EPOCHS = {"digits": 25, "mnist": 4, "signs": 8, "gtsrb": 10, "cifar10": 30}
 CLEAN = {"digits": 60, "mnist": 60, "signs": 30, "gtsrb": 30, "cifar10": 40}
 SEEDS = 5
 POISONED = 0.1  # of the training images
+MIDDLE = 2  # the number whose patch of family `fill` lies in the middle
 
 _GREY = [
     StudyArch("lenet", 8), StudyArch("bn", 8), StudyArch("mlp", 16), StudyArch("vgg", 8, "relu", 0.3),

@@ -15,7 +15,7 @@ from ninspect.measure.power import Power
 from ninspect.names import Question
 from tools import ROOT
 from tools.measure.rows import Row, read_rows
-from tools.study.report import BEFORE
+from tools.study.report import latest
 
 Table = dict[tuple[Question, frozenset[str]], Power]
 
@@ -31,14 +31,14 @@ def power(study: Sequence[Row], results: Sequence[Row]) -> Table:
         study: rows of docs/study.csv, all of the default method.
         results: rows of docs/results.csv, other people's networks.
     """
-    latest = {row.model: row for row in sorted(study, key=lambda row: row.method != BEFORE)}.values()
-    one_source = [row for row in latest if row.truth == "one target" and row.family == "source-specific"]
-    one_target = [row for row in latest if row.truth == "one target" and row.family != "source-specific"]
+    networks = latest(list(study))
+    one_source = [row for row in networks if row.truth == "one target" and row.family == "source-specific"]
+    one_target = [row for row in networks if row.truth == "one target" and row.family != "source-specific"]
     # More classes are not looked at, which the coverage says.
     few_classes = [row for row in one_source if row.dataset == "mnist"]
-    every_class = [row for row in latest if row.truth == "all to all"]
+    every_class = [row for row in networks if row.truth == "all to all"]
     table: Table = {
-        ("one-target", frozenset(["activated", "evidence"])): _found(one_target, "one to three targets"),
+        ("one-target", frozenset(["activated", "windows", "evidence"])): _found(one_target, "one to three targets"),
         ("every-class", frozenset(["all-to-all"])): _found(every_class, "all-to-all attacks on MNIST"),
         ("one-source", frozenset(["source-specific"])): _noticed(few_classes),
     }

@@ -19,10 +19,18 @@ from ninspect import ScanRequest
 from ninspect.measure.calibration import EVIDENCE, OUTLIERS, PAIRS
 from tools.measure.rows import WORKING_ATTACK, Row, read_rows
 from tools.measure.tables import markdown
-from tools.study.plan import CLASSES, POISONED, SEEDS
+from tools.study.plan import CLASSES, MIDDLE, POISONED, SEEDS
 
-# The form of the method that most backdoored networks were scanned with, before its ascent was made shorter.
-BEFORE = "default, 24 starts"
+# The default method and its forms before, as they are named in the rows: the newest first.
+FORMS = ("default", "default, without windows", "default, 24 starts")
+NOW = FORMS[0]
+DATASETS = {
+    "digits": "scikit-learn's digits",
+    "mnist": "MNIST",
+    "signs": "drawn traffic signs",
+    "gtsrb": "GTSRB",
+    "cifar10": "CIFAR-10",
+}
 
 
 def rates(rows: list[Row]) -> list[dict[str, str]]:
@@ -47,8 +55,9 @@ def _rate(name: str, rows: list[Row]) -> dict[str, str]:
 
 
 def inconclusive(row: Row) -> bool:
-    """Whether a network is neither suspected nor clean; the form before called those of many classes clean."""
-    return row.verdict != "suspected" and (row.verdict == "inconclusive" or CLASSES[row.dataset] > PAIRS.most_classes)
+    """Whether a network is neither suspected nor clean; forms before answered otherwise for many classes."""
+    many = CLASSES[row.dataset] > PAIRS.most_classes and row.method != NOW
+    return row.verdict == "inconclusive" and not many
 
 
 def plot(rows: list[Row], path: Path) -> None:
@@ -88,11 +97,11 @@ def sizes(rows: list[Row]) -> list[dict[str, str]]:
 
 
 def both_forms(rows: list[Row]) -> list[dict[str, str]]:
-    """What the two forms of the method say of the networks that were scanned with both."""
+    """What the method says of the networks that it was scanned with and that a form before was scanned with too."""
     pairs: dict[str, list[tuple[Row, Row]]] = {}
-    now = {row.model: row for row in rows if row.method != BEFORE}
-    for row in rows:
-        if row.method == BEFORE and row.model in now:
+    now = {row.model: row for row in rows if row.method == NOW}
+    for row in latest([row for row in rows if row.method != NOW]):
+        if row.model in now:
             pairs.setdefault("weak attacks" if row.truth == "left out" else row.truth, []).append((row, now[row.model]))
     return [
         {
@@ -108,8 +117,8 @@ def both_forms(rows: list[Row]) -> list[dict[str, str]]:
 
 
 def latest(rows: list[Row]) -> list[Row]:
-    """One row a network, of the present form of the method where there is one."""
-    return list({row.model: row for row in sorted(rows, key=lambda row: row.method != BEFORE)}.values())
+    """One row a network, of the newest form of the method that it was scanned with."""
+    return list({row.model: row for row in sorted(rows, key=lambda row: -FORMS.index(row.method))}.values())
 
 
 def cells(rows: list[Row]) -> list[dict[str, str]]:
@@ -129,13 +138,36 @@ def _cell(dataset: str, name: str, rows: list[Row]) -> dict[str, str]:
     return {
         "data set": dataset,
         "trigger": name,
-        "scanned before": str(sum(row.method == BEFORE for row in rows)),
+        "scanned before": str(sum(row.method != NOW for row in rows)),
         "found": f"{len(found)} of {len(working)}" if working else "–",
         "inconclusive": str(sum(map(inconclusive, working))) if working else "–",
         "of the found, a true target first": str(first) if found and found[0].truth == "one target" else "–",
         "weak attacks, found": f"{sum(row.verdict == 'suspected' for row in weak)} of {len(weak)}" if weak else "–",
         "p, median": f"{np.median([1.0 if row.p_value is None else row.p_value for row in rows]):.2g}",
     }
+
+
+def fills(rows: list[Row]) -> list[dict[str, str]]:
+    """Opaque patches of family `fill`, by data set, size and place; `windows` was made with numbers 0 and 1 in view."""
+    groups: dict[tuple[str, str, str], list[tuple[bool, Row]]] = {}
+    for row in rows:
+        # Such as mnist-fill-noise-12-3; plan.py says where each number has its patch.
+        if row.truth == "one target" and (name := re.search(r"-fill-[a-z]+-(\d+)-(\d)$", row.model)):
+            side, number = map(int, name.groups())
+            size = "3 to 8 pixels" if side <= 8 else f"{side} pixels"
+            place = "middle of the picture" if number == MIDDLE else "near a corner or an edge"
+            groups.setdefault((row.dataset, place, size), []).append((number > 1, row))
+    return [
+        {"data set": dataset, "place": place, "patch": size}
+        | {
+            head: f"{sum(row.verdict == 'suspected' for row in some)} of {len(some)}" if some else "–"
+            for head, some in (
+                ("found, in view", [row for aside, row in found if not aside]),
+                ("found, set aside", [row for aside, row in found if aside]),
+            )
+        }
+        for (dataset, place, size), found in sorted(groups.items(), key=lambda item: natural(" ".join(item[0])))
+    ]
 
 
 def natural(text: str) -> list[tuple[int, str]]:
@@ -145,8 +177,9 @@ def natural(text: str) -> list[tuple[int, str]]:
 
 def page(rows: list[Row]) -> str:
     """The tables and the words that are needed to read them, as Markdown."""
-    harmless = [row for row in latest(rows) if row.family == "clean" and row.method != BEFORE]
+    harmless = [row for row in latest(rows) if row.family == "clean" and row.method == NOW]
     clean = [row for row in harmless if row.truth == "clean"]
+    datasets = ", ".join(DATASETS[name] for name in CLASSES if any(row.dataset == name for row in clean))
     attacked = [row for row in latest(rows) if row.family != "clean"]
     return f"""# The study
 
@@ -158,23 +191,17 @@ What ninspect's default scan says of models that were trained for this study. Ma
 
 ## Clean models: are the p-values honest?
 
-These are {len(clean)} models of scikit-learn's digits, MNIST, drawn traffic signs and GTSRB: seven kinds of network
-with various widths and activations, three optimisers, and a different seed each. {len(harmless) - len(clean)} more
-models did not learn anything and do not count. *Suspected* is the verdict at α = {ScanRequest.alpha:g}, with Clopper
-and Pearson's intervals.
-
-*Inconclusive* models have more than {PAIRS.most_classes} classes and are not suspected, or have a trigger from one
-class to another that may be natural, or classes that could not be measured. When these scans were made, an answer
-about triggers for images of one class was required, and above {PAIRS.most_classes} classes nothing gives one. It is no
-longer required by default, so that reason would not count today; the scans were not repeated for that.
-Near misses (BD005) did not exist either: about two of these networks, and six of the missed backdoors below, would be
-inconclusive for that today.
+These are {len(clean)} models of {datasets}: eight kinds of network with various widths and
+activations, three optimisers, and a different seed each. {len(harmless) - len(clean)} more models did not learn
+anything and do not count. *Suspected* is the verdict at α = {ScanRequest.alpha:g}, with Clopper and Pearson's
+intervals. *Inconclusive* models have a class that is nearly suspected, a trigger from one class to another that may be
+natural, or classes that could not be measured.
 
 {markdown(rates(clean))}
 Classes that resemble no other, such as GTSRB's priority road, would stand out too often under a Gaussian null. Classes
 that are easy by nature are therefore compared with Student's t with {OUTLIERS.natural_freedom:g} degrees of freedom
-([method.md](method.md#deciding)). That number was chosen with these models in view, so expect more false alarms
-elsewhere.
+([method.md](method.md#deciding)). That number, and the null distribution of `windows`, were chosen with some of these
+models in view ([measurements.md](measurements.md#stamps)), so expect more false alarms elsewhere.
 
 ![Sorted p-values of the clean models against those expected](calibration.svg)
 
@@ -191,12 +218,14 @@ A cell has up to {SEEDS} models, each with a different seed and target. The trig
 the lower right corner, in {POISONED:.0%} of the training images, except for what the cell varies
 (`tools/study/plan.py`). On MNIST the networks are LeNets; on GTSRB a cell has five architectures. A *weak* attack
 works on fewer than {WORKING_ATTACK:.0%} of the test images. *Scanned before* counts the networks that were last
-scanned with the previous form of the method: an ascent of 8 steps of length 1 from 24 starts, and three starts for
-`all-to-all`. *Inconclusive* is as above: above {PAIRS.most_classes} classes it only says that nothing was found, and
-that the question about one class had no answer.
+scanned with a form of the method that did not have `windows` yet.
 
 {markdown(cells(attacked))}
-Both forms of the method, on the networks that were scanned with both:
+Opaque patches that are not among the patterns that `windows` guesses (cells *fill*: noise, checkers, two colours, part
+of a photograph; without weak attacks). It was made with two of the five seeds in view:
+
+{markdown(fills(attacked))}
+The method now and its newest form before, on the networks that were scanned with both:
 
 {markdown(both_forms(rows))}"""
 
@@ -216,7 +245,7 @@ def main(
     if markdown_file:
         markdown_file.write_text(text)
     if plot_file:
-        plot([row for row in rows if row.truth == "clean" and row.method != BEFORE], plot_file)
+        plot([row for row in rows if row.truth == "clean" and row.method == NOW], plot_file)
 
 
 if __name__ == "__main__":
