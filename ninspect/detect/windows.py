@@ -24,6 +24,7 @@ from ninspect.detect.trigger import Stamp
 from ninspect.measure.calibration import OUTLIERS, STAMPS
 from ninspect.measure.outliers import interaction
 from ninspect.names import Question
+from ninspect.samples.choose import turns
 from ninspect.search.inversion import success
 from ninspect.search.stamps import Array, Window, fit, grid, guesses, likeness, reach, stamped_logits
 
@@ -130,9 +131,10 @@ class Windows(Detector):
         """Let the gradient make a pattern from grey in windows of one size, class by class."""
         images, judges, labels = case.clean()[seen], case.clean()[held_out], case.answers[held_out]
         windows = grid(images.shape[1:3], side, STAMPS.stride(side))
-        windows = _affordable(case, windows, side, len(classes) * self.moved * self.steps, STAMPS.fitting)
+        gradients = len(classes) * self.moved * self.steps  # in each window
+        windows = _affordable(case, windows, side, gradients, STAMPS.fitting)
         steps = [self.first * self.shrink**number for number in range(self.steps)]
-        progress = case.counter(len(windows) * len(classes) * self.moved * self.steps)
+        progress = case.counter(len(windows) * gradients)
         grey = np.full((len(classes), side, side, images.shape[-1]), 0.5, np.float32)
         stamps, own_one = list[tuple[Array, NDArray[np.int64]]](), (np.arange(len(classes)), classes)
         tables = np.empty((len(windows), len(classes), len(own)))  # what each class's pattern does for all K classes
@@ -224,11 +226,7 @@ class Tried:
 def spread(labels: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     """An order of the images in which every class comes once before any comes twice, and so on, `[N]`."""
     order = np.random.default_rng(seed).permutation(len(labels))
-    turn = np.empty(len(order), np.int64)
-    for label in np.unique(labels):
-        own = labels[order] == label
-        turn[own] = np.arange(own.sum())
-    return order[np.argsort(turn, kind="stable")]
+    return order[np.argsort(turns(labels, order)[order], kind="stable")]
 
 
 def _too_few(case: Case) -> str | None:

@@ -40,3 +40,16 @@ def choose(count: int, labels: NDArray[np.int64] | None, limit: int | None, seed
             turns = np.repeat(generator.random(len(class_sizes)), class_sizes)
         shuffled = by_class[np.lexsort((turns, rounds))]
     return np.sort(shuffled[:limit])
+
+
+def turns(labels: NDArray[np.int64], order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many of its class come before each item in an order, `[N]`.
+
+    >>> turns(np.array([5, 5, 3, 5]), order=np.array([3, 2, 1, 0]))
+    array([2, 1, 0, 0])
+    """
+    turn = np.empty(len(order), np.int64)
+    for label in np.unique(labels):
+        own = order[labels[order] == label]
+        turn[own] = np.arange(len(own))
+    return turn

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from ninspect.samples.choose import turns
+
 _FINER = 2  # drawn at so many times the size, and averaged, so that edges are smooth
 _Color = tuple[int, int, int]
 _Point = tuple[float, float]
@@ -46,11 +48,7 @@ def spread_over_answers(logits: NDArray[np.float32], count: int) -> NDArray[np.i
     """
     answers, ordered = logits.argmax(axis=1), np.sort(logits, axis=1)
     surest = np.argsort(ordered[:, -2] - ordered[:, -1], kind="stable")
-    turn = np.empty(len(logits), np.int64)
-    for label in np.unique(answers):
-        own = surest[answers[surest] == label]
-        turn[own] = np.arange(len(own))
-    return np.sort(np.argsort(turn, kind="stable")[:count])
+    return np.sort(np.argsort(turns(answers, surest), kind="stable")[:count])
 
 
 def _leaves(rng: np.random.Generator, width: int, height: int) -> Image.Image:
