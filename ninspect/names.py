@@ -3,10 +3,10 @@
 from typing import Literal, get_args
 
 Method = Literal[
-    "activated", "windows", "all-to-all", "neuroninspect", "mmbd", "weights", "neural_cleanse", "freeeagle"
+    "activated", "windows", "agreement", "all-to-all", "neuroninspect", "mmbd", "weights", "neural_cleanse", "freeeagle"
 ]
 METHODS: tuple[Method, ...] = get_args(Method)
-DEFAULT_METHODS: tuple[Method, ...] = ("activated", "windows", "all-to-all")
+DEFAULT_METHODS: tuple[Method, ...] = ("activated", "windows", "agreement", "all-to-all")
 
 # What a scan asks of a model.
 Question = Literal["file", "one-target", "every-class", "one-source"]

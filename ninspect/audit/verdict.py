@@ -144,7 +144,7 @@ def _suspicion(examination: Examination | None, targets: list[int], triggers: Se
     if examination is None:  # too few classes for statistics: the evidence speaks alone
         return f"{claim}{found}"
     p = probability(examination.p_value)
-    compared = f"compared with all {examination.measured} classes"
+    compared = examination.meaning or f"compared with all {examination.measured} classes"
     if not examination.targets(alpha):
         it = "it does not stand out" if len(targets) == 1 else "they do not stand out"
         return f"{claim}{found}; statistically {it}, {compared} ({p})"

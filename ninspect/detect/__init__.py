@@ -1,6 +1,7 @@
 """Detectors: each asks the network its own question and scores every class."""
 
 from ninspect.detect.activated import Activated
+from ninspect.detect.agreement import Agreement
 from ninspect.detect.all_to_all import AllToAll
 from ninspect.detect.attention import Attention, look, outstanding
 from ninspect.detect.case import Case, Progress
@@ -21,6 +22,7 @@ __all__ = [
     "ROBUST_Z",
     "TARGET",
     "Activated",
+    "Agreement",
     "AllToAll",
     "Attention",
     "Case",

@@ -30,7 +30,7 @@ class Examination:
             class; not a number where that means nothing.
         gap: why the questions that this detector answers are not answered by this examination, or None.
         rule: of the catalogue, that a class with a small p-value breaks.
-        meaning: the sentence for it, where it says more than that a class stands out.
+        meaning: the sentence for it, where it says more than that a class stands out; of targets, what tells so.
         test: what the p-values come from; `robust z`: from the index alone.
         looks: how many times the data was looked at; the p-values are corrected for it.
         weight: share of α that it gets where there are several detectors, relative to theirs.
@@ -80,8 +80,12 @@ class Examination:
 
         Without those that stand out by a stamp at a place where many other classes are reached too.
         """
-        shared = {stamp.label for stamp in self.stamps if stamp.shared}
-        return [label for label in self._worst_first(self.p_values <= alpha) if label not in shared]
+        return self._worst_first((self.p_values <= alpha) & ~self.shared)
+
+    @property
+    def shared(self) -> NDArray[np.bool_]:
+        """`[S]`, classes that stand out by a stamp at a place where many other classes are reached too."""
+        return np.isin(self.classes, [stamp.label for stamp in self.stamps if stamp.shared])
 
     def accuses(self, alpha: float) -> bool:
         """Whether a class is suspected at that level, or has a convincing trigger."""

@@ -131,6 +131,17 @@ class Stamps:
 
 
 @dataclass(frozen=True)
+class Agreement:
+    """When two methods agree on a class.
+
+    Attributes:
+        weight: share of α, relative to a detector that compares classes; half, since it only joins what these find.
+    """
+
+    weight: float = 0.5
+
+
+@dataclass(frozen=True)
 class NearMisses:
     """When a class that is not suspected keeps a model from being called clean.
 
@@ -249,5 +260,5 @@ class Presets:
 
 
 EVIDENCE, PAIRS, PERMUTATIONS, IMAGES = Evidence(), Pairs(), Permutations(), Images()
-STAMPS, NEAR_MISSES = Stamps(), NearMisses()
+STAMPS, AGREEMENT, NEAR_MISSES = Stamps(), Agreement(), NearMisses()
 OUTLIERS, TRUTH_TESTS, PRESETS = Outliers(), TruthTests(), Presets()

@@ -115,7 +115,7 @@ def test_without_images_drawn_pictures_are_enough_to_suspect_but_not_to_call_cle
         assert "IM001" in rules(result)
         assert {"CV002", "CV003"} <= set(rules(result))
         assert list(answered(result)) == ["file"]
-        assert [detector.p_value is None for detector in result.detectors] == [False, False, True, True, True]
+        assert [detector.p_value is None for detector in result.detectors] == [False, False, False, True, True, True]
         assert {"clean images are needed; give --samples"} == {one.why for one in result.coverage[1:] if one.required}
 
 
@@ -391,7 +391,7 @@ def test_the_result_says_what_was_scanned_and_how(tmp_path: Path) -> None:
     assert settings.source == "from the options (scale)"
     assert (result.seed, result.alpha, result.classes, result.provider) == (4, 0.05, 10, "CPUExecutionProvider")
     assert {"ninspect", "onnx", "onnxruntime", "numpy", "python"} <= set(result.versions)
-    names = ["activated", "windows", "all-to-all", "evidence", "source-specific"]
+    names = ["activated", "windows", "agreement", "all-to-all", "evidence", "source-specific"]
     assert [one.name for one in result.detectors] == names
     detector = result.detectors[0]
     assert detector.settings == Activated().settings

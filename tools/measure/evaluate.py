@@ -29,6 +29,7 @@ from ninspect import Result, ScanRequest, scan
 from ninspect.detect import (
     MMBD,
     Activated,
+    Agreement,
     AllToAll,
     Detector,
     Evidence,
@@ -53,8 +54,8 @@ NO_IMAGES = "default, no images"
 WITHOUT_WINDOWS = "default, without windows"
 PUBLISHED = "neural_cleanse as published"
 DETECTORS: dict[str, Callable[[], Sequence[Detector]]] = {
-    "default": lambda: [Activated(), Windows(), AllToAll()],
-    NO_IMAGES: lambda: [Activated(), Windows(), AllToAll()],
+    "default": lambda: [Activated(), Windows(), Agreement(), AllToAll()],
+    NO_IMAGES: lambda: [Activated(), Windows(), Agreement(), AllToAll()],
     WITHOUT_WINDOWS: lambda: [Activated(), AllToAll()],
     "activated": lambda: [Activated()],
     "windows": lambda: [Windows()],
@@ -130,6 +131,7 @@ def _row(name: str, method: str, card: dict[str, Any], result: Result, seconds: 
         reason=result.reason,
         detection=round(sum(one.seconds for one in result.detectors if one.name not in SEARCHES), 2),
         evidence=min(_relative_sizes(result), default=None),
+        by=",".join(_accusers(result)),
     )
 
 
@@ -137,6 +139,12 @@ def _suspicion(detector: DetectorInfo) -> float:
     """The smallest p-value of a detector that compares classes, to put the most suspicious first."""
     compares = "one-target" in detector.answers or not detector.answers
     return detector.p_value if detector.p_value is not None and compares else 2.0
+
+
+def _accusers(result: Result) -> Iterator[str]:
+    yield from (detector.name for detector in result.detectors if detector.targets)
+    if any(trigger.convincing for trigger in result.triggers):
+        yield Evidence.name
 
 
 def _relative_sizes(result: Result) -> Iterator[float]:

@@ -29,6 +29,7 @@ class Row:
         flagged: number of classes with an index above 2.
         detection: seconds for the detectors alone, without evidence and what every scan does.
         evidence: size of the smallest trigger that works, in units of what other classes need.
+        by: what accuses the model, comma separated: detectors, and `evidence` for a convincing trigger.
     """
 
     model: str
@@ -47,6 +48,7 @@ class Row:
     reason: str = ""
     detection: float | None = None
     evidence: float | None = None
+    by: str = ""
 
     @property
     def suspicion(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -131,6 +132,22 @@ def verdict_table(rows: list[Row]) -> list[dict[str, str]]:
     ]
 
 
+def parts_table(rows: Iterable[Row]) -> list[dict[str, str]]:
+    """How many models each part of a scan accuses, and how many nothing else does; most first."""
+    accused = [(row, row.by.split(",")) for row in rows if row.by]
+    counts = Counter(part for _, parts in accused for part in parts)
+    kinds = ("one target", "all to all", "clean")
+    return [
+        {"part": f"`{part}`"}
+        | {
+            truth: f"{sum(part in parts for row, parts in accused if row.truth == truth)} "
+            f"({sum(parts == [part] for row, parts in accused if row.truth == truth)})"
+            for truth in kinds
+        }
+        for part, _ in counts.most_common()
+    ]
+
+
 def family_table(rows: list[Row]) -> list[dict[str, str]]:
     """How many of each kind of attack each method suspects; a row of its own for attacks that seldom work."""
     attacked = [row for row in rows if row.family]
@@ -237,6 +254,11 @@ first method's time are in brackets:
 Share of `suspected` models:
 
 {markdown(family_table(rows))}
+## What accuses
+
+How many models each part of the first method accuses, in brackets those that no other part accuses:
+
+{markdown(parts_table(row for row in rows if row.method == rows[0].method))}
 ## Verdicts
 
 {markdown(verdict_table(rows))}

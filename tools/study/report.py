@@ -18,7 +18,7 @@ from scipy.stats import beta, binomtest
 from ninspect import ScanRequest
 from ninspect.measure.calibration import EVIDENCE, OUTLIERS, PAIRS
 from tools.measure.rows import WORKING_ATTACK, Row, read_rows
-from tools.measure.tables import markdown
+from tools.measure.tables import markdown, parts_table
 from tools.study.plan import CLASSES, MIDDLE, POISONED, SEEDS
 
 # The default method and its forms before, as they are named in the rows: the newest first.
@@ -225,6 +225,9 @@ Opaque patches that are not among the patterns that `windows` guesses (cells *fi
 of a photograph; without weak attacks). It was made with two of the five seeds in view:
 
 {markdown(fills(attacked))}
+How many networks each part of the method accuses, in brackets those that no other part accuses:
+
+{markdown(parts_table(clean + attacked))}
 The method now and its newest form before, on the networks that were scanned with both:
 
 {markdown(both_forms(rows))}"""
