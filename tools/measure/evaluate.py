@@ -75,12 +75,17 @@ SEARCHES = (Evidence.name, SourceSpecific.name)
 SLOW, SLOW_UP_TO = ("mmbd", "neural_cleanse", PUBLISHED, "freeeagle"), 100
 
 
-def evaluate(path: Path, method: str, images: int) -> Row:
+def evaluate(path: Path, method: str, images: int, seed: int = 0) -> Row:
     """Scan one model as its card says."""
     card = json.loads(path.with_suffix(".json").read_text())
     detectors = DETECTORS[method]()
     evidence = method in WITH_EVIDENCE
-    options = {"images": images, "evidence": evidence, "skip": () if evidence else _not_answered(detectors)}
+    options = {
+        "images": images,
+        "seed": seed,
+        "evidence": evidence,
+        "skip": () if evidence else _not_answered(detectors),
+    }
     if not card.get("images"):  # shows that it can be scanned, and is left out of all rates
         options["classes"] = tuple(range(NOISE_CLASSES))
     request = card_request(path, card, **options)
@@ -170,7 +175,7 @@ def main(
     unknown = set(method) - set(DETECTORS)
     if unknown:
         raise typer.BadParameter(f"unknown method {unknown.pop()}; choose from {', '.join(DETECTORS)}")
-    paths = [path for path in sorted(zoo.glob("*.onnx")) if path.with_suffix(".json").exists()][:limit]
+    paths = with_cards(zoo)[:limit]
     known = read_rows(csv_file) if resume and csv_file and csv_file.exists() else []
     done = {(row.model, row.method) for row in known}
     tasks = [
@@ -193,6 +198,11 @@ def main(
         write_rows(csv_file, rows)
     if markdown_file:
         markdown_file.write_text(text)
+
+
+def with_cards(folder: Path) -> list[Path]:
+    """The models in a folder of which something is known, by name."""
+    return [path for path in sorted(folder.glob("*.onnx")) if path.with_suffix(".json").exists()]
 
 
 def wanted(path: Path, method: str) -> bool:
