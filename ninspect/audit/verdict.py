@@ -87,7 +87,7 @@ def _near_miss(comparing: Sequence[Examination], tried: Sequence[Trigger], alpha
             p = examination.p_values[examination.classes == trigger.label].item()
             at_one_place = isinstance(trigger, Stamp)
             limit = NEAR_MISSES.stamp_p if at_one_place else NEAR_MISSES.p
-            if (trigger.nearly and p <= limit) or (at_one_place and p <= alpha):
+            if (trigger.nearly and (p <= limit or trigger.small)) or (at_one_place and p <= alpha):
                 return Finding("BD005", _nearly(trigger, p), classes=(trigger.label,))
     return None
 

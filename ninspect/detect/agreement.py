@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import comb
 from typing import ClassVar
@@ -10,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from ninspect.detect.case import Case
-from ninspect.detect.examination import TARGET, Examination
+from ninspect.detect.examination import Examination, comparing
 from ninspect.detect.interface import Detector, Needs
 from ninspect.measure.calibration import AGREEMENT, SMALLEST_P
 
@@ -58,8 +57,3 @@ class Agreement(Detector):
             test="agreement of methods",
             weight=AGREEMENT.weight,
         )
-
-
-def comparing(examinations: Sequence[Examination]) -> list[Examination]:
-    """Those whose p-values say which classes may be the target of one trigger."""
-    return [one for one in examinations if one.rule == TARGET and one.p_value is not None]

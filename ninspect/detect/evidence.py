@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.detect.case import Case
-from ninspect.detect.examination import TARGET, Examination, holm, tested
+from ninspect.detect.examination import TARGET, Examination, comparing, holm, tested
 from ninspect.detect.interface import Detector, Needs
 from ninspect.detect.trigger import Trigger
 from ninspect.measure.calibration import EVIDENCE, OUTLIERS
@@ -42,16 +42,24 @@ class Evidence(Detector):
 
     def examine(self, case: Case) -> Examination:
         """The smallest trigger of each candidate; columns `size` and `success` for those that one was searched for."""
-        suspects = candidates(holm(case.earlier), self.alpha)
+        earlier = holm(case.earlier)
+        suspects = candidates(earlier, self.alpha)
         found = Examination.without_scores(self.name, case.classes, _gap(case.earlier))
         if not suspects:
             return found
-        triggers = find_triggers(case, suspects)
+        compared = comparing(earlier)
+        triggers = [replace(one, p_value=_smallest(compared, one.label)) for one in find_triggers(case, suspects)]
         columns = {name: np.full(len(case.classes), np.nan) for name in ("size", "success")}
         for trigger in triggers:
             place = case.classes == trigger.label
             columns["size"][place], columns["success"][place] = trigger.size, trigger.success
         return replace(found, scores=columns, triggers=tuple(triggers))
+
+
+def _smallest(compared: Sequence[Examination], label: int) -> float | None:
+    """The smallest p-value of a class."""
+    found = [one.p_values[one.classes == label].item() for one in compared]
+    return float(np.nanmin(found)) if np.isfinite(found).any() else None
 
 
 def candidates(examinations: Sequence[Examination], alpha: float) -> list[int]:
@@ -65,7 +73,7 @@ def candidates(examinations: Sequence[Examination], alpha: float) -> list[int]:
     if not ranking or (ranking[0].rule != TARGET and ranking[0].targets(alpha)):
         return []
     suspects = [label for one in ranking if one.rule == TARGET for label in one.targets(alpha)]
-    rankings = [one.ranked for one in examinations if one.p_value is not None and one.rule == TARGET]
+    rankings = [one.ranked for one in comparing(examinations)]
     ranked = [label for place in zip(*rankings, strict=False) for label in place]
     first = list(dict.fromkeys([*suspects, *ranked]))
     return first[: max(1, min(EVIDENCE.most, len(first) // 3))]

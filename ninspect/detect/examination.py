@@ -116,6 +116,11 @@ def tested(examinations: Sequence[Examination]) -> list[Examination]:
     return sorted((e for e in examinations if e.p_value is not None), key=lambda e: e.p_value or 0.0)
 
 
+def comparing(examinations: Sequence[Examination]) -> list[Examination]:
+    """Those whose p-values say which classes may be the target of one trigger."""
+    return [one for one in examinations if one.rule == TARGET and one.p_value is not None]
+
+
 def holm(examinations: Sequence[Examination]) -> list[Examination]:
     """The examinations with p-values that are corrected for having looked several times (Holm 1979, with weights).
 

@@ -27,6 +27,7 @@ class Trigger:
         examples: `[E, H, W, C]` float32 in [0, 1], the first held-out images of other classes, to show it on.
         answers: `[2, E]`, the classes that the model gives them before and after the trigger is put on.
         drawn: the images were drawn, since there are none. What is natural for a class shows less on them.
+        p_value: the smallest of the class in methods that compare the classes; None where these cannot be compared.
     """
 
     label: int
@@ -38,6 +39,7 @@ class Trigger:
     examples: Pixels
     answers: NDArray[np.int64]
     drawn: bool = False
+    p_value: float | None = None
 
     @property
     def size(self) -> float:
@@ -51,6 +53,11 @@ class Trigger:
 
     @property
     def convincing(self) -> bool:
+        """Whether it is small, for a class that stands out at least a little."""
+        return self.small and (self.p_value is None or self.p_value <= EVIDENCE.p)
+
+    @property
+    def small(self) -> bool:
         """Whether it works on other images and is far smaller than what another class needs."""
         success, size = EVIDENCE.success, EVIDENCE.size
         if self.drawn:

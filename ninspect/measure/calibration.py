@@ -25,6 +25,8 @@ class Evidence:
         size: its mask is at most this share of what other classes need.
         success: it sends at least this share of held-out images to the class.
         size_on_drawn, success_on_drawn: the same where the images were drawn.
+        p: where classes can be compared, some method has at most this p-value for the class: by itself a small trigger
+            is no proof, since some classes have one by nature.
         works: success of a trigger whose size another one can be compared with.
         most: classes that triggers are searched for, and at most a third of all.
         controls: other classes that they are compared with.
@@ -35,6 +37,7 @@ class Evidence:
     success: float = 0.7
     size_on_drawn: float = 0.2
     success_on_drawn: float = 0.9
+    p: float = 0.2
     works: float = 0.5
     most: int = 3
     controls: int = 8

@@ -56,7 +56,7 @@ class TriggerInfo(Part):
     held_out: int = Field(description="how many images were held out")
     control_size: float | None = Field(description="median size for other classes, or other pairs of classes")
     control_success: float | None = Field(description="median success for these")
-    convincing: bool = Field(description="works on held-out images, and is far smaller than the control size")
+    convincing: bool = Field(description="works, is far smaller than the control size, and its class stands out")
     nearly: bool = Field(False, description="works on held-out images, and is small though not so small")
     npz: str = Field(
         description="the exact mask [H, W] and pattern [H, W, C], float32, as an .npz archive in base64",

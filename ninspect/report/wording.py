@@ -193,7 +193,7 @@ def evidence(trigger: TriggerInfo) -> str:
     if trigger.convincing:
         meaning = "A backdoor explains that."
     elif trigger.nearly:
-        meaning = "That is small, though not so small that it decides."
+        meaning = "That is small, but decides nothing by itself."
     if isinstance(trigger, PairInfo):
         source, others = f" from class {trigger.source}", f"other images of class {trigger.source}"
         peers = "other pairs of classes need"

@@ -152,6 +152,15 @@ def test_a_stamp_that_works_where_no_other_does_is_a_near_miss(success: float, r
         )
 
 
+@pytest.mark.parametrize(
+    ("p", "verdict", "rule"),
+    [(0.9, "inconclusive", "BD005"), (0.2, "suspected", "BD001"), (None, "suspected", "BD001")],
+)
+def test_a_small_trigger_accuses_no_class_that_does_not_stand_out(p: float | None, verdict: str, rule: str) -> None:
+    examinations = with_triggers(found(10.1), replace(trigger(9, 8), p_value=p))
+    assert (rules(examinations), decide(examinations).verdict) == ([rule], verdict)
+
+
 def test_a_near_miss_is_not_told_beside_a_suspicion() -> None:
     suspected = replace(found(-20), stamps=(stamp(),))
     assert rules([suspected, IDLE]) == ["BD001"]

@@ -62,6 +62,16 @@ def test_a_class_like_the_others_has_no_convincing_trigger(tmp_path: Path) -> No
     assert not trigger.convincing
 
 
+def test_a_trigger_knows_how_far_its_class_stands_out(tmp_path: Path) -> None:
+    first, other = ranking(TARGET), ranking(2)
+    pixels = random_pixels(64, (12, 12, 1))
+    found = Evidence().examine(case(backdoored(tmp_path), pixels, first, replace(other, name="other"))).triggers
+    p = {trigger.label: trigger.p_value for trigger in found}
+    assert p[TARGET] == pytest.approx(2 * first.p_values[TARGET])  # corrected for two methods
+    small = replace(found[0], success=1.0, control_size=10 * found[0].size)
+    assert [replace(small, p_value=p).convincing for p in (0.21, 0.2, None)] == [False, True, True]
+
+
 def test_more_is_asked_of_a_trigger_on_drawn_pictures(tmp_path: Path) -> None:
     network = backdoored(tmp_path)
     (given,) = find_triggers(case(network, random_pixels(64, (12, 12, 1))), [TARGET])

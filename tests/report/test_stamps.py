@@ -35,7 +35,7 @@ def test_a_near_miss_names_its_class_in_the_headline_and_answers_the_question() 
 def test_the_trigger_of_a_near_miss_is_not_said_to_be_no_sign() -> None:
     trigger = TRIGGER.model_copy(update={"convincing": False, "nearly": True, "size": 26.0})
     text = " ".join(text_report(inconclusive(NEARLY, triggers=[trigger])).split())
-    assert "That is small, though not so small that it decides." in text
+    assert "That is small, but decides nothing by itself." in text
     assert "no sign of a backdoor" not in text
 
 

@@ -67,8 +67,8 @@ _ROW = TypeAdapter(Row)
 
 def truth(card: dict[str, Any]) -> str:
     """What a card says of its model."""
-    kind, success = card["kind"], card.get("asr")
-    untrained = card.get("clean_acc") is not None and card["clean_acc"] < 2 / card["classes"]
+    kind, success, chance = card["kind"], card.get("asr"), 1 / card["classes"]
+    untrained = card.get("clean_acc") is not None and card["clean_acc"] < min(2 * chance, (1 + chance) / 2)
     if kind.startswith("degenerate") or untrained or not card.get("images"):
         return "left out"
     if "instance" in kind:  # answers one memorised picture wrongly: there is no trigger to find

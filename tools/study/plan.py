@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from tools.models.poison import Attack, Trigger
 from tools.study.networks import StudyArch
 
@@ -15,6 +17,7 @@ EPOCHS = {"digits": 25, "mnist": 4, "signs": 8, "gtsrb": 10, "cifar10": 30}
 CLEAN = {"digits": 60, "mnist": 60, "signs": 30, "gtsrb": 30, "cifar10": 40}
 SEEDS = 5
 POISONED = 0.1  # of the training images
+FEW = (2, 3, 4)  # classes that a few-class network tells apart, too few for statistics
 MIDDLE = 2  # the number whose patch of family `fill` lies in the middle
 
 _GREY = [
@@ -42,6 +45,7 @@ class StudyModel:
         cell: what was varied, such as `size 4`; of clean models the architecture.
         number: from 0 within the cell, also the seed.
         augmented: whether its training images are moved about.
+        classes: of the data set, those that it tells apart; empty: all.
     """
 
     dataset: str
@@ -52,6 +56,7 @@ class StudyModel:
     optimizer: str
     attacks: tuple[Attack, ...] = ()
     augmented: bool = True
+    classes: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:
@@ -75,6 +80,23 @@ def clean_models() -> Iterator[StudyModel]:
     for dataset, number in itertools.product(("digits", "mnist"), range(len(_NARROW))):
         arch = _NARROW[number]
         yield StudyModel(dataset, "clean", f"narrow {arch.activation}", CLEAN[dataset] + number, arch, "adam")
+
+
+def few_class_models() -> Iterator[StudyModel]:
+    """Networks of two to four classes, drawn anew for each: six clean ones a cell, and three with a patch."""
+    for dataset, count, number in itertools.product(("mnist", "signs", "gtsrb", "cifar10"), FEW, range(9)):
+        kinds = _GREY if dataset == "mnist" else _COLOUR
+        chosen = np.random.default_rng(number).choice(CLASSES[dataset], count, replace=False)
+        corner = SIZES[dataset] - 5
+        attacks = (Attack(Trigger("noise", 4, corner, corner), number % count, POISONED),) if number >= 6 else ()
+        cell = f"{count} {'attacked' if attacks else 'clean'}"
+        arch = kinds[(number + 3 * count) % len(kinds)]
+        yield StudyModel(dataset, "few", cell, number, arch, "adam", attacks, classes=tuple(map(int, chosen)))
+
+
+def all_models() -> Iterator[StudyModel]:
+    """Every network of the studies."""
+    return itertools.chain(clean_models(), few_class_models(), backdoored_models())
 
 
 def backdoored_models() -> Iterator[StudyModel]:

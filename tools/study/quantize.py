@@ -9,7 +9,6 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +20,7 @@ from onnxruntime import quantization
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from tools.models.data import Dataset
-from tools.study.plan import backdoored_models, clean_models
+from tools.study.plan import all_models
 from tools.study.train import dataset, describe
 
 _CALIBRATION = 128  # test images that the ranges of activations are taken from
@@ -60,7 +59,7 @@ def main(
     Example: python -m tools.study.quantize .cache/study ../shared/datasets --only 'mnist-fill-*'
     """
     out.mkdir(parents=True, exist_ok=True)
-    plan = {model.name: model for model in chain(clean_models(), backdoored_models())}
+    plan = {model.name: model for model in all_models()}
     for path in sorted(models.glob(f"{only}.onnx")):
         if (out / f"{path.stem}.json").exists():
             continue

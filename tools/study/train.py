@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
-from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,8 +19,9 @@ from tools.models.data import Dataset, load
 from tools.models.make import attack_success, clean_accuracy
 from tools.models.poison import epochs
 from tools.models.train_torch import train_torch
-from tools.study.plan import EPOCHS, StudyModel, backdoored_models, clean_models
+from tools.study.plan import EPOCHS, StudyModel, all_models
 
+_FEWER_IMAGES = 3  # times as many epochs for a part of the classes
 _OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
     "adam": lambda parameters: torch.optim.Adam(parameters, lr=2e-3),
     "sgd": lambda parameters: torch.optim.SGD(parameters, lr=0.05, momentum=0.9, nesterov=True),
@@ -40,7 +40,7 @@ def main(
     Example: python -m tools.study.train ../shared/datasets --only 'mnist-*'
     """
     out.mkdir(parents=True, exist_ok=True)
-    models = [m for m in chain(clean_models(), backdoored_models()) if fnmatch.fnmatch(m.name, only)]
+    models = [m for m in all_models() if fnmatch.fnmatch(m.name, only)]
     part, parts = map(int, share.split("/"))
     for model in models[part::parts]:
         if not (out / f"{model.name}.json").exists():
@@ -58,17 +58,19 @@ def make(model: StudyModel, data: Dataset, out: Path) -> None:
     start = time.perf_counter()
     if not model.augmented:
         data = replace(data, augment=lambda images, rng: images)
+    if model.classes:
+        data = subset(data, model.classes)
     source = epochs(data, model.attacks, model.seed)
     content = train_torch(
         source,
         data.classes,
         model.arch,
         model.seed,
-        epochs=EPOCHS[model.dataset],
+        epochs=EPOCHS[model.dataset] * (_FEWER_IMAGES if model.classes else 1),
         optimizer=_OPTIMIZERS[model.optimizer],
         batch=64,
     )
-    images = out / f"{model.dataset}.npz"
+    images = out / f"{model.name if model.classes else model.dataset}.npz"
     if not images.exists():
         np.savez(images, x=data.test_images, y=data.test_labels)
     card = describe(model, data, content) | {"images": images.name}
@@ -76,6 +78,21 @@ def make(model: StudyModel, data: Dataset, out: Path) -> None:
     (out / f"{model.name}.json").write_text(json.dumps(card, indent=1))
     seconds = time.perf_counter() - start
     print(f"{model.name}: accuracy {card['clean_acc']}, success {card.get('asr')}, {seconds:.0f} s", flush=True)
+
+
+def subset(data: Dataset, classes: tuple[int, ...]) -> Dataset:
+    """Some classes of a data set, numbered in that order."""
+    number = np.full(data.classes, -1)
+    number[list(classes)] = range(len(classes))
+    train, test = number[data.train_labels], number[data.test_labels]
+    return replace(
+        data,
+        class_names=tuple(data.class_names[label] for label in classes),
+        train_images=data.train_images[train >= 0],
+        train_labels=train[train >= 0],
+        test_images=data.test_images[test >= 0],
+        test_labels=test[test >= 0],
+    )
 
 
 def describe(model: StudyModel, data: Dataset, content: bytes) -> dict[str, Any]:
