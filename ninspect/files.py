@@ -54,13 +54,38 @@ def unwritable(path: Path, error: OSError) -> NinspectError:
     return kind(f"{path} cannot be written: {error.strerror or error}")
 
 
+def check_writable(path: Path) -> None:
+    """Find out whether `replace_file` can make this file, before the work whose result it shall hold.
+
+    Raises:
+        UsageError: there cannot be such a file: no such folder, or a folder itself.
+        WriteError: its folder is read-only.
+    """
+    try:
+        if path.is_dir():
+            raise unwritable(path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
+        target = path.resolve()
+        target.parent.stat()
+    except OSError as error:
+        raise unwritable(path, error) from error
+    if not os.access(target if target.exists() and not target.is_file() else target.parent, os.W_OK):
+        raise WriteError(f"{path} cannot be written: its folder is read-only; choose another place")
+
+
+def check_folder(path: Path) -> None:
+    """The same for a folder, which is made if it is not there."""
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{path} is a file; give a folder, which is made if it is not there")
+    check_writable(path / "file" if path.is_dir() else path)
+
+
 def write_file(path: Path, data: bytes) -> None:
     """Replace `path` by a file with this content; see `replace_file`."""
     replace_file(path, lambda stream: stream.write(data))
 
 
 def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Call `write` with a temporary file in the same folder, then rename it to `path`.
+    """Call `write` with a temporary file in the same folder, then rename it to `path`, or to what that links to.
 
     Raises:
         UsageError: there cannot be such a file: no such folder, or a folder itself.
@@ -72,13 +97,14 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             with path.open("wb") as stream:
                 write(stream)
             return
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        target = path.resolve()
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         with os.fdopen(handle, "wb") as stream:
             write(stream)
         mask = os.umask(0)
         os.umask(mask)
         Path(temporary).chmod(0o666 & ~mask)  # mkstemp's own 0600 is for secrets
-        Path(temporary).replace(path)
+        Path(temporary).replace(target)
     except OSError as error:
         raise unwritable(path, error) from error
     finally:

@@ -32,6 +32,28 @@ SKIPPABLE: tuple[Skippable, ...] = get_args(Skippable)
 
 Format = Literal["text", "json", "sarif", "junit", "markdown", "html"]
 FORMATS: tuple[Format, ...] = get_args(Format)
+# The endings that files of a format have.
+_ENDINGS: dict[str, Format] = {
+    ".txt": "text",
+    ".json": "json",
+    ".sarif": "sarif",
+    ".sarif.json": "sarif",
+    ".xml": "junit",
+    ".md": "markdown",
+    ".html": "html",
+    ".htm": "html",
+}
+
+
+def format_of(file: str) -> Format | None:
+    """The format that the ending of a file's name stands for.
+
+    >>> format_of("report.html"), format_of("scan.sarif.json"), format_of("result")
+    ('html', 'sarif', None)
+    """
+    fitting = [ending for ending in _ENDINGS if file.lower().endswith(ending)]
+    return _ENDINGS[max(fitting, key=len)] if fitting else None
+
 
 Preset = Literal["unit", "imagenet", "minus1_1", "uint8"]
 Layout = Literal["NCHW", "NHWC", "flat"]

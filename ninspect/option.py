@@ -28,6 +28,7 @@ class Option:
         panel: the heading in the help that it stands under.
         parse: makes the value of a text; also given the name of the option, for the message if it cannot.
         variable: a variable of the environment besides the one that every option has.
+        complete: what a shell may complete the value to, where the type does not say it.
     """
 
     help: str
@@ -38,6 +39,7 @@ class Option:
     panel: str | None = None
     parse: Callable[[str, str], Any] | None = None
     variable: str | None = None
+    complete: tuple[str, ...] = ()
 
     def allows(self, value: float) -> bool:
         """Whether a number is within the bounds."""

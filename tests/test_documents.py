@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 README, HOW_TO = ROOT / "README.md", ROOT / "docs" / "how-to.md"
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md")), ROOT / "models" / "README.md", ROOT / "tools" / "README.md"]
 COMMAND = re.compile(r"(?:^ {4}|^\$ |`|^Example: )(ninspect [a-z][^`#\n]*)", re.MULTILINE)
-FEW = {"NINSPECT_SCAN_IMAGES": "16"}  # enough to see that a command works
+FEW = {"NINSPECT_SCAN_MAX_IMAGES": "16"}  # enough to see that a command works
 
 
 def commands(page: Path) -> list[str]:

@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -13,12 +14,13 @@ import typer
 
 from ninspect.cli import about
 from ninspect.cli import options as opt
+from ninspect.cli.command import Command
 from ninspect.cli.derive import from_options
 from ninspect.cli.dispatch import Interrupted, interruptible, perform, perform_scan
 from ninspect.cli.gate import gate
 from ninspect.cli.output import emit, notice, show_progress, write
 from ninspect.cli.settings import read_settings
-from ninspect.errors import ExitCode, InconclusiveError, describe
+from ninspect.errors import ExitCode, InconclusiveError, UsageError, describe
 from ninspect.files import replace_file
 from ninspect.isolation import NONSENSE, Listener
 from ninspect.requests import AugmentRequest, ExplainRequest, InfoRequest, ScanRequest
@@ -27,10 +29,9 @@ from ninspect.text import capped, printable, recorded
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (about.selftest, about.doctor, about.operators, about.rules):
-    app.command(rich_help_panel="About ninspect")(command)
 
 
 def main() -> NoReturn:
@@ -89,28 +90,48 @@ def _root(
     context.default_map = read_settings(config, context)
 
 
-@app.command()
+@app.command(cls=Command)
 @from_options
 def scan(
-    request: ScanRequest, process: opt.LimitOptions, shown: opt.OutputOptions, pipeline: opt.PipelineOptions
+    request: ScanRequest,
+    process: opt.LimitOptions,
+    shown: opt.OutputOptions,
+    pipeline: opt.PipelineOptions,
+    images: Annotated[
+        Path | None, typer.Argument(metavar="SAMPLES", help="The same as --samples.", show_default=False)
+    ] = None,
 ) -> None:
     """Judge a model, best with clean images: is a class the target of a backdoor?
 
-    Example: ninspect scan model.onnx --samples images/ --mean 0.5 --std 0.5
+    Example: ninspect scan model.onnx images/ --output report.html
+
+    Example: ninspect scan model.onnx --samples images/ --mean 0.5 --std 0.5 --fail-on suspected
     """
-    places = shown.places()
+    request = _with_samples(request, images)
+    places, known = shown.places(), pipeline.known()
     with show_progress(pipeline.quiet) as progress:
         log = notice if pipeline.verbose else lambda line: None
         result, code = perform_scan(request, process.limits(request.memory), progress, log)
     result = result.model_copy(update={"command": ["ninspect", *map(recorded, sys.argv[1:])]})
     write(result, places, shown)
-    code, reason = gate(result, code, "never" if pipeline.exit_zero else pipeline.fail_on, pipeline.baseline)
+    code, reason = gate(result, code, "never" if pipeline.exit_zero else pipeline.fail_on, known)
     if reason and not pipeline.quiet:
         notice(reason)
     raise typer.Exit(code)
 
 
-@app.command()
+def _with_samples(request: ScanRequest, images: Path | None) -> ScanRequest:
+    """The request, with the samples that were given beside the model."""
+    if images is None:
+        return request
+    if images.suffix == ".onnx":
+        raise UsageError(f"{request.model} and {images} are two models; scan one at a time, with its images after it")
+    if request.samples not in (None, images):
+        raise UsageError(f"samples were given twice, {images} and {request.samples}; leave one out")
+    return replace(request, samples=images)
+
+
+@app.command(cls=Command)
 @from_options
 def report(
     result: Annotated[
@@ -128,11 +149,11 @@ def report(
     write(load_result(result), places, shown)
 
 
-@app.command()
+@app.command(cls=Command)
 @from_options
 def explain(
     request: ExplainRequest,
-    file: Annotated[Path, typer.Option("-o", metavar="FILE", help="The PNG to write.", show_default=False)],
+    file: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The PNG to write.", show_default=False)],
     process: opt.LimitOptions,
 ) -> None:
     """Show where a class looks: the picture beside its gradient heatmap.
@@ -147,11 +168,13 @@ def explain(
             raise InconclusiveError(NONSENSE)
 
 
-@app.command()
+@app.command(cls=Command)
 @from_options
 def augment(
     request: AugmentRequest,
-    file: Annotated[Path, typer.Option("-o", metavar="FILE", help="The ONNX file to write.", show_default=False)],
+    file: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The ONNX file to write.", show_default=False)
+    ],
     process: opt.LimitOptions,
 ) -> None:
     """Write the model with its input gradient as one more output, in standard ONNX operators.
@@ -166,7 +189,7 @@ def augment(
             raise InconclusiveError(NONSENSE)
 
 
-@app.command()
+@app.command(cls=Command)
 @from_options
 def info(request: InfoRequest, process: opt.LimitOptions, format_: opt.InfoFormat = "text") -> None:
     """Show what ninspect understands of a model, without running it.
@@ -196,3 +219,7 @@ def _plain(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {count}" for key, count in value.items()) or "none"
     return ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
+
+
+for command in (about.selftest, about.doctor, about.operators, about.rules):
+    app.command(cls=Command)(command)

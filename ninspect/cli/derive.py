@@ -8,6 +8,7 @@ from enum import StrEnum
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from keyword import iskeyword
+from pathlib import Path
 from types import GenericAlias, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -29,7 +30,13 @@ def from_options(command: Callable[..., None]) -> Callable[..., None]:
 
     seen = [option for each in wanted for option in _parameters(each)]
     run.__signature__ = Signature(seen)  # type: ignore[attr-defined]
+    run.paths = [each.name for each in seen if _is_path(each.annotation)]  # type: ignore[attr-defined]
     return run
+
+
+def _is_path(annotation: Any) -> bool:
+    kind = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+    return kind is Path or Path in get_args(kind)
 
 
 def _value(kind: Any, name: str, values: dict[str, Any]) -> Any:
@@ -54,7 +61,7 @@ def _parameters(parameter: Parameter) -> Iterator[Parameter]:
                 _name(each, option),
                 Parameter.KEYWORD_ONLY,
                 default=Parameter.empty if default is MISSING else default,
-                annotation=Annotated[_typer_type(hint, option), _typer_option(each, option)],
+                annotation=Annotated[_typer_type(hint, option), _typer_option(each, hint, option)],
             )
 
 
@@ -76,22 +83,44 @@ def _typer_type(hint: Any, option: Option) -> Any:
     return GenericAlias(list, (choices,))
 
 
-def _typer_option(each: Field[Any], option: Option) -> Any:
+def _typer_option(each: Field[Any], hint: Any, option: Option) -> Any:
     if each.default is MISSING and not each.kw_only:
         return typer.Argument(metavar=option.metavar, help=option.help, show_default=False)
     flag = f"--{each.name.replace('_', '-')}"
     flags = option.flags or (f"{flag}/--no-{flag[2:]}" if each.default is True else flag,)
+    metavar, among = _value_shown(hint, option, flags[0])
     return typer.Option(
         *flags,
-        metavar=option.metavar,
-        help=option.help,
+        metavar=metavar,
+        help=option.help + among,
         show_default=each.default not in (MISSING, None, ()),
         min=option.min,
         max=option.max,
         parser=None if option.parse is None else _parser(option.parse, flags[0]),
+        autocompletion=_completion(option.complete) if option.complete else None,
         envvar=option.variable,
         rich_help_panel=option.panel,
     )
+
+
+_LETTERS = {int: "N", float: "X"}
+_MOST_SHOWN = 26  # characters of choices beside an option; more of them stand in its help
+
+
+def _value_shown(hint: Any, option: Option, flag: str) -> tuple[str | None, str]:
+    """What stands for the value in the help, and the choices where they are too many for that."""
+    kind = get_args(hint)[0] if get_origin(hint) in (Union, UnionType, tuple) else hint
+    choices = get_args(kind) if get_origin(kind) is Literal else ()
+    joined = "|".join(choices)
+    if choices and option.metavar is None and len(joined) <= _MOST_SHOWN:
+        return joined, ""
+    untold = not all(choice in option.help for choice in choices)
+    metavar = option.metavar or (flag.lstrip("-").upper() if choices else _LETTERS.get(kind))
+    return metavar, f" One of {', '.join(choices)}." if untold else ""
+
+
+def _completion(values: tuple[str, ...]) -> Callable[[str], list[str]]:
+    return lambda incomplete: [value for value in values if value.startswith(incomplete)]
 
 
 def _parser(parse: Callable[[str, str], Any], flag: str) -> Callable[[Any], Any]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ninspect.errors import ExitCode, UsageError
+from ninspect.errors import ExitCode
 
 if TYPE_CHECKING:
     from ninspect.report import Result
@@ -18,32 +17,26 @@ FAILING = {
 }
 
 
-def gate(result: Result, code: int, fail_on: str, baseline: Path | None) -> tuple[int, str]:
+def gate(result: Result, code: int, fail_on: str, known: Result | None) -> tuple[int, str]:
     """The exit code of a scan, and a sentence where it is not the one of the verdict.
 
     Args:
         result: of the scan.
         code: as the verdict has it; one that stands for something else, such as a signal, is left alone.
         fail_on: of `FAILING`.
-        baseline: an earlier result. What it says of the same model, images and options is known, and does not fail.
+        known: an earlier result, the baseline. What it says of the same model, images and options does not fail.
     """
     if code not in FAILING["inconclusive"]:
         return code, ""
     if code not in FAILING[fail_on]:
         return ExitCode.CLEAN, f"the verdict is {result.verdict}; the exit code is 0, as was asked for"
-    if baseline is None:
+    if known is None:
         return code, ""
-    from ninspect.report import load_result
-
-    try:
-        known = load_result(baseline)
-    except UsageError as error:
-        return code, f"the baseline was ignored: {error}"
     if news := _news(result, known):
-        return code, f"the baseline {baseline} does not apply: {'; '.join(news)}"
+        return code, f"the baseline does not apply: {'; '.join(news)}"
     return (
         ExitCode.CLEAN,
-        f"the verdict is {result.verdict}; {baseline} says the same of this model, so the exit code is 0",
+        f"the verdict is {result.verdict}; the baseline says the same of this model, so the exit code is 0",
     )
 
 

@@ -4,19 +4,23 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from ninspect.errors import UsageError
+from ninspect.files import check_folder, check_writable
 from ninspect.isolation import Limits
 from ninspect.machine import spare_memory
-from ninspect.names import FORMATS, Format, Sandbox
+from ninspect.names import FORMATS, Format, Sandbox, format_of
 from ninspect.option import Option
-from ninspect.requests import SAFETY
+from ninspect.requests.shared import GATE, OUTPUT, SAFETY
+
+if TYPE_CHECKING:
+    from ninspect.report import Result
 
 DEFAULT_TIMEOUT = 3600.0
-_PIPELINE = "Pipelines"
+STDOUT = "-"
 
 InfoFormat = Annotated[Literal["text", "json"], typer.Option("--format", help="Output format.")]
 
@@ -62,26 +66,36 @@ class OutputOptions:
     format: Annotated[
         tuple[str, ...],
         Option(
-            f"Output format: {', '.join(FORMATS)}; with a path: write it there. May be repeated. Default: text.",
+            f"Output format: {', '.join(FORMATS)}; with a path: write it there. May be repeated. "
+            "Default: what the ending of the output file says, else text.",
             metavar="FORMAT[:PATH]",
+            panel=OUTPUT,
+            complete=FORMATS,
         ),
     ] = ()
     file: Annotated[
-        Path | None, Option("Write the result to this file instead of stdout.", flags=("-o",), metavar="FILE")
+        Path | None,
+        Option(
+            "Write the result to this file instead of stdout.",
+            flags=("--output", "--output-file", "-o"),
+            metavar="FILE",
+            panel=OUTPUT,
+        ),
     ] = None
     pictures: Annotated[
         Path | None,
         Option(
             "Write the pictures of the result to this folder, as PNG files: heatmaps, triggers, and what triggers do.",
             metavar="FOLDER",
+            panel=OUTPUT,
         ),
     ] = None
-
     triggers: Annotated[
         Path | None,
         Option(
             "Write the exact triggers that were found to this folder, each as an .npz with mask and pattern.",
             metavar="FOLDER",
+            panel=OUTPUT,
         ),
     ] = None
 
@@ -89,16 +103,16 @@ class OutputOptions:
         """Where each format goes; None is stdout.
 
         Raises:
-            UsageError: a format is unknown, two formats go to the same place, or a folder does not exist. Found out
-                before a scan, not after it.
+            UsageError: a format is unknown, two formats go to the same place, or a folder does not exist.
+            WriteError: a place is read-only. All of this is found out before a scan, not after it.
         """
-        for folder in (self.pictures, self.triggers):
-            if folder is not None and folder.exists() and not folder.is_dir():
-                raise UsageError(f"{folder} is a file; give a folder, which is made if it is not there")
+        for folder in filter(None, (self.pictures, self.triggers)):
+            check_folder(folder)
+        default = "text" if self.file is None else format_of(self.file.name) or "text"
         wanted: dict[Path | None, Format] = {}
-        for text in self.format or ("text",):
+        for text in self.format or (default,):
             name, path = _format_and_path(text)
-            path = path or self.file
+            path = None if str(path) == STDOUT else path or self.file
             if path in wanted:
                 where = "stdout" if path is None else path
                 raise UsageError(
@@ -106,10 +120,9 @@ class OutputOptions:
                 )
             wanted[path] = name
         if self.file is not None and self.file not in wanted:
-            raise UsageError(f"-o {self.file} is left without a format; every --format has a path of its own")
-        for path in wanted:
-            if path is not None and not path.parent.is_dir():
-                raise UsageError(f"{path} cannot be written: No such file or directory")
+            raise UsageError(f"--output {self.file} is left without a format; every --format has a path of its own")
+        for path in filter(None, wanted):
+            check_writable(path)
         return wanted
 
 
@@ -127,18 +140,33 @@ class PipelineOptions:
 
     fail_on: Annotated[
         Literal["inconclusive", "suspected"],
-        Option("The mildest verdict with an exit code other than 0.", panel=_PIPELINE),
+        Option("The mildest verdict with an exit code other than 0.", panel=GATE),
     ] = "inconclusive"
-    exit_zero: Annotated[bool, Option("Exit with code 0, whatever the verdict.", panel=_PIPELINE)] = False
+    exit_zero: Annotated[bool, Option("Exit with code 0, whatever the verdict.", panel=GATE)] = False
     baseline: Annotated[
         Path | None,
         Option(
             "An earlier result, as JSON. Exit with code 0 if it says the same of the same file.",
             metavar="RESULT",
-            panel=_PIPELINE,
+            panel=GATE,
         ),
     ] = None
-    quiet: Annotated[bool, Option("Nothing on stderr but errors.", flags=("--quiet", "-q"), panel=_PIPELINE)] = False
-    verbose: Annotated[
-        bool, Option("Say on stderr what is being done.", flags=("--verbose", "-v"), panel=_PIPELINE)
-    ] = False
+    quiet: Annotated[bool, Option("Nothing on stderr but errors.", flags=("--quiet", "-q"), panel=OUTPUT)] = False
+    verbose: Annotated[bool, Option("Say on stderr what is being done.", flags=("--verbose", "-v"), panel=OUTPUT)] = (
+        False
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself."""
+        if self.quiet and self.verbose:
+            raise UsageError("--quiet and --verbose contradict each other; leave one out")
+
+    def known(self) -> "Result | None":
+        """The baseline, read before the scan, so that a slip in its name costs no time.
+
+        Raises:
+            UsageError: it cannot be read, or is no result.
+        """
+        from ninspect.report import load_result
+
+        return None if self.baseline is None else load_result(self.baseline)

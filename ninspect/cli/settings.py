@@ -11,10 +11,11 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from ninspect.cli.command import FORMER, say_renamed
 from ninspect.cli.output import notice
 from ninspect.errors import UsageError
 
-_PROJECT = Path("pyproject.toml")
+_PROJECT = "pyproject.toml"
 
 # Of each command, the values of its options, by name without the dashes.
 Tables = dict[str, dict[str, Any]]
@@ -26,7 +27,8 @@ def read_settings(file: Path | None, context: typer.Context) -> Tables:
     Variables such as `NINSPECT_SCAN_ALPHA` come before the file.
 
     Args:
-        file: with tables such as `[scan]`; None: `[tool.ninspect.scan]` in pyproject.toml, if that is there.
+        file: with tables such as `[scan]`; None: the nearest pyproject.toml with a table such as
+            `[tool.ninspect.scan]`, here or in a folder above. Paths in a file are relative to its folder.
         context: of the command line.
 
     Raises:
@@ -34,17 +36,18 @@ def read_settings(file: Path | None, context: typer.Context) -> Tables:
     """
     group = context.command
     assert isinstance(group, TyperGroup)
-    path = file or _PROJECT
-    tables = _read(path, inside_project=file is None) if file or path.is_file() else {}
+    path, tables = _project() if file is None else (file, _read(file))
     if file is None and context.invoked_subcommand in tables:  # a file that nobody named is not used silently
         notice(f"options from {path}: {', '.join(tables[context.invoked_subcommand])}")
     settings: Tables = {}
     for name, command in group.commands.items():
         options = {flag[2:]: p for p in command.params for flag in p.opts if flag.startswith("--")}
-        given = tables.pop(name, {})
+        given = {_today(option, options): value for option, value in tables.pop(name, {}).items()}
         if unknown := [option for option in given if option not in options]:
             raise UsageError(f"{path}: {name} has no option '{unknown[0]}'; there are {', '.join(sorted(options))}")
-        variables = {f"NINSPECT_{name}_{option.replace('-', '_')}".upper(): option for option in options}
+        given = {option: _anchored(value, path.parent, options[option], command) for option, value in given.items()}
+        names = {former: now for former, now in FORMER.items() if now in options} | {each: each for each in options}
+        variables = {f"NINSPECT_{name}_{each.replace('-', '_')}".upper(): option for each, option in names.items()}
         if name == context.invoked_subcommand:
             _refuse_unknown(name, variables)
         for variable, option in variables.items():
@@ -64,7 +67,32 @@ def _refuse_unknown(command: str, known: Collection[str]) -> None:
             raise UsageError(f"{variable} is set, and {command} has no such option; ninspect {command} --help has them")
 
 
-def _read(path: Path, *, inside_project: bool) -> Tables:
+def _today(option: str, known: Collection[str]) -> str:
+    """The name that an option has today."""
+    now = FORMER.get(option)
+    if now is None or option in known or now not in known:
+        return option
+    say_renamed(option, now)
+    return now
+
+
+def _anchored(value: Any, folder: Path, option: Any, command: Any) -> Any:
+    """A path, relative to the folder of the file that names it."""
+    is_path = option.name in getattr(command.callback, "paths", ())
+    return str(folder / value) if is_path and isinstance(value, str) else value
+
+
+def _project() -> tuple[Path, Tables]:
+    """The nearest pyproject.toml that speaks of ninspect, and what it says."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        path = folder / _PROJECT
+        if path.is_file() and (tables := _read(path, inside_project=True)):
+            return (Path(_PROJECT) if folder == here else path), tables
+    return Path(_PROJECT), {}
+
+
+def _read(path: Path, *, inside_project: bool = False) -> Tables:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

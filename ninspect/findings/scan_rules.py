@@ -206,7 +206,7 @@ SCAN_RULES = (
         "little that the model is suspected. A backdoor with a large or weak trigger looks like this, and a class that "
         "is easy by nature may.",
         "Look at its pictures: is that something that belongs to the class? Put it on images of your own, and "
-        "give more images with --images.",
+        "give more images with --max-images.",
         _BACKDOOR,
     ),
     Rule(

@@ -240,7 +240,7 @@ def _score_output(outputs: dict[str, ir.Value], name: str | None) -> tuple[str, 
     if len(scores) == 1:
         return next(iter(scores.values()))
     problem = "several outputs of the model could be class scores" if scores else "no output looks like class scores"
-    raise ModelError(f"{problem}; choose with --output from: {listed}")
+    raise ModelError(f"{problem}; choose with --logits from: {listed}")
 
 
 def _shape_text(value: ir.Value) -> str:
@@ -291,7 +291,7 @@ def _class_count(graph: ir.Graph, name: str, scores: ir.Value, logits: ir.Value)
     if count is None:
         raise ModelError(
             f"the number of classes is unknown: output '{name}' has shape {_shape_text(scores)}; "
-            "export the model with a fixed number of classes, or choose another output with --output"
+            "export the model with a fixed number of classes, or choose another output with --logits"
         )
     if count < 2:
         raise ModelError(f"output '{name}' has one class; ninspect compares classes and needs at least 2")

@@ -99,7 +99,7 @@ def test_augment_can_take_another_objective_and_output(tmp_path: Path, command_l
         v=weights[:, 2:9],
     )
     save(model, tmp_path / "model.onnx")
-    arguments = ["--output", "b", "--objective", "cross_entropy", "--layout", "NCHW", "--size", "8x8"]
+    arguments = ["--logits", "b", "--objective", "cross_entropy", "--layout", "NCHW", "--size", "8x8"]
     code, _, err = command_line("augment", "model.onnx", "-o", "gradient.onnx", *arguments)
     assert (code, err) == (0, "")
     session = ort.InferenceSession(tmp_path / "gradient.onnx", providers=["CPUExecutionProvider"])

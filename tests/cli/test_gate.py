@@ -44,7 +44,7 @@ def test_a_baseline_lets_pass_what_it_says_of_the_same_file(suspect: CommandLine
     suspect(*SCAN, "--format", "json:known.json")
     code, out, err = suspect(*SCAN, "--baseline", "known.json")
     assert (code, "SUSPECTED" in out) == (0, True)
-    assert "known.json says the same of this model" in err
+    assert "the baseline says the same of this model" in err
     known = json.loads((tmp_path / "known.json").read_text())
     for finding in known["findings"]:
         finding["classes"] = [3] if finding["rule"] == "BD001" else []
@@ -103,11 +103,14 @@ def test_the_project_may_accept_a_finding_by_name(suspect: CommandLine, tmp_path
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"schema": "ninspect/result/0"}', b"\xff"])
-def test_a_baseline_that_is_none_is_ignored_with_a_notice(suspect: CommandLine, tmp_path: Path, content: bytes) -> None:
+def test_a_baseline_that_is_none_is_refused_before_the_scan(
+    suspect: CommandLine, tmp_path: Path, content: bytes
+) -> None:
     (tmp_path / "known.json").write_bytes(content)
-    code, _, err = suspect(*SCAN, "--baseline", "known.json")
-    assert code == 1
-    assert "the baseline was ignored: known.json" in err
+    code, out, err = suspect(*SCAN, "--baseline", "known.json")
+    assert (code, out, "known.json" in err) == (2, "", True)
+    code, out, err = suspect(*SCAN, "--baseline", "knwon.json")
+    assert (code, out, "knwon.json cannot be read" in err) == (2, "", True)
 
 
 def test_options_come_from_the_project_a_file_or_the_environment(

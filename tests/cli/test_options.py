@@ -45,7 +45,7 @@ def test_without_options_there_are_the_defaults_of_the_request() -> None:
     ("arguments", "values"),
     [
         (["-s", "images", "--class-map", "map.json"], {"samples": Path("images"), "class_map": Path("map.json")}),
-        (["--classes", "0,3,7-9", "--images", "5"], {"classes": (0, 3, 7, 8, 9), "images": 5}),
+        (["--classes", "0,3,7-9", "--max-images", "5"], {"classes": (0, 3, 7, 8, 9), "images": 5}),
         (["--no-evidence", "--strict", "--max-memory", "2K"], {"evidence": False, "strict": True, "memory": 2048}),
         (["--method", "mmbd", "--method", "weights"], {"methods": ("mmbd", "weights")}),
         (
@@ -111,7 +111,11 @@ LIMITS = options.LimitOptions
 @pytest.mark.parametrize(
     ("command", "groups", "own"),
     [
-        ("scan", [ScanRequest, PreprocessOptions, LIMITS, options.OutputOptions, options.PipelineOptions], []),
+        (
+            "scan",
+            [ScanRequest, PreprocessOptions, LIMITS, options.OutputOptions, options.PipelineOptions],
+            ["The same as --samples."],
+        ),
         ("explain", [ExplainRequest, PreprocessOptions, LIMITS], ["The PNG to write."]),
         ("augment", [AugmentRequest, LIMITS], ["The ONNX file to write."]),
         ("info", [InfoRequest, LIMITS], ["Output format."]),
@@ -122,6 +126,7 @@ def test_a_command_has_the_options_of_its_classes_and_few_others(
 ) -> None:
     group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)
-    shown = [parameter.help for parameter in group.commands[command].params]  # type: ignore[attr-defined]
+    params = group.commands[command].params
+    shown = [param.help.partition(" One of ")[0] for param in params]  # type: ignore[attr-defined]
     declared = [option.help for kind in groups for _, _, option in options_of(kind) if option]
     assert sorted(shown) == sorted([*declared, *own])

@@ -110,8 +110,8 @@ def test_the_null_device_stays_a_device(tmp_path: Path) -> None:
 
 def test_every_option_reaches_the_result(tmp_path: Path, command_line: CommandLine) -> None:
     model, images = linear_scan_files(tmp_path, backdoored_weights(7), count=60)
-    options = ["--classes", "0-7,9", "--weights", "1,0.5,2", "--threshold", "0.25", "--chained", "--images", "55"]
-    options += ["--alpha", "0.05", "--seed", "3", "--device", "cpu", "--output", "y", "--method", "neuroninspect"]
+    options = ["--classes", "0-7,9", "--weights", "1,0.5,2", "--threshold", "0.25", "--chained", "--max-images", "55"]
+    options += ["--alpha", "0.05", "--seed", "3", "--device", "cpu", "--logits", "y", "--method", "neuroninspect"]
     code, out, _ = command_line("scan", model, "-s", images, "--format", "json", *options)
     assert code == 1
     result = json.loads(out)

@@ -130,7 +130,7 @@ def test_class_axes_of_a_fully_convolutional_network(tmp_path: Path) -> None:
     ("classes", "y", "message"),
     [
         (1, "float[N,1] y", "output 'y' has one class; ninspect compares classes and needs at least 2"),
-        (10, "float[N,5,2] y", "no output looks like class scores; choose with --output from: 'y'"),
+        (10, "float[N,5,2] y", "no output looks like class scores; choose with --logits from: 'y'"),
     ],
 )
 def test_outputs_that_are_not_class_scores_are_refused(tmp_path: Path, classes: int, y: str, message: str) -> None:
@@ -170,7 +170,7 @@ def test_outputs_that_cannot_be_scores_do_not_count(tmp_path: Path) -> None:
 def test_several_heads_are_listed_and_one_can_be_chosen(tmp_path: Path) -> None:
     model = onnx_model(TWO_HEADS, y="float[N,10] a, float[N,7] b", w=WEIGHTS, v=WEIGHTS[:, :7])
     listed = (
-        r"several outputs of the model could be class scores; choose with --output from: 'a' \[N, 10\], 'b' \[N, 7\]"
+        r"several outputs of the model could be class scores; choose with --logits from: 'a' \[N, 10\], 'b' \[N, 7\]"
     )
     with pytest.raises(ModelError, match=listed):
         understood(model, tmp_path)

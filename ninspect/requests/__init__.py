@@ -12,122 +12,33 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 from ninspect.errors import UsageError
-from ninspect.names import (
-    DEFAULT_METHODS,
-    QUESTIONS,
-    REQUIRED,
-    SKIPPABLE,
-    TITLES,
-    Color,
-    Device,
-    Layout,
-    Method,
-    Objective,
-    Preset,
-    Question,
-    Resize,
-    Skippable,
-)
-from ninspect.option import (
-    Option,
-    class_list,
-    height_and_width,
-    memory_size,
-    numbers,
-    options,
-    paths,
-    side_or_size,
-    three_numbers,
-    validated,
+from ninspect.names import DEFAULT_METHODS, QUESTIONS, REQUIRED, Method, Question, Skippable
+from ninspect.option import Option, class_list, options, paths, three_numbers, validated
+from ninspect.requests.shared import (
+    CHECKED,
+    EXPERTS,
+    GATE,
+    INPUT,
+    QUESTIONS_ASKED,
+    QUESTIONS_MEAN,
+    DeviceOption,
+    LayoutOption,
+    MemoryOption,
+    ObjectiveOption,
+    OutputOption,
+    PreprocessOptions,
+    SizeOption,
 )
 
-_INPUT, _QUESTIONS, SAFETY = "Model input", "Questions", "Safety"  # headings in the help
-_QUESTIONS_MEAN = "; ".join(f"{question}: {TITLES[question]}" for question in SKIPPABLE)
-
-
-LayoutOption = Annotated[
-    Layout | None, Option("Position of the channels, if the input of the model leaves it open.", panel=_INPUT)
+__all__ = [
+    "AugmentRequest",
+    "DoctorRequest",
+    "ExplainRequest",
+    "InfoRequest",
+    "PreprocessOptions",
+    "Request",
+    "ScanRequest",
 ]
-SizeOption = Annotated[
-    tuple[int, int] | None,
-    Option("Image size, if the model does not fix it.", metavar="HxW", panel=_INPUT, parse=height_and_width),
-]
-OutputOption = Annotated[
-    str | None, Option("Name of the output with the class scores, if the model has several.", metavar="NAME")
-]
-ObjectiveOption = Annotated[Objective, Option("Function of the class scores that is differentiated.")]
-DeviceOption = Annotated[Device, Option("Device to run on; auto: a GPU if there is a usable one.")]
-MemoryOption = Annotated[
-    int | None,
-    Option(
-        "Stop above this much memory, such as 8G. Default: 8G, or three quarters of the memory of the machine if that "
-        "is less.",
-        flags=("--max-memory",),
-        metavar="SIZE",
-        panel=SAFETY,
-        parse=memory_size,
-    ),
-]
-# Pydantic's configuration: no unknown keys, and what is already an object is looked at all the same.
-_CHECKED = {"extra": "forbid", "revalidate_instances": "always"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class PreprocessOptions:
-    """How images become model inputs, as far as someone says so; the rest is found out.
-
-    >>> PreprocessOptions(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)).scale is None
-    True
-    """
-
-    __pydantic_config__: ClassVar = _CHECKED
-
-    file: Annotated[
-        Path | None,
-        Option(
-            "How images become model inputs: a TOML file, preprocessor_config.json of Hugging Face, or config.json of "
-            "timm. Default: one of them beside the model.",
-            flags=("--preprocess",),
-            metavar="FILE",
-            panel=_INPUT,
-        ),
-    ] = None
-    preset: Annotated[
-        Preset | None,
-        Option(
-            "Range of values that the model expects: unit: 0 to 1; imagenet: 0 to 1, then normalized with the mean and "
-            "the standard deviation of ImageNet; minus1_1: −1 to 1; uint8: 0 to 255. "
-            "Default: inferred from labelled samples.",
-            panel=_INPUT,
-        ),
-    ] = None
-    scale: Annotated[
-        float | None,
-        Option("Model input = (pixel · scale − mean) / std, with pixels from 0 to 255. Default: 1/255.", panel=_INPUT),
-    ] = None
-    mean: Annotated[
-        float | tuple[float, ...] | None,
-        Option("Subtracted: one number, or one per channel.", metavar="X[,X,X]", panel=_INPUT, parse=numbers),
-    ] = None
-    std: Annotated[
-        float | tuple[float, ...] | None,
-        Option("Divisor: one number, or one per channel.", metavar="X[,X,X]", panel=_INPUT, parse=numbers),
-    ] = None
-    layout: LayoutOption = None
-    color: Annotated[Color | None, Option("Channel order that the model expects.", panel=_INPUT)] = None
-    size: SizeOption = None
-    resize: Annotated[
-        Resize | None, Option("How images of another size are resized; none: refuse them.", panel=_INPUT)
-    ] = None
-    resize_to: Annotated[
-        int | tuple[int, int] | None,
-        Option(
-            "Resize to this first, the shorter side or HxW, and cut out the middle.",
-            metavar="SIDE|HxW",
-            panel=_INPUT,
-            parse=side_or_size,
-        ),
-    ] = None
 
 
 @dataclass(frozen=True)
@@ -138,7 +49,7 @@ class Request:
         kind: names the class in JSON.
     """
 
-    __pydantic_config__: ClassVar = _CHECKED
+    __pydantic_config__: ClassVar = CHECKED
     kind: ClassVar[str]
 
     def __post_init__(self) -> None:
@@ -229,10 +140,11 @@ class ScanRequest(_ModelRequest):
     samples: Annotated[
         Path | None,
         Option(
-            "Clean images: a folder, class folders, CSV, npz, npy, IDX, CIFAR or parquet. "
-            "Without them, classes are judged on drawn pictures, which finds less.",
+            "Clean images, best 10 or more of each class: a folder, class folders, CSV, npz, npy, IDX, CIFAR or "
+            "parquet. Without them, classes are judged on drawn pictures, which finds less.",
             flags=("--samples", "-s"),
             metavar="PATH",
+            panel=INPUT,
         ),
     ] = None
     _: KW_ONLY
@@ -243,20 +155,26 @@ class ScanRequest(_ModelRequest):
         Option(
             "Class names: one per line, or JSON with id2label. Default: classes.txt or config.json beside the model.",
             metavar="FILE",
+            panel=INPUT,
         ),
     ] = None
     class_map: Annotated[
         Path | dict[str, int] | None,
         Option(
-            "Class numbers by the names that the samples use: JSON, or a name and a number per line.", metavar="FILE"
+            "Class numbers by the names that the samples use: JSON, or a name and a number per line.",
+            metavar="FILE",
+            panel=INPUT,
         ),
     ] = None
     classes: Annotated[
-        tuple[int, ...] | None, Option("Judge only these classes, such as 0,3,7-9.", metavar="LIST", parse=class_list)
+        tuple[int, ...] | None,
+        Option("Judge only these classes, such as 0,3,7-9.", metavar="LIST", parse=class_list, panel=EXPERTS),
     ] = None
     methods: Annotated[
         tuple[Method, ...],
-        Option("Method by which classes are judged (docs/method.md); may be repeated.", flags=("--method",)),
+        Option(
+            "Method by which classes are judged (docs/method.md); may be repeated.", flags=("--method",), panel=EXPERTS
+        ),
     ] = DEFAULT_METHODS
     weights: Annotated[
         tuple[float, float, float] | None,
@@ -264,37 +182,55 @@ class ScanRequest(_ModelRequest):
             "Weights of the sparse, smooth and persistent features; only for neuroninspect. Default: 1,1,1.",
             metavar="X,X,X",
             parse=three_numbers,
+            panel=EXPERTS,
         ),
     ] = None
-    threshold: Annotated[float, Option("Heatmap value above which a pixel counts as on.", min=0.0, max=1.0)] = 0.5
+    threshold: Annotated[
+        float, Option("Heatmap value above which a pixel counts as on.", min=0.0, max=1.0, panel=EXPERTS)
+    ] = 0.5
     chained: Annotated[
-        bool, Option("Persistence as published: one chain of exclusive ors; only for neuroninspect.")
+        bool, Option("Persistence as published: one chain of exclusive ors; only for neuroninspect.", panel=EXPERTS)
     ] = False
-    images: Annotated[int, Option("Use at most this many images, spread evenly over the classes.", min=1)] = 200
+    images: Annotated[
+        int,
+        Option(
+            "Use at most this many images, spread evenly over the classes.",
+            flags=("--max-images",),
+            min=1,
+            panel=INPUT,
+        ),
+    ] = 200
     alpha: Annotated[
         float,
-        Option("Significance level: the largest acceptable false-alarm probability.", min=0.0001, max=0.5),
+        Option(
+            "Significance level: the largest acceptable false-alarm probability.", min=0.0001, max=0.5, panel=EXPERTS
+        ),
     ] = 0.01
     evidence: Annotated[
         bool,
-        Option("Search for triggers of the classes that stand out most. Without it, a scan is faster and finds less."),
+        Option(
+            "Search for triggers of the classes that stand out most. Without it, a scan is faster and finds less.",
+            panel=EXPERTS,
+        ),
     ] = True
     require: Annotated[
         tuple[Question, ...],
         Option(
             "Call no model clean without an answer to this question; may be repeated. "
             f"Always required, unless skipped: {', '.join(REQUIRED)}.",
-            panel=_QUESTIONS,
+            metavar="QUESTION",
+            panel=QUESTIONS_ASKED,
         ),
     ] = ()
-    strict: Annotated[bool, Option("Require an answer to every question that is not skipped.", panel=_QUESTIONS)] = (
-        False
-    )
+    strict: Annotated[
+        bool, Option("Require an answer to every question that is not skipped.", panel=QUESTIONS_ASKED)
+    ] = False
     skip: Annotated[
         tuple[Skippable, ...],
         Option(
-            f"Leave this question out; may be repeated. {_QUESTIONS_MEAN}.",
-            panel=_QUESTIONS,
+            f"Leave this question out; may be repeated. {QUESTIONS_MEAN}.",
+            metavar="QUESTION",
+            panel=QUESTIONS_ASKED,
         ),
     ] = ()
     ignore: Annotated[
@@ -303,10 +239,10 @@ class ScanRequest(_ModelRequest):
             "Ignore findings with this id, or whose ids begin like this, such as GR; may be repeated. "
             "ninspect rules lists them.",
             metavar="ID",
-            panel=_QUESTIONS,
+            panel=GATE,
         ),
     ] = ()
-    seed: Annotated[int, Option("Random seed.", min=0)] = 0
+    seed: Annotated[int, Option("Random seed.", min=0, panel=EXPERTS)] = 0
     device: DeviceOption = "auto"
     memory: MemoryOption = None
 
