@@ -49,7 +49,7 @@ def test_the_pictures_of_a_saved_result_can_be_written(saved: Path, command_line
         (["--format", "json", "--format", "text"], "json and text both go to stdout; give one a path"),
         (["--format", "json:x", "--format", "text:x"], "json and text both go to x"),
         (["--format", "json", "--format", "text", "-o", "x"], "json and text both go to x"),
-        (["--format", "json:x", "-o", "y"], "-o y is left without a format"),
+        (["--format", "json:x", "-o", "y"], "--output y is left without a format"),
         (["--format", "json:missing/x"], "missing/x cannot be written: No such file or directory"),
     ],
 )
