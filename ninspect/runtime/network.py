@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import onnx
@@ -16,16 +18,19 @@ from numpy.typing import NDArray
 
 from ninspect.errors import ModelError, first_line
 from ninspect.gradient import CLASSES, GRADIENT, LOGITS, OBJECTIVE, GradientKind, Objective, differentiate
+from ninspect.machine import allowed_cores
 from ninspect.model import Classifier
 from ninspect.model.head import last_linear
 from ninspect.names import Device
 from ninspect.preprocess import InputMap, Preprocess
 from ninspect.runtime.memory import LIVE_COTANGENTS, forward_values
-from ninspect.runtime.plan import DEFAULT_BUDGET, Budget, Plan
+from ninspect.runtime.plan import CACHED, DEFAULT_BUDGET, Budget, Plan, workers
 from ninspect.runtime.second_half import Tail
-from ninspect.runtime.session import open_model, run
+from ninspect.runtime.session import open_model, run, uses_cuda
 from ninspect.runtime.weights import check_and_write, hold_weights
 
+_Item = TypeVar("_Item")
+_Found = TypeVar("_Found")
 Pixels = NDArray[np.float32]  # [N, H, W, C] in [0, 1], RGB or grey
 
 
@@ -78,8 +83,12 @@ class Network:
         self._device: Device = device
         self._budget = budget
         self._sessions: dict[str, Any] = {}
+        values = forward_values(classifier.model)
+        self._bytes = sum(values), LIVE_COTANGENTS * max(values)
+        self._workers = 1 if uses_cuda(device) else workers(allowed_cores(), self._bytes[1], budget)
+        self._pool = ThreadPoolExecutor(self._workers)  # its threads live as long as the network
         hold_weights(classifier.model)
-        self._forward = open_model(_forward_model(classifier), device)
+        self._forward = self._open(_forward_model(classifier))
 
     def with_preprocess(self, settings: Preprocess) -> Network:
         """The same model, in the same sessions, with other settings for its pixels.
@@ -121,13 +130,20 @@ class Network:
             objective: what is differentiated.
         """
         session = self._gradient_session(objective)
-        for images in self.plan.images(len(pixels), len(classes)):
-            batch = self._input(pixels[images])
-            real = images.stop - images.start
-            for chosen in self.plan.classes(len(classes), len(batch)):
-                asked = np.repeat(classes[chosen, None], len(batch), axis=1)
-                value, gradient = self._differentiate(session, batch, asked)
-                yield Gradients(images, chosen, value[:, :real], gradient[:, :real])
+
+        def explain(part: tuple[slice, slice]) -> Gradients:
+            images, chosen = part
+            batch, real = self._input(pixels[images]), images.stop - images.start
+            asked = np.repeat(classes[chosen, None], len(batch), axis=1)
+            value, gradient = self._differentiate(session, batch, asked)
+            return Gradients(images, chosen, value[:, :real], gradient[:, :real])
+
+        parts = (
+            (images, chosen)
+            for images in self.plan.images(len(pixels), len(classes))
+            for chosen in self.plan.classes(len(classes), self.plan.batch or images.stop - images.start)
+        )
+        return self._in_order(explain, parts)
 
     def jacobian(
         self, pixels: Pixels, classes: NDArray[np.int64], objective: Objective = "logit"
@@ -152,13 +168,13 @@ class Network:
             Value of the objective, `[N]`, and its derivative with respect to the pixels, `[N, H, W, C]`.
         """
         session = self._gradient_session(objective)
-        values, gradients = [], []
-        for images in self.plan.images(len(pixels)):
-            batch = self._input(pixels[images])
-            asked = np.resize(classes[images], (1, len(batch)))
-            value, gradient = self._differentiate(session, batch, asked)
-            values.append(value[0, : images.stop - images.start])
-            gradients.append(gradient[0, : images.stop - images.start])
+
+        def explain(images: slice) -> tuple[NDArray[np.float32], Pixels]:
+            batch, real = self._input(pixels[images]), images.stop - images.start
+            value, gradient = self._differentiate(session, batch, np.resize(classes[images], (1, len(batch))))
+            return value[0, :real], gradient[0, :real]
+
+        values, gradients = zip(*self._in_order(explain, self.plan.images(len(pixels))), strict=True)
         return np.concatenate(values), np.concatenate(gradients)
 
     def _differentiate(
@@ -216,24 +232,41 @@ class Network:
 
         The backward pass needs most forward values until its end, and a few of the largest cotangents at a time.
         """
-        values = forward_values(self.classifier.model)
-        return Plan(self.batch, sum(values), LIVE_COTANGENTS * max(values), self._budget)
+        budget = self._budget
+        if self.provider == "CPUExecutionProvider":
+            budget = replace(budget, rows=min(budget.rows, CACHED))
+        return Plan(self.batch, *self._bytes, budget, self._workers)
 
     def _input(self, pixels: Pixels) -> NDArray[Any]:
         """The model's input for the images of one run."""
         return self.plan.filled(self.input_map.to_model(pixels))
 
     def _forward_outputs(self, pixels: Pixels, name: str) -> NDArray[np.float32]:
-        pieces = [np.empty((0, self.classes), np.float32)]  # for no images at all
-        for part in self.plan.images(len(pixels)):
+        def ask(part: slice) -> NDArray[Any]:
             (output,) = run(self._forward, [name], {self.classifier.input: self._input(pixels[part])})
-            pieces.append(output.reshape(-1, self.classes)[: part.stop - part.start])
-        return np.concatenate(pieces).astype(np.float32)
+            rows: NDArray[Any] = output.reshape(-1, self.classes)
+            return rows[: part.stop - part.start]
+
+        none = np.empty((0, self.classes), np.float32)  # for no images at all
+        return np.concatenate([none, *self._in_order(ask, self.plan.images(len(pixels)))]).astype(np.float32)
 
     def _gradient_session(self, objective: Objective) -> Any:
         if objective not in self._sessions:
-            self._sessions[objective] = open_model(gradient_model(self.classifier, objective), self._device)
+            self._sessions[objective] = self._open(gradient_model(self.classifier, objective))
         return self._sessions[objective]
+
+    def _open(self, model: ir.Model) -> Any:
+        return open_model(model, self._device, threads=1 if self._workers > 1 else None)
+
+    def _in_order(self, function: Callable[[_Item], _Found], items: Iterable[_Item]) -> Iterator[_Found]:
+        """What a function returns for each item, in order: as many at a time as there are workers, none far ahead."""
+        running = deque[Future[_Found]]()
+        for item in items:
+            running.append(self._pool.submit(function, item))
+            if len(running) > self._workers:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
 
 
 def _forward_model(classifier: Classifier) -> ir.Model:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +13,11 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Budget:
-    """What one run, and one search, may hold in memory.
+    """What runs, and one search, may hold in memory.
 
     Attributes:
-        run: bytes of the tensors of one run of ONNX Runtime.
-        rows: (class, image) pairs of one run; more do not speed the CPU up.
+        run: bytes of the tensors of all runs of ONNX Runtime at a time.
+        rows: (class, image) pairs of one run.
         search: bytes of the images that a search moves together.
     """
 
@@ -26,6 +27,8 @@ class Budget:
 
 
 DEFAULT_BUDGET = Budget()
+CACHED = 32  # pairs of one run on a CPU: the values of more leave its caches
+_FEWEST_PARTS, _SMALLEST_PART = 4, 8  # images are cut into so many parts if each has so many, for several cores
 
 
 @dataclass(frozen=True)
@@ -37,22 +40,28 @@ class Plan:
         forward: bytes that an image needs until the end of its backward pass.
         backward: bytes that a (class, image) pair needs at a time.
         budget: what there is.
+        workers: how many runs there are at a time.
     """
 
     batch: int | None
     forward: int
     backward: int
     budget: Budget = DEFAULT_BUDGET
+    workers: int = 1
 
     @property
     def pairs(self) -> int:
         """How many (class, image) pairs one run may hold."""
-        return max(1, min(self.budget.rows, self.budget.run // self.backward))
+        return max(1, min(self.budget.rows, self.budget.run // self.workers // self.backward))
 
     def images(self, count: int, classes: int = 1) -> Iterator[slice]:
-        """Parts of the images: as many as fit when each is explained for so many classes."""
-        fitting = min(self.pairs // max(1, classes), self.budget.run // self.forward)
-        return parts(count, self.batch or fitting)
+        """Parts of the images: as many as fit when each is explained for so many classes, all about as large.
+
+        However many cores there are, the parts are the same: then so are the numbers, to the last bit.
+        """
+        fitting = max(1, min(self.pairs // max(1, classes), self.budget.run // self.workers // self.forward))
+        several = max(math.ceil(count / fitting), min(_FEWEST_PARTS, count // _SMALLEST_PART), 1)
+        return parts(count, self.batch or math.ceil(count / several))
 
     def classes(self, count: int, images: int) -> Iterator[slice]:
         """Parts of the classes: as many as fit when each is explained at so many images."""
@@ -66,6 +75,20 @@ class Plan:
         """The rows of one run `[N, …]`, the last one repeated where the model wants more."""
         missing = (self.batch or 0) - len(rows)
         return np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)]) if missing > 0 else rows
+
+
+def workers(cores: int, backward: int, budget: Budget = DEFAULT_BUDGET) -> int:
+    """How many runs go on at a time, each on one core: as many as there are cores, where their values fit in memory.
+
+    ONNX Runtime shares a run of a small network out among cores at the price of waiting for each other in every
+    operator; runs of their own do not wait. Of a network so large that only a few images fit, each run gets all cores.
+
+    Args:
+        cores: that this process may use.
+        backward: bytes that a (class, image) pair needs at a time.
+        budget: what there is.
+    """
+    return cores if budget.run // cores // backward >= _SMALLEST_PART else 1
 
 
 def parts(count: int, size: int) -> Iterator[slice]:

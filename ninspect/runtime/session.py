@@ -24,14 +24,22 @@ _FATAL_ONLY = 4
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
-def open_model(model: ir.Model, device: Device = "auto") -> onnxruntime.InferenceSession:
+def open_model(model: ir.Model, device: Device = "auto", threads: int | None = None) -> onnxruntime.InferenceSession:
     """An ONNX Runtime session that shares the large weights of a model, which loses them; as `open_session` else."""
     weights = {name: tensor.numpy() for name, tensor in detach_weights(model).items()}
-    return open_session(ir.to_proto(model).SerializeToString(), device, weights)
+    return open_session(ir.to_proto(model).SerializeToString(), device, weights, threads)
+
+
+def uses_cuda(device: Device) -> bool:
+    """Whether sessions on that device are tried on a GPU."""
+    return device == "cuda" or (device == "auto" and cuda_device_count() > 0)
 
 
 def open_session(
-    model: bytes, device: Device = "auto", weights: Mapping[str, NDArray[Any]] | None = None
+    model: bytes,
+    device: Device = "auto",
+    weights: Mapping[str, NDArray[Any]] | None = None,
+    threads: int | None = None,
 ) -> onnxruntime.InferenceSession:
     """An ONNX Runtime session for a serialised model.
 
@@ -39,6 +47,7 @@ def open_session(
         model: the bytes of an ONNX file.
         weights: the weights that are not in it, by name.
         device: `auto` takes CUDA where a usable GPU is present, else the CPU.
+        threads: that a run on the CPU is shared out among; None: one for each core.
 
     Raises:
         UsageError: `cuda` was asked for and is not usable.
@@ -48,7 +57,7 @@ def open_session(
 
     onnxruntime.set_default_logger_severity(_FATAL_ONLY)  # its errors come back as exceptions; it need not print them
     providers = ["CPUExecutionProvider"]
-    if device == "cuda" or (device == "auto" and cuda_device_count() > 0):
+    if uses_cuda(device):
         if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
             if device == "cuda":
                 raise UsageError("this ONNX Runtime has no CUDA provider; install onnxruntime-gpu, or use --device cpu")
@@ -58,7 +67,7 @@ def open_session(
             providers.insert(0, "CUDAExecutionProvider")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _FATAL_ONLY
-    options.intra_op_num_threads = _threads()
+    options.intra_op_num_threads = _threads() if threads is None else threads
     if weights:
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(weight) for weight in weights.values()]
         options.add_external_initializers(list(weights), values)

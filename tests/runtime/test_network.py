@@ -308,3 +308,18 @@ def test_cuda_agrees_with_the_cpu(tmp_path: Path) -> None:
     assert np.allclose(cuda.logits(pixels), cpu.logits(pixels), atol=1e-2)
     expected = all_gradients(cpu, pixels, CLASSES)
     assert np.allclose(all_gradients(cuda, pixels, CLASSES), expected, atol=1e-2)
+
+
+@pytest.mark.parametrize("cores", [2, 7])
+def test_numbers_do_not_depend_on_the_number_of_cores(
+    cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels, classes = random_pixels(50, (8, 8, 3)), np.arange(50) % 6
+    answers = []
+    for count in (1, cores):
+        monkeypatch.setattr("ninspect.runtime.network.allowed_cores", lambda count=count: count)
+        network = open_network(convolutional_model(), tmp_path)
+        values, gradients = network.gradients_at(pixels, classes)
+        answers.append((network.logits(pixels), values, gradients, all_gradients(network, pixels, CLASSES)))
+    for one, other in zip(*answers, strict=True):
+        assert np.array_equal(one, other)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ninspect.runtime import Budget, parts
-from ninspect.runtime.plan import Plan
+from ninspect.runtime.plan import Plan, workers
 
 
 def sizes(slices: Iterable[slice]) -> list[int]:
@@ -40,6 +40,21 @@ def test_images_and_classes_go_together_as_far_as_rows_and_memory_last(
     plan = Plan(None, forward, backward, Budget(run=1000, rows=20))
     assert max(sizes(plan.images(100, classes))) == images
     assert max(sizes(plan.classes(100, images))) == together
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(0, []), (7, [7]), (16, [8, 8]), (20, [10, 10]), (40, [10] * 4), (100, [25] * 4), (352, [32] * 11)],
+)
+def test_images_are_cut_for_several_cores_whether_there_are_any_or_not(count: int, expected: list[int]) -> None:
+    assert sizes(Plan(None, 1, 1, Budget(rows=32)).images(count)) == expected
+
+
+@pytest.mark.parametrize(
+    ("cores", "backward", "expected"), [(2, 1, 2), (4, 2**24, 4), (4, 2**24 + 1, 1), (64, 2**24, 1), (1, 2**40, 1)]
+)
+def test_runs_go_on_side_by_side_where_memory_allows_it(cores: int, backward: int, expected: int) -> None:
+    assert workers(cores, backward, Budget(run=512 * 2**20)) == expected
 
 
 def test_a_model_with_a_fixed_batch_gets_it_filled_up() -> None:
