@@ -84,6 +84,27 @@ def write_file(path: Path, data: bytes) -> None:
     replace_file(path, lambda stream: stream.write(data))
 
 
+def create_file(path: Path, data: bytes) -> None:
+    """Make a file that does not exist yet, as a whole.
+
+    Raises:
+        UsageError: it exists, or there is no such folder.
+        WriteError: the disk is full, the folder is read-only; nothing is left behind.
+    """
+    temporary = None
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        _open_to_others(Path(temporary))
+        os.link(temporary, path)  # unlike a rename, it fails where there is one
+    except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+
+
 def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Call `write` with a temporary file in the same folder, then rename it to `path`, or to what that links to.
 
@@ -101,15 +122,44 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         with os.fdopen(handle, "wb") as stream:
             write(stream)
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(temporary).chmod(0o666 & ~mask)  # mkstemp's own 0600 is for secrets
+        _open_to_others(Path(temporary))
         Path(temporary).replace(target)
     except OSError as error:
         raise unwritable(path, error) from error
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+
+
+def _open_to_others(temporary: Path) -> None:
+    """The rights of any new file; mkstemp's own 0600 is for secrets."""
+    mask = os.umask(0)
+    os.umask(mask)
+    temporary.chmod(0o666 & ~mask)
+
+
+# What people leave beside a model.
+_COMPANIONS = ("classes.txt", "config.json", "preprocess.toml", "preprocessor_config.json")
+
+
+def beside(model: Path, name: str) -> Path | None:
+    """A file that belongs to a model: in its folder or, where that is Hugging Face's `onnx`, in the one above.
+
+    >>> beside(Path("models/digits/clean_torch.onnx"), "classes.txt")
+    PosixPath('models/digits/classes.txt')
+    """
+    own, above = model.parent / name, model.parent.parent / name
+    if own.is_file():
+        return own
+    return above if above in companions_above(model) else None
+
+
+def companions_above(model: Path) -> list[Path]:
+    """The files that belong to a model and lie in the folder above its own; links do not count."""
+    if model.parent.name != "onnx":
+        return []
+    paths = (model.parent.parent / name for name in _COMPANIONS)
+    return [path for path in paths if path.is_file() and not path.is_symlink()]
 
 
 def reason(error: Exception) -> str:

@@ -55,10 +55,12 @@ def format_of(file: str) -> Format | None:
     return _ENDINGS[max(fitting, key=len)] if fitting else None
 
 
-Preset = Literal["unit", "imagenet", "minus1_1", "uint8"]
+Preset = Literal["unit", "imagenet", "cifar10", "mnist", "minus1_1", "uint8"]
 Layout = Literal["NCHW", "NHWC", "flat"]
 Color = Literal["rgb", "bgr", "gray"]
 Resize = Literal["bilinear", "bicubic", "nearest", "lanczos", "none"]
+
+WITH_BACKGROUND = 1001  # classes of TensorFlow's models of ImageNet, of which the first is none of its 1000
 
 Objective = Literal["logit", "margin", "logprob", "cross_entropy"]
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)

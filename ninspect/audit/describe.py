@@ -61,7 +61,7 @@ def describe_model(path: str, file: ModelFile | None, network: Network | None) -
     )
 
 
-def describe_samples(samples: Samples | None, accuracy: float | None) -> SampleInfo | None:
+def describe_samples(samples: Samples | None, accuracy: float | None, class_map: dict[str, int]) -> SampleInfo | None:
     """The images that were used, where they could be read."""
     if samples is None:
         return None
@@ -73,6 +73,7 @@ def describe_samples(samples: Samples | None, accuracy: float | None) -> SampleI
         labelled=samples.labels is not None,
         skipped=list(samples.skipped),
         clean_accuracy=accuracy,
+        class_map=class_map or None,
     )
 
 

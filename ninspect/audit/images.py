@@ -27,6 +27,7 @@ def check_images(samples: Samples) -> list[Finding]:
         findings.append(Finding("IM003", f"{what} find fewer backdoors than {IMAGES.advised} or more would"))
     if samples.skipped:
         findings.append(Finding("IM004", f"{len(samples.skipped)} unreadable images were skipped"))
+    findings += [Finding("IM011", note) for note in samples.notes]
     if patch := repeated_patch(samples.pixels):
         message = (
             f"{patch.count} images are alike in a patch of {patch.height}×{patch.width} pixels at row {patch.row}, "
@@ -73,13 +74,13 @@ def check_answers(samples: Samples, logits: NDArray[np.float32]) -> None:
             "IM007",
         )
     accuracy = clean_accuracy(samples, logits)
-    if accuracy is not None and _near_chance(accuracy, *logits.shape):
+    if accuracy is not None and near_chance(accuracy, *logits.shape):
         raise InconclusiveError(
             f"clean accuracy is {accuracy:.0%}, near chance; check the preprocessing and the labels", "IM008"
         )
 
 
-def _near_chance(accuracy: float, count: int, classes: int) -> bool:
+def near_chance(accuracy: float, count: int, classes: int) -> bool:
     """Within three standard deviations of guessing, or at most twice as good where that is less than half right."""
     chance = 1 / classes
     guessing = chance + IMAGES.deviations * math.sqrt(chance * (1 - chance) / count)

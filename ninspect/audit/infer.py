@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ninspect.audit.labels import Matching
 from ninspect.measure import calibration
+from ninspect.names import Preset
 from ninspect.preprocess import Preprocess, Resolved
 from ninspect.preprocess.settings import PRESETS
 from ninspect.runtime import Network
@@ -14,7 +17,10 @@ from ninspect.samples import Samples
 
 
 def infer_preset(network: Network, samples: Samples, preprocess: Preprocess) -> Resolved:
-    """Try every preset on labelled images; the first wins ties.
+    """Try every preset on labelled images.
+
+    An image counts as right if it gets the answer that the model gives to its label, whatever number that has, so that
+    labels that are numbered differently do not choose the preset.
 
     Args:
         network: the model.
@@ -22,24 +28,38 @@ def infer_preset(network: Network, samples: Samples, preprocess: Preprocess) -> 
         preprocess: what is known, without a value range.
 
     Returns:
-        The settings with the preset with which the model is right most often; with a doubt where another is about as
-        good.
+        The settings with the preset with which the model is right most often, but with `unit` unless another is clearly
+        better; with a doubt where it is not clearly better than all others.
     """
     assert samples.labels is not None
     pixels, channels = samples.unit_pixels, samples.pixels.shape[-1]
-    names = [name for name, values in PRESETS.items() if np.size(values["mean"]) in (1, channels)]
-    right = {}
-    for name in names:
-        logits = network.with_preprocess(preprocess.preset(name)).logits(pixels)
-        right[name] = logits.argmax(axis=1) == samples.labels
-    best, following = sorted(names, key=lambda name: -right[name].sum())[:2]  # sorted keeps the order of equal ones
-    tried = ", ".join(f"{name} {right[name].mean():.1%}" for name in names)
+    right: dict[Preset, NDArray[np.bool_]] = {}
+    for name, values in PRESETS.items():
+        if np.ndim(values["mean"]) == 0 or np.size(values["mean"]) == channels:
+            logits = network.with_preprocess(preprocess.preset(name)).logits(pixels)
+            right[name] = _right(samples.labels, logits)
+    ordered = sorted(right, key=lambda name: -right[name].sum())  # keeps the order of equal ones
+    best = ordered[0] if _clearly(right[ordered[0]], right["unit"]) else "unit"
+    following = next(name for name in ordered if name != best)
+    tried = ", ".join(f"{name} {each.mean():.1%}" for name, each in right.items())
     doubt = None
-    # McNemar's test: only images that just one of both gets right tell which is better.
-    ahead, behind = (right[best] & ~right[following]).sum(), (right[following] & ~right[best]).sum()
-    if ahead - behind <= calibration.PRESETS.clearly * math.sqrt(ahead + behind):
+    if not _clearly(right[best], right[following]):
         doubt = (
             f"the preprocessing was inferred, and {best} is not clearly better than {following} ({tried}); "
-            "say which is right with --preset"
+            "say which is right with --preset, or with --mean and --std"
         )
     return Resolved(preprocess.preset(best), f"preset {best}, inferred from the labels: right about {tried}", doubt)
+
+
+def _right(labels: NDArray[np.int64], logits: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """`[N]`; by the labels as they are where no two images have the same, since one alone always matches."""
+    answers = logits.argmax(axis=1)
+    if len(np.unique(labels)) == len(labels):
+        return np.asarray(answers == labels)
+    return Matching.of(labels, answers, logits.shape[1]).right(labels, answers)
+
+
+def _clearly(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> bool:
+    """McNemar's test: only images that just one of both gets right tell which is better."""
+    ahead, behind = int((one & ~other).sum()), int((other & ~one).sum())
+    return ahead - behind > calibration.PRESETS.clearly * math.sqrt(ahead + behind)

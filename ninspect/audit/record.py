@@ -33,6 +33,7 @@ class Record:
         request: what was asked.
         known: the preprocessing, as far as it is known.
         class_names: by number, for people; empty where they are not known.
+        class_map: numbers by the names in the samples, for which the model's answers speak where labels look wrong.
         file_checked: all rules about the file were looked at.
         examined: what the detectors said that have looked, with p-values as if each were the only one.
         settings: of these detectors.
@@ -49,6 +50,7 @@ class Record:
     samples: Samples | None = None
     explained: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     accuracy: float | None = None
+    class_map: dict[str, int] = field(default_factory=dict)
     truth: list[TruthTest] = field(default_factory=list)
     examined: list[Examination] = field(default_factory=list)
     settings: list[dict[str, Any]] = field(default_factory=list)
@@ -83,10 +85,10 @@ class Record:
             coverage=[describe.describe_answer(answer, request.skip) for answer in answers],
             findings=[describe.describe_finding(finding) for finding in findings],
             classes=self.network.classes if self.network else None,
-            class_names=self._class_names(),
+            class_names=list(self.fitting_names),
             explained=self.explained.tolist(),
             model=describe.describe_model(str(request.model), self.file, self.network),
-            samples=describe.describe_samples(self.samples, self.accuracy),
+            samples=describe.describe_samples(self.samples, self.accuracy, self.class_map),
             preprocess=describe.describe_preprocess(self.known, self.network),
             truth_tests=[describe.describe_truth_test(test) for test in self.truth],
             detectors=[
@@ -104,9 +106,11 @@ class Record:
             seconds=round(time.perf_counter() - self.start, 3),
         )
 
-    def _class_names(self) -> list[str]:
+    @property
+    def fitting_names(self) -> tuple[str, ...]:
+        """The names of the classes, if there is one for each."""
         fit = self.network is not None and len(self.class_names) == self.network.classes
-        return list(self.class_names) if fit else []
+        return self.class_names if fit else ()
 
 
 def _accepted(findings: Sequence[Finding], ignore: Sequence[str]) -> list[Finding]:

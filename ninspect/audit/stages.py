@@ -12,6 +12,7 @@ import numpy as np
 
 from ninspect.audit.images import check_answers, check_images, clean_accuracy
 from ninspect.audit.infer import infer_preset
+from ninspect.audit.labels import doubt_labels
 from ninspect.audit.open import (
     asked,
     chosen_classes,
@@ -27,7 +28,7 @@ from ninspect.detect import Case, Detector, Evidence, Progress, SourceSpecific, 
 from ninspect.detect.registry import chosen
 from ninspect.errors import InconclusiveError, UsageError
 from ninspect.findings import Finding, FindingError, selected
-from ninspect.model import hidden_decisions, read_model
+from ninspect.model import hidden_decisions, read_model, with_background
 from ninspect.preprocess import Preprocess, Resolved, from_model, settle
 from ninspect.report import Result
 from ninspect.requests import ScanRequest
@@ -108,7 +109,7 @@ def _open(record: Record) -> None:
     record.known = from_model(record.known, classifier.metadata, takes_whole_numbers(classifier))
     record.network = network = connect(classifier, request, record.known, request.images)
     record.explained = chosen_classes(request.classes, network.classes)
-    record.class_names = record.class_names or names_for(request, classifier)
+    record.class_names = with_background(record.class_names or names_for(request, classifier), network.classes)
     if record.class_names and len(record.class_names) != network.classes:
         given = f"{len(record.class_names)} class names were given for {network.classes} classes"
         record.findings.append(Finding("MD005", f"{given}, so classes are shown by number"))
@@ -129,6 +130,7 @@ def _load(record: Record) -> None:
             limit=request.images,
             seed=request.seed,
             class_map=read_class_map(numbers) if isinstance(numbers, Path) else numbers,
+            class_names=record.fitting_names,
             classes=network.classes,
         )
     classifier = network.classifier
@@ -165,6 +167,9 @@ def _trusted(record: Record, case: Case) -> bool:
     if record.samples is not None:
         record.findings += check_images(record.samples)
         record.accuracy = clean_accuracy(record.samples, case.logits)
+        if doubt := doubt_labels(record.samples, case.logits):
+            record.findings.append(doubt.finding)
+            record.class_map = doubt.class_map
         check_answers(record.samples, case.logits)
     if network.gradient_kind == "straight-through":
         record.findings.append(Finding("MD004", _STRAIGHT_THROUGH))

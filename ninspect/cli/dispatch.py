@@ -11,6 +11,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ninspect.errors import InconclusiveError
+from ninspect.files import companions_above
 from ninspect.isolation import LAYERS, NONSENSE, Limits, Listener, run
 from ninspect.requests import Request, ScanRequest
 
@@ -72,10 +73,12 @@ def perform(request: Request, limits: Limits | None, listener: Listener | None =
 
 
 def _beside(request: Request) -> list[Path]:
-    """What belongs to the samples and lies beside them."""
+    """What belongs to the samples or to the model and does not lie in its folder."""
     from ninspect.samples import readable
 
-    return readable(request.samples) if isinstance(request, ScanRequest) and request.samples else []
+    model = getattr(request, "model", None)
+    above = companions_above(model) if isinstance(model, Path) else []
+    return above + (readable(request.samples) if isinstance(request, ScanRequest) and request.samples else [])
 
 
 def perform_scan(

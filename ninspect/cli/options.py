@@ -99,6 +99,16 @@ class OutputOptions:
         ),
     ] = None
 
+    write_class_map: Annotated[
+        Path | None,
+        Option(
+            "If the labels look shuffled, write the numbers for which the model's answers speak to this new file, as a "
+            "class map.",
+            metavar="FILE",
+            panel=OUTPUT,
+        ),
+    ] = None
+
     def places(self) -> dict[Path | None, Format]:
         """Where each format goes; None is stdout.
 
@@ -108,6 +118,8 @@ class OutputOptions:
         """
         for folder in filter(None, (self.pictures, self.triggers)):
             check_folder(folder)
+        if self.write_class_map is not None and self.write_class_map.exists():
+            raise UsageError(f"{self.write_class_map} exists already; name a new file for the class map, or remove it")
         default = "text" if self.file is None else format_of(self.file.name) or "text"
         wanted: dict[Path | None, Format] = {}
         for text in self.format or (default,):
@@ -121,7 +133,7 @@ class OutputOptions:
             wanted[path] = name
         if self.file is not None and self.file not in wanted:
             raise UsageError(f"--output {self.file} is left without a format; every --format has a path of its own")
-        for path in filter(None, wanted):
+        for path in filter(None, (*wanted, self.write_class_map)):
             check_writable(path)
         return wanted
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from ninspect.errors import ExitCode, WriteError
-from ninspect.files import write_file
+from ninspect.files import create_file, write_file
 from ninspect.text import printable
 
 if TYPE_CHECKING:
@@ -40,6 +41,16 @@ def write(result: Result, outputs: Mapping[Path | None, Format], shown: OutputOp
         save_pictures(result, shown.pictures)
     if shown.triggers is not None:
         save_triggers(result, shown.triggers)
+    if shown.write_class_map is not None:
+        _write_class_map(result, shown.write_class_map)
+
+
+def _write_class_map(result: Result, file: Path) -> None:
+    found = result.samples.class_map if result.samples else None
+    if found is None:
+        notice(f"{file} was not written: the labels do not look shuffled")
+        return
+    create_file(file, (json.dumps(found, ensure_ascii=False, indent=2) + "\n").encode())
 
 
 def emit(text: str, file: Path | None = None) -> None:

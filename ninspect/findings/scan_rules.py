@@ -156,6 +156,24 @@ SCAN_RULES = (
         "Repair or remove the files that cannot be read.",
     ),
     Rule(
+        "IM010",
+        "warning",
+        "labels that contradict the model",
+        "The model's own answers say that the labels are wrong: either labels stand for other classes, or the model is "
+        "wrong where it is surest. Then the accuracy says nothing, nor does what was inferred with it.",
+        "Look at some images and their labels. If classes are only numbered differently, write the class map that the "
+        "answers speak for with --write-class-map FILE, look at it, and scan again with --class-map FILE. Otherwise "
+        "correct the labels or the preprocessing, or give the images without labels.",
+    ),
+    Rule(
+        "IM011",
+        "note",
+        "how the images were understood",
+        "Something had to be assumed of the images: how classes are numbered, which part of a data set is meant, or "
+        "that some files do not belong to it.",
+        "Check that it is what you mean; give another folder or a --class-map if it is not.",
+    ),
+    Rule(
         "PP001",
         "note",
         "preprocessing that was assumed",

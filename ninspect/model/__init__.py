@@ -1,6 +1,6 @@
 """An untrusted ONNX file becomes a checked `Classifier`."""
 
-from ninspect.model.class_names import class_names, names_in_metadata
+from ninspect.model.class_names import class_names, names_in_metadata, with_background
 from ninspect.model.classifier import Classifier, load_classifier, understand
 from ninspect.model.describe import describe
 from ninspect.model.external import FileHash
@@ -22,4 +22,5 @@ __all__ = [
     "read_model",
     "refuse_operators",
     "understand",
+    "with_background",
 ]

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ninspect.errors import UsageError
-from ninspect.files import parse_json, read_text
+from ninspect.files import beside, parse_json, read_text
 from ninspect.names import Preset
 from ninspect.preprocess.settings import PRESETS, Preprocess
 from ninspect.preprocess.vendor_configs import huggingface_settings, is_huggingface, is_timm, timm_settings
@@ -85,7 +85,7 @@ def specified(model: Path, file: Path | None = None, preset: Preset | None = Non
     Args:
         model: path of the ONNX file.
         file: as for `read_preprocess`; None: `preprocess.toml`, `preprocessor_config.json` or timm's `config.json`
-            beside the model, the first that there is.
+            beside the model (see `beside`), the first that there is.
         preset: a name in `PRESETS`.
         flags: fields of `Preprocess`; those that are None were not given.
 
@@ -130,8 +130,8 @@ def settle(
 
 def _beside(model: Path) -> Path | None:
     for name in (TOML, HUGGINGFACE, CONFIG):
-        path = model.parent / name
-        if path.is_file() and (name != CONFIG or _holds_timm(path)):
+        path = beside(model, name)
+        if path is not None and (name != CONFIG or _holds_timm(path)):
             return path
     return None
 

@@ -14,10 +14,15 @@ from ninspect.files import reason
 from ninspect.names import Color, Layout, Preset, Resize
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-# What takes pixels in 0–255 to the range that a model expects; channels in RGB order. Of equally good ones the first.
+CIFAR10_MEAN, CIFAR10_STD = (0.4914, 0.4822, 0.4465), (0.247, 0.2435, 0.2616)
+MNIST_MEAN, MNIST_STD = (0.1307,), (0.3081,)
+# What takes pixels in 0–255 to the range that a model expects; channels in RGB order. Of equally good ones the first;
+# those with a mean for each channel are for images with so many.
 PRESETS: dict[Preset, dict[str, float | tuple[float, ...]]] = {
     "unit": {"scale": 1 / 255, "mean": 0.0, "std": 1.0},
     "imagenet": {"scale": 1 / 255, "mean": IMAGENET_MEAN, "std": IMAGENET_STD},
+    "cifar10": {"scale": 1 / 255, "mean": CIFAR10_MEAN, "std": CIFAR10_STD},
+    "mnist": {"scale": 1 / 255, "mean": MNIST_MEAN, "std": MNIST_STD},
     "minus1_1": {"scale": 1 / 127.5, "mean": 1.0, "std": 1.0},
     "uint8": {"scale": 1.0, "mean": 0.0, "std": 1.0},
 }

@@ -70,6 +70,9 @@ class SampleInfo(Part):
     labelled: bool
     skipped: list[Words] = Field(description="unreadable images, each with the reason")
     clean_accuracy: float | None = Field(description="share of labelled images that the model gets right")
+    class_map: dict[Words, int] | None = Field(
+        None, description="numbers of the classes, for which the model's answers speak where the labels look shuffled"
+    )
 
 
 class PreprocessInfo(Part):

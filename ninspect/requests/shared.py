@@ -77,8 +77,8 @@ class PreprocessOptions:
     preset: Annotated[
         Preset | None,
         Option(
-            "Range of values that the model expects: unit: 0 to 1; imagenet: 0 to 1, then normalized with the mean and "
-            "the standard deviation of ImageNet; minus1_1: −1 to 1; uint8: 0 to 255. "
+            "Range of values that the model expects: unit: 0 to 1; imagenet, cifar10, mnist: 0 to 1, then normalized "
+            "with the mean and the standard deviation of that data set; minus1_1: −1 to 1; uint8: 0 to 255. "
             "Default: inferred from labelled samples.",
             panel=PREPROCESSING,
         ),

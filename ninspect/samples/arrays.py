@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ninspect.errors import UsageError
 from ninspect.samples.interface import Source
+from ninspect.samples.labels import Labels
 
 # Float images that should end at 1 may overshoot by rounding.
 ROUNDING = 1e-3
@@ -24,7 +25,7 @@ def array_source(kind: str, path: Path, images: NDArray[Any], labels: NDArray[An
         kind: as in `Samples`.
         path: where the arrays are from.
         images: `[N, H, W, C]`, `[N, C, H, W]` or `[N, H, W]`; integers in 0–255, or floats in [0, 1] or in [0, 255].
-        labels: `[N]` or `[N, 1]` integers, `[N, K]` one-hot, or None.
+        labels: `[N]` or `[N, 1]` whole numbers or names, `[N, K]` one-hot, or None.
 
     Raises:
         UsageError: the arrays are none of these.
@@ -78,8 +79,8 @@ def _scale(path: Path, images: NDArray[Any]) -> float:
     return 255.0 if floating and high <= 1 + ROUNDING else 1.0
 
 
-def _labels(path: Path, labels: NDArray[Any], count: int) -> NDArray[np.int64]:
-    """`[N]` class numbers."""
+def _labels(path: Path, labels: NDArray[Any], count: int) -> Labels:
+    """What an array says of `count` images."""
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim == 2 and _one_hot(labels):
@@ -88,14 +89,22 @@ def _labels(path: Path, labels: NDArray[Any], count: int) -> NDArray[np.int64]:
         raise UsageError(
             f"the labels in {path} have shape {labels.shape} for {count} images; give one class number per image"
         )
+    if labels.dtype.kind in "US":
+        return Labels.of_texts([_text(label) for label in labels.tolist()])
     if labels.dtype.kind not in "iuf":
-        raise UsageError(f"the labels in {path} are {labels.dtype}, not class numbers; give whole numbers from 0")
+        raise UsageError(
+            f"the labels in {path} are {labels.dtype}, neither class numbers nor names; give whole numbers from 0"
+        )
     wrong = np.flatnonzero(~((labels >= 0) & (labels < 2**31) & (np.rint(labels) == labels)))
     if wrong.size:
         raise UsageError(
             f"label {labels[wrong[0]]} of image {wrong[0]} in {path} is not a class number; give whole numbers from 0"
         )
-    return labels.astype(np.int64)
+    return Labels.of_numbers(labels.astype(np.int64))
+
+
+def _text(label: str | bytes) -> str:
+    return label if isinstance(label, str) else label.decode("utf-8", "replace")
 
 
 def _one_hot(labels: NDArray[Any]) -> bool:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ninspect.errors import UsageError
 from ninspect.files import reading
-from ninspect.samples.interface import Folder, Reader, Source
+from ninspect.samples.folders import Folder
+from ninspect.samples.interface import Reader, Source
 from ninspect.samples.limits import MAX_BYTES
 
 _SHAPE = (3, 32, 32)
@@ -57,5 +58,5 @@ CIFAR = Reader(
     accepted="a CIFAR batch",
     endings=(".bin",),
     find=cifar_test_batch,
-    open=lambda root, files, class_map: cifar_source(files[0]),
+    open=lambda root, files: cifar_source(files[0]),
 )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from ninspect.errors import UsageError
+from ninspect.samples.folders import Folder, files_below, not_read
 from ninspect.samples.images import is_image, no_images, read_image
-from ninspect.samples.interface import Folder, Reader, Source
-from ninspect.samples.labels import ClassMap, label_numbers
+from ninspect.samples.interface import Reader, Source
+from ninspect.samples.labels import Labels
 from ninspect.samples.limits import check_count
 
 
@@ -27,47 +27,38 @@ def class_folders(folder: Folder) -> list[Path]:
     return [folder.path / name for name in folder.folders]
 
 
-def class_folders_source(root: Path, folders: Sequence[Path], class_map: ClassMap | None) -> Source:
-    """The images in class folders. Hidden files and folders do not count.
+def class_folders_source(root: Path, folders: Sequence[Path]) -> Source:
+    """The images in class folders and in the folders within them. Hidden files and folders do not count.
 
-    The label is what the class map says of the class folder's name; without a map, the position of the name in the
-    sorted names. Names that are all integers are labels as they stand, so that a folder with some of the classes keeps
-    their numbers.
+    A folder that holds other files alone is no class; an empty one is.
 
     Args:
         root: what the user gave.
         folders: in it, sorted by name.
-        class_map: see `label_numbers`.
 
     Raises:
-        UsageError: there are no images, or a folder is not in the map.
+        UsageError: there are no images.
     """
     import numpy as np
 
     names: list[str] = []
-    labels: list[int] = []
-    for name, number in _numbered([folder.name for folder in folders], root, class_map):
-        images = list(filter(is_image, Folder.of(root / name).files))
-        names += [f"{name}/{image}" for image in images]
-        labels += [number] * len(images)
+    classes: list[str] = []
+    index: list[int] = []
+    others = list(Folder.of(folders[0].parent, root).files)
+    if all(folder.name.isdecimal() for folder in folders):
+        folders = sorted(folders, key=lambda folder: int(folder.name[:9]))
+    for folder in folders:
+        images, rest = files_below(Folder.of(folder, root), is_image)
+        others += rest
+        if images or not rest:
+            names += [str((folder / image).relative_to(root)) for image in images]
+            index += [len(classes)] * len(images)
+            classes.append(folder.name)
         check_count(root, len(names))
     if not names:
-        raise no_images(root)
-    return Source("imagefolder", names, np.array(labels, np.int64), lambda index: read_image(root / names[index]))
+        raise no_images(root, others)
+    labels = Labels(np.array(index, np.intp), classes)
+    return Source("imagefolder", names, labels, lambda at: read_image(root / names[at], root), notes=not_read(others))
 
 
-def _numbered(classes: list[str], root: Path, class_map: ClassMap | None) -> list[tuple[str, int]]:
-    if class_map is not None:
-        numbers = label_numbers(root, classes, class_map, [f"folder {name}" for name in classes])
-        return list(zip(classes, numbers.tolist(), strict=True))
-    if all(re.fullmatch("[0-9]{1,9}", name) for name in classes):
-        return sorted(((name, int(name)) for name in classes), key=lambda pair: pair[1])
-    return [(name, number) for number, name in enumerate(classes)]
-
-
-CLASS_FOLDERS = Reader(
-    accepted="a folder of class folders",
-    find=class_folders,
-    open=class_folders_source,
-    named=True,
-)
+CLASS_FOLDERS = Reader(accepted="a folder of class folders", find=class_folders, open=class_folders_source)

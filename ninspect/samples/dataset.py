@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ class Samples:
         source: the path as it was given.
         kind: what its reader calls the format, such as `imagefolder`, `npz` or `cifar10`.
         skipped: one `name: reason` for every chosen image that could not be read.
+        numbers: the label of each class by its name in the source, as far as they are labelled.
+        notes: what was assumed of the source and what of it was not read, for people.
 
     >>> from pathlib import Path
     >>> from ninspect import load_samples
@@ -36,6 +39,8 @@ class Samples:
     source: str
     kind: str
     skipped: tuple[str, ...] = ()
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """The number of images N."""

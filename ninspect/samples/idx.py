@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from ninspect.errors import UsageError
 from ninspect.files import reading
-from ninspect.samples.interface import Folder, Reader, Source
+from ninspect.samples.folders import Folder
+from ninspect.samples.interface import Reader, Source
 from ninspect.samples.limits import MAX_BYTES, is_bomb
 
 if TYPE_CHECKING:
@@ -103,6 +104,6 @@ IDX = Reader(
     endings=_ENDINGS,
     starts=(bytes([0, 0, UBYTE]),),
     find=idx_test_images,
-    open=lambda root, files, class_map: idx_source(files[0]),
+    open=lambda root, files: idx_source(files[0]),
     siblings=True,  # the labels
 )

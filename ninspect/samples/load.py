@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from ninspect.samples.choose import choose
 from ninspect.samples.dataset import Samples
 from ninspect.samples.fit import fit
 from ninspect.samples.interface import Source
-from ninspect.samples.labels import ClassMap
+from ninspect.samples.labels import ClassMap, number_classes
 from ninspect.samples.readers import ACCEPTED, recognise
 
 MAX_SKIPPED = 0.2
@@ -30,6 +31,7 @@ def load_samples(
     limit: int | None = None,
     seed: int = 0,
     class_map: ClassMap | None = None,
+    class_names: Sequence[str] = (),
     classes: int | None = None,
 ) -> Samples:
     """Reads clean images and brings them to the size that the model wants.
@@ -38,14 +40,16 @@ def load_samples(
     and transparency is dropped. Arrays are never converted: their channels must be the model's.
 
     Args:
-        path: a folder of images or of class folders; a table of image files (CSV with a header such as `path,label`, or
-            GTSRB's, whose regions of interest are cut out), or a folder with one; `.npz`, `.npy`; MNIST's IDX files;
-            CIFAR's binary batches; parquet files as Hugging Face has them; a single image.
+        path: a folder of images or of class folders; a table of image files (CSV with a header such as `path,label`,
+            JSON lines with such keys, or GTSRB's CSV, whose regions of interest are cut out), or a folder with one;
+            `.npz`, `.npy`; MNIST's IDX files; CIFAR's binary batches; parquet files as Hugging Face has them; a single
+            image. Of a folder with parts such as `train` and `test` one is read.
         image_shape: H, W, C that the model wants; C is 1 or 3.
         preprocess: how images are resized (`resize` and `resize_to`; the rest is for the model's input).
         limit: read at most this many, chosen at random and as evenly over the classes as they allow, see `choose`.
         seed: of that choice; the same seed always chooses the same images, in the order of the source.
-        class_map: numbers of classes by the names of their folders, or by their labels in a table.
+        class_map: numbers of classes by their names in the source: of folders, or labels as they are written.
+        class_names: of the model; classes of the source with these names get their numbers, see `number_classes`.
         classes: number of classes of the model; labels beyond are refused.
 
     Raises:
@@ -59,18 +63,25 @@ def load_samples(
     if limit is not None and limit < 1:
         raise UsageError(f"cannot read {limit} images from {path}; use a limit of at least 1")
     path = Path(path)
-    source = _open(path, class_map)
-    if classes is not None:
-        _check_labels(source, classes, path)
+    found = recognise(path)
+    source = found.reader.open(path, found.paths)
+    notes, numbers, labels = [*found.notes, *source.notes], {}, None
+    if source.labels is not None:
+        numbering = number_classes(source.labels, path, class_map, class_names, classes)
+        notes += filter(None, [numbering.note])
+        if numbering.numbers is not None:
+            numbers = dict(zip(source.labels.names, numbering.numbers, strict=True))
+            labels = np.array(numbering.numbers, np.int64)[source.labels.index]
+            _check_labels(source, labels, classes, path)
     if source.channels is not None and source.channels != image_shape[2]:
         raise UsageError(
             f"the images in {path} have {count_channels(source.channels)}, the model wants {image_shape[2]}: "
             "convert the array, or give image files"
         )
-    chosen = choose(len(source.names), source.labels, limit, seed)
+    chosen = choose(len(source.names), labels, limit, seed)
     pixels, kept, skipped = _decode(source, chosen, image_shape, preprocess or Preprocess())
     if not kept:
-        raise UsageError(f"no image in {path} can be read ({skipped[0]}); give {ACCEPTED}")
+        raise UsageError(f"no image in {path} can be read ({skipped[0] if skipped else 'there is none'}); give {ACCEPTED}")
     if len(skipped) > MAX_SKIPPED * len(chosen):
         raise InconclusiveError(
             f"{len(skipped)} of {len(chosen)} images in {path} cannot be read ({skipped[0]}); repair or remove them",
@@ -78,30 +89,23 @@ def load_samples(
         )
     return Samples(
         pixels=pixels,
-        labels=None if source.labels is None else source.labels[kept],
+        labels=None if labels is None else labels[kept],
         names=tuple(source.names[index] for index in kept),
         source=str(path),
         kind=source.kind,
         skipped=tuple(skipped),
+        numbers=numbers,
+        notes=tuple(notes),
     )
 
 
-def _open(path: Path, class_map: ClassMap | None) -> Source:
-    """Lists the images at `path` with the reader that recognises what is there."""
-    reader, found = recognise(path)
-    if class_map is not None and not reader.named:
-        raise UsageError(f"the classes in {path} have no names, so a class map says nothing of them; leave it out")
-    return reader.open(path, found, class_map)
-
-
-def _check_labels(source: Source, classes: int, path: Path) -> None:
+def _check_labels(source: Source, labels: NDArray[np.int64], classes: int | None, path: Path) -> None:
     """Refuse labels that the model does not have; the first is named."""
-    if source.labels is None or not (wrong := np.flatnonzero(source.labels >= classes)).size:
+    if classes is None or not (wrong := np.flatnonzero(labels >= classes)).size:
         return
-    name, label = source.names[wrong[0]], source.labels[wrong[0]]
     raise UsageError(
-        f"{name} in {path} has label {label}, but the model has the classes 0 to {classes - 1}; correct it, "
-        "or give a --class-map"
+        f"{source.names[wrong[0]]} in {path} has label {labels[wrong[0]]}, but the model has the classes 0 to "
+        f"{classes - 1}; correct it, or give a --class-map"
     )
 
 

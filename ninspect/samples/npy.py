@@ -31,5 +31,5 @@ NPY = Reader(
     accepted="an .npy file",
     endings=(".npy",),
     starts=(b"\x93NUMPY",),
-    open=lambda root, files, class_map: npy_source(root),
+    open=lambda root, files: npy_source(files[0]),
 )

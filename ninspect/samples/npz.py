@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-IMAGE_NAMES = ("x", "x_test", "images", "data")
-LABEL_NAMES = ("y", "y_test", "labels", "targets")
+# The first that there is, in small letters.
+IMAGE_NAMES = ("x", "x_test", "test_images", "images", "image", "data", "x_train", "train_images")
+LABEL_NAMES = ("y", "y_test", "test_labels", "labels", "label", "targets", "target", "y_train", "train_labels")
+_PARTS = ("test", "train", "val")
 
 
 def npz_source(path: Path) -> Source:
@@ -30,22 +33,38 @@ def npz_source(path: Path) -> Source:
 
     with reading(path, "an .npz archive"), zipfile.ZipFile(path) as archive:
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-        images = _member(path, archive, members[_image_name(path, archive, members)])
-        label_name = next((name for name in LABEL_NAMES if name in members), None)
+        image_name = _image_name(path, archive, members)
+        label_name = _label_name(image_name, members)
+        images = _member(path, archive, members[image_name])
         labels = _member(path, archive, members[label_name]) if label_name else None
     return array_source("npz", path, images, labels)
 
 
 def _image_name(path: Path, archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]) -> str:
-    for name in IMAGE_NAMES:
-        if name in members:
-            return name
+    if (known := _first(IMAGE_NAMES, members)) is not None:
+        return known
     shapes = {name: _header(archive, info)[0] for name, info in members.items()}
     candidates = [name for name, shape in shapes.items() if len(shape) in (3, 4)]
     if len(candidates) != 1:
         found = ", ".join(f"{name} {shape}" for name, shape in shapes.items()) or "nothing"
         raise UsageError(f"{path} has no array named {', '.join(IMAGE_NAMES)}, but {found}; name the image array x")
     return candidates[0]
+
+
+def _label_name(images: str, members: dict[str, zipfile.ZipInfo]) -> str | None:
+    """The labels of these images, never those of another part of the data set."""
+    part = _part(images)
+    same = [name for name in LABEL_NAMES if _part(name) == part]
+    return _first([*same, *(name for name in LABEL_NAMES if None in (part, _part(name)))], members)
+
+
+def _part(name: str) -> str | None:
+    return next((part for part in _PARTS if part in name.lower()), None)
+
+
+def _first(names: Sequence[str], members: dict[str, zipfile.ZipInfo]) -> str | None:
+    small = {name.lower(): name for name in members}
+    return next((small[name] for name in names if name in small), None)
 
 
 def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
@@ -84,5 +103,5 @@ NPZ = Reader(
     accepted="an .npz file",
     endings=(".npz",),
     starts=(b"PK\x03\x04",),
-    open=lambda root, files, class_map: npz_source(root),
+    open=lambda root, files: npz_source(files[0]),
 )

@@ -15,19 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 from ninspect.errors import UsageError
 from ninspect.files import reading
+from ninspect.samples.folders import SPLITS, Folder, split_of
 from ninspect.samples.images import read_image
-from ninspect.samples.interface import Folder, Reader, Source
-from ninspect.samples.labels import ClassMap, label_numbers
+from ninspect.samples.interface import Reader, Source
+from ninspect.samples.labels import Labels
 from ninspect.samples.limits import check_count
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from PIL.Image import Image
 
 _IMAGE_COLUMNS = ("image", "img", "images", "pixel_values")
 _LABEL_COLUMNS = ("label", "labels", "fine_label", "class", "target", "classid")
-_SPLITS = ("test", "validation", "valid", "val", "train")  # the first that there is
 _MAX_GROUP = 2 * 2**30  # bytes of one column in one row group
 _MAX_TEXT = 1024  # characters of a label
 
@@ -37,25 +35,23 @@ def parquet_files(folder: Folder) -> list[Path]:
     found = _all_parquet(folder)
     if not found and "data" in folder.folders:
         found = _all_parquet(Folder.of(folder.path / "data"))
-    splits = ([path for path in found if path.name.startswith(split)] for split in _SPLITS)
-    return [path for path in next(filter(None, splits), found) if path.is_file()]
+    split = min((split for path in found if (split := split_of(path.name))), key=SPLITS.index, default=None)
+    return [path for path in found if split_of(path.name) == split and path.is_file()]
 
 
 def _all_parquet(folder: Folder) -> list[Path]:
     return [folder.path / name for name in folder.files if PARQUET.accepts(name)]
 
 
-def parquet_source(root: Path, files: Sequence[Path], class_map: ClassMap | None) -> Source:
+def parquet_source(root: Path, files: Sequence[Path]) -> Source:
     """The images in parquet files.
 
     The image column holds encoded files, as bytes or as a struct with `bytes` (and `path`, which is not followed). The
-    label column holds whole numbers, or names, which need a class map. A map also applies to the names that Hugging
-    Face's metadata has for numbered labels.
+    label column holds whole numbers, for which Hugging Face's metadata may have names, or names.
 
     Args:
         root: what the user gave.
         files: in it, with the same columns.
-        class_map: see `label_numbers`.
 
     Raises:
         UsageError: pyarrow is not installed, or a file is broken or has no such columns.
@@ -76,7 +72,7 @@ def parquet_source(root: Path, files: Sequence[Path], class_map: ClassMap | None
                 count += table.metadata.row_group(group).num_rows
         check_count(root, count)
         image, label = _columns(root, tables[0].schema_arrow)
-        labels = None if label is None else _labels(root, tables, label, class_map)
+        labels = None if label is None else _labels(tables, label)
 
     @lru_cache(maxsize=1)  # images are read in order, so one row group is enough
     def column(index: int) -> Any:
@@ -126,15 +122,17 @@ def _check_size(table: Any, group: int, column: str) -> None:
         raise UsageError(f"column '{column}' has {size} bytes in one row group; write at most {_MAX_GROUP >> 30} GiB")
 
 
-def _labels(root: Path, tables: Sequence[Any], column: str, class_map: ClassMap | None) -> NDArray[np.int64]:
+def _labels(tables: Sequence[Any], column: str) -> Labels:
     values: list[str] = []
     for table in tables:
         for group in range(table.num_row_groups):
             _check_size(table, group, column)
             values += [_text(value) for value in table.read_row_group(group, columns=[column]).column(0).to_pylist()]
-    if class_map is not None and (names := _names(tables[0].schema_arrow, column)):
-        values = [names[int(value)] if value.isdecimal() and int(value) < len(names) else value for value in values]
-    return label_numbers(root, values, class_map, [f"row {index}" for index in range(len(values))])
+    labels, known = Labels.of_texts(values), _names(tables[0].schema_arrow, column)
+    numbers = [int(name) if name.isdecimal() else -1 for name in labels.names]
+    if not known or not all(0 <= number < len(known) for number in numbers):
+        return labels
+    return Labels(labels.index, [known[number] for number in numbers], numbers)
 
 
 def _text(value: Any) -> str:
@@ -156,5 +154,4 @@ PARQUET = Reader(
     starts=(b"PAR1",),
     find=parquet_files,
     open=parquet_source,
-    named=True,
 )

@@ -1,28 +1,39 @@
-"""Tables of image files: CSV with names and labels, as people write it and as GTSRB has it."""
+"""Tables of image files: CSV and JSON lines with names and labels, as people, GTSRB and Hugging Face write them."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from ninspect.errors import UsageError
 from ninspect.files import read_text, reading
+from ninspect.samples.folders import SPLITS, Folder, not_read, split_of
 from ninspect.samples.images import is_image, read_image
-from ninspect.samples.interface import Folder, Reader, Source
-from ninspect.samples.labels import ClassMap, label_numbers
+from ninspect.samples.interface import Reader, Source
+from ninspect.samples.labels import Labels
 from ninspect.samples.limits import check_count
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_NAME_COLUMNS = ("filename", "file_name", "path", "file", "filepath", "image", "image_path", "img")
-_LABEL_COLUMNS = ("classid", "label", "labels", "class", "class_id", "target")
-_ROI_COLUMNS = ("roi.x1", "roi.y1", "roi.x2", "roi.y2")  # of the traffic sign, in GTSRB
-_WANTED = "a CSV file with a header such as path,label"
+# Of several columns the first; letters count, their case and what is between words do not.
+_NAME_COLUMNS = (
+    *("filename", "path", "filepath", "file", "image", "imagepath", "imagename", "imagefile", "img", "imgpath"),
+    *("imageid", "imgname"),
+)
+_LABEL_COLUMNS = (
+    *("classid", "label", "labels", "labelid", "class", "category", "categoryid", "target", "y"),
+    *("classname", "labelname", "categoryname", "finelabel"),
+)
+_ROI_COLUMNS = ("roix1", "roiy1", "roix2", "roiy2")  # of the traffic sign, in GTSRB
+_WANTED = "a CSV file with a header such as path,label, or JSON lines with such keys"
 _MAX_BYTES = 256 * 2**20
+_START = 65_536  # bytes that tell what a table is
 
 
 @dataclass(frozen=True)
@@ -33,13 +44,21 @@ class _Row:
 
 
 def tables_in(folder: Folder) -> list[Path]:
-    """The tables of images in a folder: a table beside images, or GTSRB's, one in each class folder.
+    """The tables of images in a folder: one that names images, or GTSRB's, one in each class folder.
+
+    Of several, the one that belongs to the first part of a data set is meant, and one with labels before one without.
+    A table without labels says nothing where there are folders.
 
     Raises:
         UsageError: there are several, and it is not clear which one is meant.
     """
     paths = (folder.path / name for name in folder.files if TABLES.accepts(name))
-    tables = [path for path in paths if path.is_file() and _names_images(path)]
+    labelled = {path: label for path in paths if path.is_file() and (label := _describes(path)) is not None}
+    tables = [path for path, label in labelled.items() if label] or ([] if folder.folders else list(labelled))
+    parts = [split for path in tables if (split := split_of(path.name))]
+    if len(tables) > 1 and parts:
+        first = min(parts, key=SPLITS.index)
+        tables = [path for path in tables if split_of(path.name) == first]
     if len(tables) > 1:
         raise UsageError(
             f"{folder.path} holds several tables ({', '.join(path.name for path in tables[:8])}); give one of the files"
@@ -50,20 +69,18 @@ def tables_in(folder: Folder) -> list[Path]:
     return inner if all(path.is_file() for path in inner) else []
 
 
-def table_source(root: Path, tables: Sequence[Path], class_map: ClassMap | None) -> Source:
+def table_source(root: Path, tables: Sequence[Path]) -> Source:
     """The images that tables name, cut to the region of interest where the tables have one.
-
-    The label of an image is the number that the table says, or what the class map says of the name in the table.
 
     Args:
         root: what the user gave.
-        tables: CSV files in it; image files are named relative to the folder of each.
-        class_map: see `label_numbers`.
+        tables: CSV files or JSON lines in it; image files are named relative to the folder of each, or to a folder in
+            that one.
 
     Raises:
-        UsageError: a table is broken, names files outside its folder, or has labels that are no class numbers.
+        UsageError: a table is broken, or names files outside its folder.
     """
-    rows = [(table.parent, row) for table in tables for row in _rows(table)]
+    rows = [(base, row) for table in tables for base, row in _placed(table, root)]
     check_count(root, len(rows))
     base = root if root.is_dir() else root.parent
     names = [str((folder / row.name).relative_to(base)) for folder, row in rows]
@@ -72,7 +89,7 @@ def table_source(root: Path, tables: Sequence[Path], class_map: ClassMap | None)
 
     def read(index: int) -> Image:
         folder, row = rows[index]
-        image = read_image(folder / row.name)
+        image = read_image(folder / row.name, base)
         if row.roi is None:
             return image
         left, top, right, bottom = row.roi
@@ -82,53 +99,130 @@ def table_source(root: Path, tables: Sequence[Path], class_map: ClassMap | None)
 
     if 0 < len(labels) < len(rows):
         raise UsageError(f"only some of the tables in {root} have labels; give tables that all have them, or none")
-    numbers = label_numbers(root, labels, class_map, names) if labels else None
-    return Source("gtsrb" if with_roi else "csv", names, numbers, read)
+    return Source(
+        "gtsrb" if with_roi else "csv",
+        names,
+        Labels.of_texts(labels) if labels else None,
+        read,
+        notes=_unnamed(base, {base / name for name in names}),
+    )
 
 
-def _names_images(table: Path) -> bool:
+def _unnamed(base: Path, named: set[Path]) -> list[str]:
+    """The images beside those that are named."""
+    folders = sorted({path.parent for path in named})
+    listed = (Folder.of(folder, base) for folder in folders if folder.is_dir())
+    return not_read(
+        (name for folder in listed for name in folder.files if is_image(name) and folder.path / name not in named),
+        "not named in the table",
+    )
+
+
+def _placed(table: Path, root: Path) -> Iterable[tuple[Path, _Row]]:
+    """The rows, each with the folder that its file is in: that of the table, or one in it where the first file is."""
+    rows = _rows(table)
+    first, base = rows[0].name, table.parent
+    if not (base / first).is_file():
+        inner = Folder.of(base, root if root.is_dir() else base).folders
+        base = next((base / name for name in inner if (base / name / first).is_file()), base)
+    return ((base, row) for row in rows)
+
+
+def _describes(table: Path) -> bool | None:
+    """Whether a table has labels of images; None: it names no images."""
     with table.open("rb") as file:
-        line = file.readline(4096).decode("utf-8", "replace").lstrip("\ufeff")
-    cells = [cell.strip().lower() for cell in line.split(_delimiter(line))]
-    return not set(_NAME_COLUMNS).isdisjoint(cells) or is_image(cells[0])
+        lines = file.read(_START).decode("utf-8", "replace").lstrip("\ufeff").splitlines()
+    line = lines[0] if lines else ""
+    if _json_lines(table):
+        try:
+            content = json.loads(line)
+        except (ValueError, RecursionError):
+            return None
+        cells = list(map(str, content)) if isinstance(content, dict) else []
+    else:
+        cells = line.split(_delimiter(line))
+        if is_image(cells[0].strip()):  # no header
+            return len(cells) > 1
+    header = _header(cells)
+    return None if _column(header, _NAME_COLUMNS) is None else _column(header, _LABEL_COLUMNS) is not None
+
+
+def _json_lines(table: Path) -> bool:
+    return table.suffix.lower() == ".jsonl"
 
 
 def _delimiter(line: str) -> str:
     return max(",;\t", key=line.count)
 
 
+def _header(cells: Iterable[str]) -> list[str]:
+    """Column names that differ in case, spaces, underscores, hyphens and dots alone become the same."""
+    return [re.sub(r"[\s_.-]+", "", cell.strip(" \"'").lower()) for cell in cells]
+
+
 def _rows(table: Path) -> list[_Row]:
     text = read_text(table, _WANTED, _MAX_BYTES)
     lines = text.splitlines()
+    rows = _json_rows(table, lines) if _json_lines(table) else _csv_rows(table, lines)
+    if not rows:
+        raise UsageError(f"{table} names no images; give {_WANTED}")
+    return rows
+
+
+def _json_rows(table: Path, lines: Sequence[str]) -> list[_Row]:
+    rows = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            content = json.loads(line)
+            header = _header(content)
+            name, label = _column(header, _NAME_COLUMNS), _column(header, _LABEL_COLUMNS)
+            values = list(content.values())
+            if name is None or not isinstance(values[name], str):
+                raise ValueError(f"it names no file, but {', '.join(content)[:120]}")
+            rows.append(_Row(_inside(values[name]), None if label is None else _label(values[label]), None))
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise UsageError(f"line {number} of {table} is not understood ({error}); give {_WANTED}") from error
+    return rows
+
+
+def _csv_rows(table: Path, lines: Sequence[str]) -> list[_Row]:
     with reading(table, "a table"):
         cells = list(csv.reader(lines, delimiter=_delimiter(lines[0] if lines else "")))
     if not cells or not cells[0]:
         raise UsageError(f"{table} starts with no header; give {_WANTED}")
-    header = [cell.strip().lower() for cell in cells[0]]
+    header = _header(cells[0])
     name = _column(header, _NAME_COLUMNS)
     label = _column(header, _LABEL_COLUMNS)
     roi = [header.index(column) for column in _ROI_COLUMNS] if set(_ROI_COLUMNS) <= set(header) else []
     first = 1
-    if name is None and len(header) <= 2 and is_image(header[0]):  # no header: path, or path and label
+    if name is None and len(header) <= 2 and is_image(cells[0][0].strip()):  # no header: path, or path and label
         name, label, first = 0, 1 if len(header) == 2 else None, 0
     if name is None:
-        raise UsageError(f"{table} has no column of file names ({', '.join(header)[:120]}); give {_WANTED}")
+        shown = ", ".join(cell.strip() for cell in cells[0])[:120]
+        raise UsageError(f"{table} has no column of file names ({shown}); give {_WANTED}")
     rows = []
     for number, row in enumerate(cells[first:], first + 1):
         if not row:
             continue
         try:
             region = [int(row[column]) for column in roi]
-            rows.append(_Row(_inside(row[name]), None if label is None else row[label].strip(), _roi(region)))
+            rows.append(_Row(_inside(row[name]), None if label is None else _label(row[label]), _roi(region)))
         except (ValueError, IndexError) as error:
             raise UsageError(f"line {number} of {table} is not as its header says ({error}); correct it") from error
-    if not rows:
-        raise UsageError(f"{table} names no images; give {_WANTED}")
     return rows
 
 
-def _column(header: list[str], names: Sequence[str]) -> int | None:
+def _column(header: Sequence[str], names: Sequence[str]) -> int | None:
     return next((header.index(name) for name in names if name in header), None)
+
+
+def _label(value: object) -> str:
+    text = str(value).strip() if isinstance(value, str | int | float) else ""
+    if not text:
+        raise ValueError("it has no label")
+    return text
 
 
 def _roi(values: list[int]) -> tuple[int, int, int, int] | None:
@@ -143,10 +237,9 @@ def _inside(name: str) -> str:
 
 
 TABLES = Reader(
-    accepted="a CSV file",
-    endings=(".csv", ".tsv"),
+    accepted="a CSV or JSONL file",
+    endings=(".csv", ".tsv", ".jsonl"),
     find=tables_in,
     open=table_source,
-    named=True,
     siblings=True,  # the images
 )

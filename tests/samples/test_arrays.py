@@ -58,7 +58,7 @@ def test_the_labels_of_an_npz_file_are_found(tmp_path: Path, name: str, labels: 
     [
         (np.arange(4), r"the labels in .*images.npz have shape \(4,\) for 5 images; give one class number per image"),
         (np.full((5, 4), 0.25), r"have shape \(5, 4\) for 5 images"),
-        (np.array(list("abcde")), "not class numbers; give whole numbers from 0"),
+        (np.zeros(5, "datetime64[s]"), "neither class numbers nor names; give whole numbers from 0"),
         (np.arange(5) - 1, "label -1 of image 0 in .* is not a class number; give whole numbers from 0"),
         (np.arange(5) + 0.5, "label 0.5 of image 0 in .* is not a class number; give whole numbers from 0"),
         (np.array([0, 1, 2, 3, np.nan]), "label nan of image 4 in .* is not a class number"),

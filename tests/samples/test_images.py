@@ -130,8 +130,10 @@ def test_folders_without_images_are_refused(tmp_path: Path) -> None:
         UsageError, match=r"no images in .*; give a folder of PNG, JPEG, .* sub-folder of them per class"
     ):
         load_samples(tmp_path, image_shape=RGB)
-    draw(tmp_path / "train" / "cat" / "a.png")  # One level too deep for class folders.
-    with pytest.raises(UsageError, match="no images in"):
+    for name in ("a.heic", "b.HEIC", "readme"):
+        (tmp_path / name).write_bytes(b"")
+    understood = r"no images in .*; 3 files were not understood: 2 \.heic, 1 without an ending; give a folder"
+    with pytest.raises(UsageError, match=understood):
         load_samples(tmp_path, image_shape=RGB)
 
 

@@ -69,15 +69,16 @@ def test_shards_are_read_in_order(tmp_path: Path) -> None:
 
 def test_names_are_mapped(tmp_path: Path) -> None:
     path = write(tmp_path / "a.parquet", image=STRUCTS[:2], label=["cat", "dog"])
-    with pytest.raises(
-        UsageError, match=r"label 'cat' of row 0 in .*a.parquet is not a class number; give a --class-map"
-    ):
-        load_samples(path, image_shape=SHAPE)
+    assert labels(load_samples(path, image_shape=SHAPE)) == [0, 1]
+    assert labels(load_samples(path, image_shape=SHAPE, class_names=["dog", "Cat"])) == [1, 0]
     assert labels(load_samples(path, image_shape=SHAPE, class_map={"cat": 5, "dog": 2})) == [5, 2]
     features = {"info": {"features": {"label": {"names": ["cat", "dog"], "_type": "ClassLabel"}}}}
     path = write(tmp_path / "a.parquet", features, image=STRUCTS[:2], label=[1, 0])
     assert labels(load_samples(path, image_shape=SHAPE)) == [1, 0]
     assert labels(load_samples(path, image_shape=SHAPE, class_map={"cat": 5, "dog": 2})) == [2, 5]
+    assert labels(load_samples(path, image_shape=SHAPE, class_map={"0": 5, "1": 2})) == [2, 5]
+    assert labels(load_samples(path, image_shape=SHAPE, class_names=["dog", "bird", "cat"])) == [0, 2]
+    assert labels(load_samples(path, image_shape=SHAPE, class_names=["cat", "bird"])) == [1, 0]
 
 
 def test_images_that_are_only_named_are_not_looked_for(tmp_path: Path) -> None:

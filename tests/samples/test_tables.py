@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,17 +75,18 @@ def test_a_table_beside_images_that_does_not_name_them_is_no_table(tmp_path: Pat
     assert load_samples(tmp_path, image_shape=RGB).kind == "images"
 
 
-def test_class_names_in_a_table_need_a_class_map(tmp_path: Path) -> None:
-    draw(tmp_path / "a.png", 0)
+def test_class_names_in_a_table_are_numbered_in_order_or_by_a_class_map(tmp_path: Path) -> None:
     table = tmp_path / "labels.csv"
-    table.write_text("path,label\na.png,cat\n", encoding="utf-8")
-    with pytest.raises(
-        UsageError, match=r"label 'cat' of a.png in .*labels.csv is not a class number; give a --class-m"
-    ):
-        load_samples(table, image_shape=RGB)
-    assert labels(load_samples(table, image_shape=RGB, class_map={"cat": 5})) == [5]
-    with pytest.raises(UsageError, match=r"label 'cat' of a.png in .*labels.csv is not in the class map; add it"):
+    table.write_text("path,label\na.png,dog\nb.png,cat\n", encoding="utf-8")
+    for name in ("a.png", "b.png"):
+        draw(tmp_path / name, 0)
+    assert labels(load_samples(table, image_shape=RGB)) == [1, 0]
+    assert labels(load_samples(table, image_shape=RGB, class_map={"Cat": 5, "dog": 3})) == [3, 5]
+    with pytest.raises(UsageError, match=r"label 'cat' in .*labels.csv is not in the class map; add it"):
         load_samples(table, image_shape=RGB, class_map={"dog": 5})
+    table.write_text("path,label\na.png,dog\nb.png,dog\n", encoding="utf-8")
+    alone = load_samples(table, image_shape=RGB)
+    assert (alone.labels, alone.notes) == (None, ("the only label, 'dog', is no class of the model, so it was not used",))
 
 
 @pytest.mark.parametrize(
@@ -97,8 +99,8 @@ def test_class_names_in_a_table_need_a_class_map(tmp_path: Path) -> None:
         ("path,label\na.png\n", r"line 2 of .*t\.csv is not as its header says"),
         ("path,label\na.png,1\n../b.png,2\n", r"line 3 of .*'../b.png' is not a file in the folder of the table"),
         ("path,label\n/etc/a.png,1\n", r"line 2 of .*'/etc/a.png' is not a file in the folder of the table"),
-        ("path,label\na.png,-1\n", r"label '-1' of a.png in .*t\.csv is not a class number"),
-        ("path,label\na.png,\n", r"label '' of a.png in .*t\.csv is not a class number"),
+        ("path,label\na.png,-1\n", r"label '-1' in .*t\.csv is not a class number"),
+        ("path,label\na.png,\n", r"line 2 of .*t\.csv is not as its header says \(it has no label\)"),
         (f"{HEADER}\na.png;8;10;x;2;6;8;1\n", r"line 2 of .*t\.csv is not as its header says \(invalid literal"),
         ("path,label\n" + '"' + "x" * 200_000, r"t\.csv cannot be read as a table \(field larger than field limit"),
     ],
@@ -135,10 +137,13 @@ def test_tables_that_disagree_about_labels_are_refused(tmp_path: Path) -> None:
 
 def test_several_tables_are_refused(tmp_path: Path) -> None:
     draw(tmp_path / "a.png", 0)
-    for name in ("train.csv", "test.csv"):
+    for name in ("more.csv", "some.csv"):
         (tmp_path / name).write_text("path,label\na.png,1\n", encoding="utf-8")
-    with pytest.raises(UsageError, match=r"holds several tables \(test.csv, train.csv\); give one of the files"):
+    with pytest.raises(UsageError, match=r"holds several tables \(more.csv, some.csv\); give one of the files"):
         load_samples(tmp_path, image_shape=RGB)
+    for part, label in (("train", 2), ("test", 3)):
+        (tmp_path / f"{part}.csv").write_text(f"path,label\na.png,{label}\n", encoding="utf-8")
+    assert labels(load_samples(tmp_path, image_shape=RGB)) == [3]
 
 
 # Class maps and labels
@@ -181,14 +186,16 @@ def test_class_maps_that_are_none_are_refused(tmp_path: Path, text: str, message
 
 def test_a_folder_that_is_not_in_the_class_map_is_refused(tmp_path: Path) -> None:
     draw(tmp_path / "cat" / "a.png", 0)
-    with pytest.raises(UsageError, match=r"label 'cat' of folder cat in .* is not in the class map; add it"):
+    with pytest.raises(UsageError, match=r"label 'cat' in .* is not in the class map; add it"):
         load_samples(tmp_path, image_shape=RGB, class_map={"dog": 0})
 
 
-def test_a_class_map_for_numbers_is_refused(tmp_path: Path) -> None:
-    np.savez(tmp_path / "a.npz", x=np.zeros((2, 6, 4, 3), np.uint8), y=[0, 1])
-    with pytest.raises(UsageError, match="have no names, so a class map says nothing of them; leave it out"):
-        load_samples(tmp_path / "a.npz", image_shape=RGB, class_map={"cat": 0})
+@pytest.mark.parametrize("y", [[7, 3], [7.0, 3.0], ["7", "3"], [b"7", b"3"], np.eye(8)[[7, 3]]])
+def test_a_class_map_says_what_the_labels_of_arrays_stand_for(tmp_path: Path, y: Any) -> None:
+    np.savez(tmp_path / "a.npz", x=np.zeros((2, 6, 4, 3), np.uint8), y=y)
+    assert labels(load_samples(tmp_path / "a.npz", image_shape=RGB, class_map={"3": 0, "7": 5})) == [5, 0]
+    with pytest.raises(UsageError, match=r"label '7' in .*a.npz is not in the class map; add it"):
+        load_samples(tmp_path / "a.npz", image_shape=RGB, class_map={"3": 0})
 
 
 def test_the_first_label_that_the_model_does_not_have_is_named(tmp_path: Path) -> None:
