@@ -139,21 +139,22 @@ def _contradicted(logits: NDArray[np.float32], right: NDArray[np.bool_]) -> bool
     The confidence of many networks is too large, and the scale of logits is not always that of log-probabilities. But
     what is surest is right most often with any of them, unless the labels are wrong.
     """
-    wrong = int((~right).sum())
-    if not 0 < wrong < len(right):
+    wrong, count = int((~right).sum()), len(right)
+    if not 0 < wrong < count:
         return False
     ordered = np.sort(logits, axis=1)
     margin = ordered[:, -1] - ordered[:, -2]
-    ranks = _ranks(margin)
-    hits = len(right) - wrong
-    told_apart = float((ranks[right].mean() - (hits + 1) / 2) / wrong)  # the area under the ROC curve
+    hits, accuracy = count - wrong, float(right.mean())
+    told_apart = float((_ranks(margin)[right].mean() - (hits + 1) / 2) / wrong)  # the area under the ROC curve
     error = math.sqrt((1 / hits + 1 / wrong) / 12)
-    if right.mean() < LABELS.accuracy and told_apart + LABELS.errors * error < LABELS.told_apart:
+    limit = LABELS.limit(accuracy, logits.shape[1])
+    if accuracy < LABELS.accuracy and told_apart + LABELS.errors * error < limit:
         return True
-    surest = np.argsort(-margin, kind="stable")[: max(1, len(right) // 2)]
-    accuracy, claimed = float(right[surest].mean()), float(_confidence(logits)[surest].mean())
-    spread = math.sqrt(accuracy * (1 - accuracy) / len(surest))
-    return told_apart < LABELS.told_apart and claimed - accuracy > LABELS.gap + LABELS.deviations * spread
+    surest = np.argsort(-margin, kind="stable")[: max(1, count // 2)]
+    borne_out, claimed = float(right[surest].mean()), float(_confidence(logits)[surest].mean())
+    spread = math.sqrt(borne_out * (1 - borne_out) / len(surest))
+    overclaims = claimed - borne_out > LABELS.gap + LABELS.deviations * spread
+    return accuracy >= LABELS.calibrated and told_apart < limit and overclaims
 
 
 def _ranks(values: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -81,7 +81,8 @@ def load_samples(
     chosen = choose(len(source.names), labels, limit, seed)
     pixels, kept, skipped = _decode(source, chosen, image_shape, preprocess or Preprocess())
     if not kept:
-        raise UsageError(f"no image in {path} can be read ({skipped[0] if skipped else 'there is none'}); give {ACCEPTED}")
+        why = skipped[0] if skipped else "there is none"
+        raise UsageError(f"no image in {path} can be read ({why}); give {ACCEPTED}")
     if len(skipped) > MAX_SKIPPED * len(chosen):
         raise InconclusiveError(
             f"{len(skipped)} of {len(chosen)} images in {path} cannot be read ({skipped[0]}); repair or remove them",

@@ -77,4 +77,4 @@ def _parts(name: str) -> Iterator[str]:
 
 
 def _rest(plain: str) -> str:
-    return _LEADING.sub("", _WORDNET.sub("", plain).strip(" .,:"), count=1)
+    return _LEADING.sub("", _WORDNET.sub("", plain).strip(" .,:()"), count=1)

@@ -86,7 +86,10 @@ def test_class_names_in_a_table_are_numbered_in_order_or_by_a_class_map(tmp_path
         load_samples(table, image_shape=RGB, class_map={"dog": 5})
     table.write_text("path,label\na.png,dog\nb.png,dog\n", encoding="utf-8")
     alone = load_samples(table, image_shape=RGB)
-    assert (alone.labels, alone.notes) == (None, ("the only label, 'dog', is no class of the model, so it was not used",))
+    assert (alone.labels, alone.notes) == (
+        None,
+        ("the only label, 'dog', is no class of the model, so it was not used",),
+    )
 
 
 @pytest.mark.parametrize(
