@@ -55,7 +55,7 @@ def format_of(file: str) -> Format | None:
     return _ENDINGS[max(fitting, key=len)] if fitting else None
 
 
-Preset = Literal["unit", "imagenet", "cifar10", "mnist", "minus1_1", "uint8"]
+Preset = Literal["unit", "imagenet", "minus1_1", "uint8", "cifar10", "mnist"]
 Layout = Literal["NCHW", "NHWC", "flat"]
 Color = Literal["rgb", "bgr", "gray"]
 Resize = Literal["bilinear", "bicubic", "nearest", "lanczos", "none"]

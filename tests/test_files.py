@@ -7,7 +7,7 @@ from typing import IO
 import pytest
 
 from ninspect.errors import UsageError, WriteError
-from ninspect.files import replace_file
+from ninspect.files import create_file, replace_file
 from tests.support import names_in
 
 
@@ -73,3 +73,17 @@ def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
     replace_file(pipe, lambda stream: stream.write(b"through"))
     assert io.FileIO(reader).read() == b"through"
     assert pipe.is_fifo()
+
+
+def test_a_new_file_never_replaces_one(tmp_path: Path) -> None:
+    create_file(tmp_path / "a", b"new")
+    for path in (tmp_path / "a", tmp_path):
+        with pytest.raises(UsageError, match="cannot be written: File exists"):
+            create_file(path, b"other")
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(UsageError, match="cannot be written: File exists"):
+        create_file(tmp_path / "link", b"other")
+    with pytest.raises(UsageError, match="No such file or directory"):
+        create_file(tmp_path / "missing" / "a", b"new")
+    assert (tmp_path / "a").read_bytes() == b"new"
+    assert names_in(tmp_path) == ["a", "link"]

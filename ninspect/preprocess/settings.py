@@ -21,10 +21,10 @@ MNIST_MEAN, MNIST_STD = (0.1307,), (0.3081,)
 PRESETS: dict[Preset, dict[str, float | tuple[float, ...]]] = {
     "unit": {"scale": 1 / 255, "mean": 0.0, "std": 1.0},
     "imagenet": {"scale": 1 / 255, "mean": IMAGENET_MEAN, "std": IMAGENET_STD},
-    "cifar10": {"scale": 1 / 255, "mean": CIFAR10_MEAN, "std": CIFAR10_STD},
-    "mnist": {"scale": 1 / 255, "mean": MNIST_MEAN, "std": MNIST_STD},
     "minus1_1": {"scale": 1 / 127.5, "mean": 1.0, "std": 1.0},
     "uint8": {"scale": 1.0, "mean": 0.0, "std": 1.0},
+    "cifar10": {"scale": 1 / 255, "mean": CIFAR10_MEAN, "std": CIFAR10_STD},
+    "mnist": {"scale": 1 / 255, "mean": MNIST_MEAN, "std": MNIST_STD},
 }
 
 

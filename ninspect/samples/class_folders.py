@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ninspect.errors import UsageError
-from ninspect.samples.folders import Folder, files_below, not_read
+from ninspect.samples.folders import Folder, files_below, left_out
 from ninspect.samples.images import is_image, no_images, read_image
 from ninspect.samples.interface import Reader, Source
 from ninspect.samples.labels import Labels
@@ -44,21 +44,24 @@ def class_folders_source(root: Path, folders: Sequence[Path]) -> Source:
     names: list[str] = []
     classes: list[str] = []
     index: list[int] = []
-    others = list(Folder.of(folders[0].parent, root).files)
+    above = Folder.of(folders[0].parent, root)
+    others, outside = list(above.files), list(above.outside)
     if all(folder.name.isdecimal() for folder in folders):
         folders = sorted(folders, key=lambda folder: int(folder.name[:9]))
     for folder in folders:
-        images, rest = files_below(Folder.of(folder, root), is_image)
+        images, rest, links = files_below(Folder.of(folder, root), is_image)
         others += rest
+        outside += links
         if images or not rest:
             names += [str((folder / image).relative_to(root)) for image in images]
             index += [len(classes)] * len(images)
             classes.append(folder.name)
         check_count(root, len(names))
     if not names:
-        raise no_images(root, others)
+        raise no_images(root, left_out(others, outside))
     labels = Labels(np.array(index, np.intp), classes)
-    return Source("imagefolder", names, labels, lambda at: read_image(root / names[at], root), notes=not_read(others))
+    notes = left_out(others, outside)
+    return Source("imagefolder", names, labels, lambda at: read_image(root / names[at], root), notes=notes)
 
 
 CLASS_FOLDERS = Reader(accepted="a folder of class folders", find=class_folders, open=class_folders_source)

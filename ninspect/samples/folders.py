@@ -18,19 +18,21 @@ _MAX_DEPTH = 8  # of folders within that of a class
 
 @dataclass(frozen=True)
 class Folder:
-    """What is in a folder; hidden files and folders do not count, nor do links that lead out of what was given.
+    """What is in a folder; hidden files and folders do not count.
 
     Attributes:
         path: of the folder.
         files: names of the files in it, sorted.
         folders: likewise. Names only, no `Path`: ImageNet has a million of them.
         root: what was given; it holds the folder.
+        outside: names of links that lead out of it. Nobody asked for what is there.
     """
 
     path: Path
     files: Sequence[str]
     folders: Sequence[str]
     root: Path
+    outside: Sequence[str] = ()
 
     @classmethod
     def of(cls, path: Path, root: Path | None = None) -> Folder:
@@ -42,12 +44,16 @@ class Folder:
         root = root or path
         files: list[str] = []
         folders: list[str] = []
+        outside: list[str] = []
         with reading(path, "a folder"), os.scandir(path) as entries:
             for entry in entries:
                 if not entry.name.startswith(".") and entry.name != "__MACOSX":
-                    (folders if _is_folder(entry, root) else files).append(entry.name)
+                    if entry.is_symlink() and not within(Path(entry.path), root):
+                        outside.append(entry.name)
+                    else:
+                        (folders if entry.is_dir() else files).append(entry.name)
                     check_count(path, len(files))
-        return cls(path, sorted(files), sorted(folders), root)
+        return cls(path, sorted(files), sorted(folders), root, sorted(outside))
 
     def inner(self, name: str) -> Folder:
         """A folder in this one."""
@@ -61,16 +67,12 @@ class Folder:
         return [] if found == ["valid"] else [known[split] for split in found]  # beside `invalid`, say, it is a class
 
 
-def _is_folder(entry: os.DirEntry[str], root: Path) -> bool:
-    try:
-        return entry.is_dir() and (not entry.is_symlink() or within(Path(entry.path), root))
-    except OSError:  # a link to itself
-        return False
-
-
 def within(path: Path, root: Path) -> bool:
     """Whether a path, with all links followed, lies in a folder."""
-    return path.resolve().is_relative_to(root.resolve())
+    try:
+        return path.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError):  # a link to itself
+        return False
 
 
 def split_of(name: str) -> str | None:
@@ -78,19 +80,21 @@ def split_of(name: str) -> str | None:
     return next((split for split in SPLITS if name.lower().startswith(split)), None)
 
 
-def files_below(folder: Folder, wanted: Callable[[str], bool]) -> tuple[list[str], list[str]]:
-    """Files in a folder and the folders in it: the wanted ones and the others, by their paths in the folder.
+def files_below(folder: Folder, wanted: Callable[[str], bool]) -> tuple[list[str], list[str], list[str]]:
+    """Files in a folder and the folders in it, by their paths: the wanted ones, the others, and links that lead out.
 
     Raises:
         UsageError: it cannot be listed, or holds too many.
     """
     found: list[str] = []
     others: list[str] = []
+    outside: list[str] = []
     waiting = [(folder, "", 0)]
     while waiting:
         here, prefix, depth = waiting.pop()
         for name in here.files:
             (found if wanted(name) else others).append(prefix + name)
+        outside += here.outside
         check_count(folder.path, len(found))
         if depth < _MAX_DEPTH:
             # A link to a folder may lead back to where it is.
@@ -98,7 +102,12 @@ def files_below(folder: Folder, wanted: Callable[[str], bool]) -> tuple[list[str
             waiting += [(here.inner(name), f"{prefix}{name}/", depth + 1) for name in reversed(inner)]
         else:
             others += [f"{prefix}{name}" for name in here.folders]
-    return found, others
+    return found, others, outside
+
+
+def left_out(others: Iterable[str], outside: Iterable[str]) -> list[str]:
+    """What of a folder is not read, as notes."""
+    return not_read(others) + not_read(outside, "left out, as links lead out of the folder")
 
 
 def not_read(names: Iterable[str], what: str = "not understood") -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ninspect.errors import UsageError
-from ninspect.samples.folders import Folder, not_read, within
+from ninspect.samples.folders import Folder, left_out, within
 from ninspect.samples.interface import Reader, Source
 
 if TYPE_CHECKING:
@@ -35,15 +35,15 @@ def images_source(root: Path, found: Sequence[Path]) -> Source:
         return Source("images", [path.name], None, lambda index: read_image(path))
     folder = Folder.of(path, root)
     names = [str((path / name).relative_to(root)) for name in folder.files if is_image(name)]
-    others = [name for name in folder.files if not is_image(name)]
+    notes = left_out((name for name in folder.files if not is_image(name)), folder.outside)
     if not names:
-        raise no_images(path, others)
-    return Source("images", names, None, lambda index: read_image(root / names[index], root), notes=not_read(others))
+        raise no_images(path, notes)
+    return Source("images", names, None, lambda index: read_image(root / names[index], root), notes=notes)
 
 
-def no_images(folder: Path, others: Sequence[str] = ()) -> UsageError:
-    """What to say of a folder without images, but with other files."""
-    there = "".join(f"; {note}" for note in not_read(others))
+def no_images(folder: Path, notes: Sequence[str]) -> UsageError:
+    """What to say of a folder without images; the notes say what is there."""
+    there = "".join(f"; {note}" for note in notes)
     return UsageError(
         f"no images in {folder}{there}; give a folder of PNG, JPEG, BMP, PPM, PGM, WebP, AVIF, GIF or TIFF files, "
         "or a folder with one sub-folder of them per class"

@@ -70,3 +70,39 @@ def test_files_without_names_are_refused(tmp_path: Path, text: str, message: str
 def test_names_in_metadata_are_data_and_never_run(metadata: dict[str, str], expected: tuple[str, ...]) -> None:
     assert names_in_metadata(metadata) == expected
     assert not Path("owned").exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0 cat\n1 dog\n2 a b\n",
+        "2,a b\n0,cat\n1,dog\n",
+        "1: cat\n2: dog\n3: a b\n",
+    ],
+)
+def test_lines_may_begin_with_the_number_of_the_class(tmp_path: Path, text: str) -> None:
+    (tmp_path / "names").write_text(text, encoding="utf-8")
+    assert class_names(tmp_path / "model.onnx", tmp_path / "names") == NAMES
+
+
+def test_names_that_begin_with_other_numbers_are_names(tmp_path: Path) -> None:
+    (tmp_path / "names").write_text("50 km/h\n30 km/h\n", encoding="utf-8")
+    assert class_names(tmp_path / "model.onnx", tmp_path / "names") == ("50 km/h", "30 km/h")
+
+
+def test_keras_lists_the_number_in_wordnet_with_each_name(tmp_path: Path) -> None:
+    index = {"1": ["n01443537", "goldfish"], "0": ["n01440764", "tench"]}
+    (tmp_path / "names.json").write_text(json.dumps(index), encoding="utf-8")
+    assert class_names(tmp_path / "model.onnx", tmp_path / "names.json") == ("n01440764 tench", "n01443537 goldfish")
+
+
+@pytest.mark.parametrize(("folder", "expected"), [("onnx", NAMES), ("other", ())])
+def test_names_lie_above_the_folder_that_hugging_face_has(
+    tmp_path: Path, folder: str, expected: tuple[str, ...]
+) -> None:
+    (tmp_path / folder).mkdir()
+    (tmp_path / "config.json").write_text(json.dumps({"id2label": dict(enumerate(NAMES))}), encoding="utf-8")
+    assert class_names(tmp_path / folder / "model.onnx") == expected
+    (tmp_path / "config.json").rename(tmp_path / "elsewhere")
+    (tmp_path / "config.json").symlink_to("elsewhere")
+    assert class_names(tmp_path / folder / "model.onnx") == ()
