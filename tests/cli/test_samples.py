@@ -77,3 +77,25 @@ def test_a_scan_reads_the_images_and_their_labels(tmp_path: Path, write: Any, ki
     assert run.stderr == ""
     samples = json.loads(run.stdout)["samples"]
     assert (samples["kind"], samples["count"], samples["clean_accuracy"], samples["skipped"]) == (kind, 60, 1, [])
+
+
+def test_a_model_and_images_as_hugging_face_has_them(tmp_path: Path) -> None:
+    """The sandbox lets the worker read what lies above the folder `onnx`, and names there number the class folders."""
+    (tmp_path / "repository" / "onnx").mkdir(parents=True)
+    model = save(linear_model(WEIGHTS), tmp_path / "repository" / "onnx" / "model.onnx")
+    names = ["zebra", "Apple pie", "mug", "n02012849 crane", "é", "b", "a", "y", "x", "w"]
+    config, processor = {"id2label": dict(enumerate(names))}, {"do_rescale": True, "do_normalize": False}
+    for name, content in (("config.json", config), ("preprocessor_config.json", processor | {"do_resize": False})):
+        (tmp_path / "repository" / name).write_text(json.dumps(content), encoding="utf-8")
+    for index, (pixels, label) in enumerate(zip(BYTES, LABELS, strict=True)):
+        folder = tmp_path / "data" / "test" / names[label].replace(" ", "_").upper() / "session"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{index}.png").write_bytes(encoded(pixels, "png"))
+    (tmp_path / "data" / "train").mkdir()
+    run = ninspect("scan", model, "--method", "weights", "--no-evidence", "--format", "json", "-s", tmp_path / "data")
+    result = json.loads(run.stdout)
+    assert (result["samples"]["count"], result["samples"]["clean_accuracy"]) == (60, 1)
+    assert result["class_names"] == names
+    assert "preprocessor_config.json" in result["preprocess"]["source"]
+    notes = [finding["message"] for finding in result["findings"] if finding["rule"] == "IM011"]
+    assert notes == ["folder test was read, and not train", "labels were matched with the model's class names"]
