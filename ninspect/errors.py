@@ -68,6 +68,18 @@ class ModelError(InconclusiveError):
     rule = "MD001"
 
 
+_NETWORKS_ONLY = "ninspect audits neural networks; a model of this kind has no gradient to look at"
+_TREES, _MACHINE = "decision trees", "a support vector machine"
+_BOXES, _TEXT, _LOOP = "an object detector's boxes", "text", "a loop"
+# What operators are for that ninspect does not analyse.
+_KINDS = {
+    "ai.onnx.ml::TreeEnsemble": _TREES, "ai.onnx.ml::TreeEnsembleClassifier": _TREES,
+    "ai.onnx.ml::TreeEnsembleRegressor": _TREES, "ai.onnx.ml::SVMClassifier": _MACHINE,
+    "ai.onnx.ml::SVMRegressor": _MACHINE, "NonMaxSuppression": _BOXES, "RoiAlign": _BOXES, "MaxRoiPool": _BOXES,
+    "StringNormalizer": _TEXT, "TfIdfVectorizer": _TEXT, "Loop": _LOOP, "Scan": _LOOP,
+}  # fmt: skip
+
+
 class UnsupportedOperatorError(ModelError):
     """Operators on the path from the image to the logits have no gradient rule.
 
@@ -85,11 +97,20 @@ class UnsupportedOperatorError(ModelError):
         self.operators = sorted({operator for operator, _ in nodes})
         self.nodes = [f"{operator} (node '{name}')" for operator, name in nodes]
         operator, name = nodes[0]
-        missing = ", ".join(self.operators)
+        kinds = {operator: _kind(operator) for operator in self.operators}
+        missing = ", ".join(f"{operator} ({kind})" if kind else operator for operator, kind in kinds.items())
+        learners = not {*kinds.values()} - {_TREES, _MACHINE}
+        advice = "export the model without these operators, or ask for the rule with this message"
         super().__init__(
             f"operator {operator} (node '{name}') has no gradient rule; without a rule in this model: {missing}; "
-            "export the model without these operators, or ask for the rule with this message"
+            f"{_NETWORKS_ONLY if learners else advice}"
         )
+
+
+def _kind(operator: str) -> str:
+    domain, _, _ = operator.rpartition("::")
+    custom = domain not in ("", "ai.onnx.ml", "com.microsoft")
+    return _KINDS.get(operator, f"a custom operator of {domain}" if custom else "")
 
 
 def describe(error: Exception) -> tuple[ExitCode, str]:

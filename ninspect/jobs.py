@@ -107,12 +107,13 @@ def _explain(request: ExplainRequest, events: Listener) -> Facts:
 def _augment(request: AugmentRequest, events: Listener) -> Facts:
     classifier = _classifier(request)
     augmented = gradient_model(classifier, request.objective)
+    added = [str(value.name) for value in augmented.graph.outputs]
     facts = {
         "inputs": [value.name for value in augmented.graph.inputs],
-        "outputs": [value.name for value in augmented.graph.outputs],
+        "outputs": list(dict.fromkeys([*(value.name for value in classifier.outputs.declared), *added])),
         "gradient": classifier.gradient_kind,
     }
-    save_model(augmented, events.write)
+    save_model(augmented, classifier, events.write)
     return facts
 
 

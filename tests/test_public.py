@@ -51,4 +51,10 @@ def test_unsupported_operators_are_all_named() -> None:
     error = UnsupportedOperatorError([("LRN", "norm 1"), ("com.evil::Op", ""), ("LRN", "norm 2")])
     assert error.operators == ["LRN", "com.evil::Op"]
     assert error.nodes == ["LRN (node 'norm 1')", "com.evil::Op (node '')", "LRN (node 'norm 2')"]
-    assert "LRN (node 'norm 1') has no gradient rule; without a rule in this model: LRN, com.evil::Op;" in str(error)
+    missing = "LRN, com.evil::Op (a custom operator of com.evil);"
+    assert f"LRN (node 'norm 1') has no gradient rule; without a rule in this model: {missing}" in str(error)
+
+
+def test_what_is_no_network_is_said_to_be_none() -> None:
+    error = UnsupportedOperatorError([("ai.onnx.ml::TreeEnsembleClassifier", "forest")])
+    assert "ai.onnx.ml::TreeEnsembleClassifier (decision trees); ninspect audits neural networks" in str(error)

@@ -57,6 +57,7 @@ def describe_model(path: str, file: ModelFile | None, network: Network | None) -
         layout=classifier.layout.name,
         output=classifier.output,
         logits=classifier.logits,
+        activation=classifier.activation or None,
         gradient=network.gradient_kind,
     )
 

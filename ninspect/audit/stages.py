@@ -160,7 +160,7 @@ def _trusted(record: Record, case: Case) -> bool:
     pixels = _whole_numbers(case.noise(_TEST_IMAGES)) if case.pixels is None else case.pixels
     record.truth = [check_scores(network, pixels), check_gradient(network, pixels, case.seed)]
     _LOG.info("self-test: %s", ", ".join(f"{test.name} {test.error:.1e}" for test in record.truth))
-    failed = [_failure(test) for test in record.truth if not test.passed]
+    failed = [_failure(test, network.classifier.ending) for test in record.truth if not test.passed]
     record.findings += failed
     if failed:
         return False
@@ -179,13 +179,16 @@ def _trusted(record: Record, case: Case) -> bool:
     return True
 
 
-def _failure(test: TruthTest) -> Finding:
+def _failure(test: TruthTest, ending: str) -> Finding:
     rule, what = {
         "scores": ("SC001", "the converted model does not answer as the file does in ONNX Runtime"),
         "gradient": ("SC002", "the gradient is not the derivative of the logits"),
     }[test.name]
     error = f"relative error {test.error:.2g}, allowed {test.tolerance:g}"
-    return Finding(rule, f"{what} ({error}); please report this model's operators")
+    advice = "please report this model's operators"
+    if test.name == "gradient" and ending:
+        advice = f"the scores are made by {ending}, behind which no logits were found; export the model without it"
+    return Finding(rule, f"{what} ({error}); {advice}")
 
 
 def _examine(record: Record, case: Case, detectors: Sequence[Detector], so_far: Callable[[Result], None]) -> None:

@@ -14,17 +14,15 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from ninspect.errors import ModelError, UnsupportedOperatorError, UsageError
+from ninspect.errors import ModelError
 from ninspect.gradient import GradientKind, gradient_kind
 from ninspect.graph.convert import prepare, standard_opset
 from ninspect.graph.expansions import expanded
+from ninspect.model.file_outputs import FileOutputs
 from ninspect.model.layout import ImageLayout, image_layout
 from ninspect.model.load import ModelFile, read_model
+from ninspect.model.outputs import check_rows, find_answer, two_classes
 
-# Monotone functions of the logits that models end with; explaining what is before them avoids their saturation.
-_ACTIVATIONS = ("Softmax", "LogSoftmax", "Sigmoid", "Log")
-# What may stand between them and the output; quantised networks round their probabilities too.
-_VIEWS = ("Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Cast", "QuantizeLinear", "DequantizeLinear")
 _MOST_VALUES = 2**24  # of one image
 _IMAGE_TYPES: dict[int, np.dtype[Any]] = {
     onnx.TensorProto.FLOAT: np.dtype(np.float32),
@@ -51,11 +49,14 @@ class Classifier:
         dtype: element type that the file's image input wants.
         batch: number of images the file takes at a time; None if free.
         layout: where height, width and channels are.
-        output: name of the file's class-score output.
+        outputs: all that the file puts out.
+        output: name of the output that tells the class.
         scores: name of the tensor that it holds; another only where the output is made by scikit-learn's ZipMap.
-        logits: name of the tensor before a final Softmax, LogSoftmax or Sigmoid.
+        logits: name of the tensor before all steps that leave the classes of an image in order, see `order`.
         activations: operators between logits and output, in graph order.
-        classes: number of classes K, at least 2.
+        falling: the smallest score is that of the class, as of negative logarithms of probabilities.
+        ending: the operator that makes the logits, where it is one that saturates; else empty.
+        classes: number of classes K, at least 2; a single logit z tells two apart, whose logits are 0 and z.
         parameters: numbers in the file's initializers.
         operators: how often the file's graph has each.
         metadata: the file's own metadata properties.
@@ -69,10 +70,13 @@ class Classifier:
     dtype: np.dtype[Any]
     batch: int | None
     layout: ImageLayout
+    outputs: FileOutputs
     output: str
     scores: str
     logits: str
     activations: tuple[str, ...]
+    falling: bool
+    ending: str
     classes: int
     parameters: int
     operators: Mapping[str, int]
@@ -84,6 +88,12 @@ class Classifier:
         return (
             f"<Classifier {self.file.path!r}: {image} to {self.output!r}, {self.classes} classes, opset {self.opset}>"
         )
+
+    @property
+    def activation(self) -> str:
+        """What the file makes of the logits, in words; empty where it puts them out as they are."""
+        operators = " ".join(self.activations)
+        return f"{operators}, of which the smallest is the answer" if self.falling else operators
 
     @cached_property
     def expanded(self) -> ir.Model:
@@ -158,11 +168,13 @@ def understand(
         raise ModelError(f"an image of the model has more than {_MOST_VALUES} values: {_describe(image)}")
     for dim, value in zip(tensor.shape.dim[1:], found.input_shape, strict=True):
         dim.dim_value = value
-    dictionaries = _look_through_zipmaps(proto)
+    outputs = FileOutputs.take(proto)
     model = prepare(proto)
-    named = {dictionaries.get(str(value.name), str(value.name)): value for value in model.graph.outputs}
-    name, scores = _score_output(named, output)
-    logits, activations = _before_activation(scores)
+    named = {outputs.behind.get(str(value.name), str(value.name)): value for value in model.graph.outputs}
+    answer = find_answer(model.graph, named, output)
+    check_rows(model, image.name, answer, shape[0])
+    one = answer.classes == 1
+    logits = two_classes(model.graph, answer.logits) if one else answer.logits
     return Classifier(
         file=file,
         model=model,
@@ -172,11 +184,14 @@ def understand(
         dtype=dtype,
         batch=shape[0],
         layout=found,
-        output=name,
-        scores=str(scores.name),
+        outputs=outputs,
+        output=answer.output,
+        scores=str(answer.value.name),
         logits=str(logits.name),
-        activations=activations,
-        classes=_class_count(model.graph, name, scores, logits),
+        activations=answer.passed,
+        falling=answer.falling,
+        ending=answer.ending,
+        classes=2 if one else answer.classes or 0,
         parameters=parameters,
         operators=operators,
         metadata={entry.key: entry.value for entry in proto.metadata_props},
@@ -210,89 +225,3 @@ def _describe(value: onnx.ValueInfoProto) -> str:
         str(d.dim_value) if d.HasField("dim_value") else d.dim_param or "?" for d in value.type.tensor_type.shape.dim
     ]
     return f"'{value.name}' [{', '.join(dims)}]"
-
-
-def _look_through_zipmaps(proto: onnx.ModelProto) -> dict[str, str]:
-    """Put out the tensors behind scikit-learn's lists of dictionaries instead; returns the lists' names by theirs."""
-    zipmaps = {node.output[0]: node for node in proto.graph.node if node.op_type == "ZipMap"}
-    names = {}
-    for output in proto.graph.output:
-        if (node := zipmaps.get(output.name)) is not None:
-            names[node.input[0]] = output.name
-            output.CopyFrom(onnx.ValueInfoProto(name=node.input[0]))
-            proto.graph.node.remove(node)
-    return names
-
-
-def _score_output(outputs: dict[str, ir.Value], name: str | None) -> tuple[str, ir.Value]:
-    """The output that holds one score per class, with its name in the file.
-
-    Raises:
-        UsageError: `name` is not an output.
-        ModelError: no output, or more than one, looks like class scores.
-    """
-    listed = ", ".join(f"'{key}' {_shape_text(value)}" for key, value in outputs.items())
-    if name is not None:
-        if name not in outputs:
-            raise UsageError(f"the model has no output '{name}'; its outputs are: {listed}")
-        return name, outputs[name]
-    scores = {_before_activation(value)[0]: (key, value) for key, value in outputs.items() if _holds_scores(value)}
-    if len(scores) == 1:
-        return next(iter(scores.values()))
-    problem = "several outputs of the model could be class scores" if scores else "no output looks like class scores"
-    raise ModelError(f"{problem}; choose with --logits from: {listed}")
-
-
-def _shape_text(value: ir.Value) -> str:
-    return "[" + ", ".join(str(d) for d in value.shape) + "]" if value.shape is not None else "(shape unknown)"
-
-
-def _holds_scores(value: ir.Value) -> bool:
-    floating = value.dtype is not None and value.dtype.is_floating_point()
-    return floating and (value.shape is None or _vector_length(value) is not None)
-
-
-def _vector_length(value: ir.Value) -> int | None:
-    """K, when the shape is `[N, K]` up to axes of size 1; else None."""
-    if value.shape is None or len(value.shape) == 0:
-        return None
-    sizes = value.shape[1:] if len(value.shape) > 1 else value.shape
-    if not all(isinstance(d, int) for d in sizes):
-        return None
-    known = [int(d) for d in sizes if isinstance(d, int)]
-    return math.prod(known) if sum(d != 1 for d in known) <= 1 else None
-
-
-def _before_activation(scores: ir.Value) -> tuple[ir.Value, tuple[str, ...]]:
-    """Walk back over final activations; returns the logits and the operators passed, in graph order."""
-    logits, activations = scores, list[str]()
-    value, passed = scores, list[str]()
-    while (node := value.producer()) is not None and node.op_type in (*_ACTIVATIONS, *_VIEWS):
-        source = node.inputs[0]
-        if source is None or (node.op_type == "Log" and not _is_softmax(source)):
-            break
-        value = source
-        passed.append(node.op_type)
-        if node.op_type in _ACTIVATIONS:
-            logits, activations = value, list(passed)
-    return logits, tuple(reversed(activations))
-
-
-def _is_softmax(value: ir.Value) -> bool:
-    producer = value.producer()
-    return producer is not None and producer.op_type in ("Softmax", "Sigmoid")
-
-
-def _class_count(graph: ir.Graph, name: str, scores: ir.Value, logits: ir.Value) -> int:
-    count = _vector_length(logits) or _vector_length(scores)
-    foreign = [(f"{node.domain}::{node.op_type}", node.name or "") for node in graph if node.domain]
-    if count is None and foreign:
-        raise UnsupportedOperatorError(foreign)
-    if count is None:
-        raise ModelError(
-            f"the number of classes is unknown: output '{name}' has shape {_shape_text(scores)}; "
-            "export the model with a fixed number of classes, or choose another output with --logits"
-        )
-    if count < 2:
-        raise ModelError(f"output '{name}' has one class; ninspect compares classes and needs at least 2")
-    return count

@@ -22,7 +22,7 @@ def describe(classifier: Classifier) -> dict[str, str | int | list[int | str] | 
         "layout": layout.name,
         "image": f"{height}x{width}, {count_channels(channels)}",
         "output": classifier.output,
-        "activation": " ".join(classifier.activations) or "none",
+        "activation": classifier.activation or "none",
         "logits": classifier.logits,
         "classes": classifier.classes,
         "parameters": classifier.parameters,

@@ -55,6 +55,7 @@ class ModelInfo(Part):
     layout: str | None = None
     output: Words | None = None
     logits: Words | None = None
+    activation: Words | None = Field(None, description="what the file makes of the logits; null where nothing")
     gradient: Literal["exact", "straight-through"] | None = Field(
         None, description="straight-through: an estimate, because the network rounds; null where there is none"
     )

@@ -269,8 +269,9 @@ def facts(result: Result) -> list[tuple[str, str]]:
     if model.input is not None:
         producer = model.producer or "unknown exporter"
         shape = ", ".join("N" if d is None else str(d) for d in model.input_shape or [])
+        before = f" before {model.activation}" if model.activation else ""
         lines.append(("model", f"{producer}, opset {model.opset}, {result.classes} classes"))
-        lines.append(("", f"input '{model.input}' [{shape}] {model.layout}, logits '{model.logits}'"))
+        lines.append(("", f"input '{model.input}' [{shape}] {model.layout}, logits '{model.logits}'{before}"))
     if model.sha256 is not None:
         lines.append(("" if model.input is not None else "model", f"sha256 {model.sha256}"))
     if len(model.files) > 1:  # the one above is that of all of them

@@ -12,6 +12,7 @@ from ninspect.text import byte_count
 
 LIVE_COTANGENTS = 6  # of the largest size, at a time
 _COPIES = 3  # of the weights at least: the file, the arrays, and what ONNX Runtime makes of them
+_SIZELESS = (ir.DataType.STRING, ir.DataType.UNDEFINED)  # labels, and what shape inference does not know
 _PIXEL = 5  # bytes: an image is kept as it was read, and as float32
 
 
@@ -42,7 +43,8 @@ def check_memory(classifier: Classifier, images: int, limit: int) -> None:
 
 def bytes_of(value: ir.Value) -> int:
     """Size of a tensor; a free axis counts as one."""
-    size = value.dtype.itemsize if value.dtype is not None and value.dtype.itemsize >= 1 else 4
+    dtype = value.dtype
+    size = 4 if dtype in _SIZELESS or dtype is None or dtype.itemsize < 1 else dtype.itemsize
     return math.ceil(size * math.prod(int(d) for d in value.shape or () if isinstance(d, int)))
 
 
@@ -53,7 +55,8 @@ def forward_values(model: ir.Model) -> list[int]:
 
 def _weights(classifier: Classifier) -> int:
     tensors = (value.const_value for value in classifier.model.graph.initializers.values())
-    return _COPIES * sum(tensor.nbytes for tensor in tensors if tensor is not None)
+    numbers = (tensor for tensor in tensors if tensor is not None and tensor.dtype not in _SIZELESS)
+    return _COPIES * sum(tensor.nbytes for tensor in numbers)
 
 
 def _values(classifier: Classifier) -> int:

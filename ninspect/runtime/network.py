@@ -21,6 +21,7 @@ from ninspect.gradient import CLASSES, GRADIENT, LOGITS, OBJECTIVE, GradientKind
 from ninspect.machine import allowed_cores
 from ninspect.model import Classifier
 from ninspect.model.head import last_linear
+from ninspect.model.outputs import refuse_rows
 from ninspect.names import Device
 from ninspect.preprocess import InputMap, Preprocess
 from ninspect.runtime.memory import LIVE_COTANGENTS, forward_values
@@ -113,10 +114,11 @@ class Network:
 
     def logits(self, pixels: Pixels) -> NDArray[np.float32]:
         """Class scores before the final activation, `[N, K]`."""
-        return self._forward_outputs(pixels, self.classifier.logits)
+        logits = self._forward_outputs(pixels, self.classifier.logits)
+        return logits.reshape(-1, self.classes).astype(np.float32)
 
-    def scores(self, pixels: Pixels) -> NDArray[np.float32]:
-        """The model's own output, after the final activation, `[N, K]`."""
+    def scores(self, pixels: Pixels) -> NDArray[Any]:
+        """The model's own output, `[N, …]`: scores of all classes, one score, sorted scores or labels."""
         return self._forward_outputs(pixels, self.classifier.scores)
 
     def gradients(
@@ -241,14 +243,23 @@ class Network:
         """The model's input for the images of one run."""
         return self.plan.filled(self.input_map.to_model(pixels))
 
-    def _forward_outputs(self, pixels: Pixels, name: str) -> NDArray[np.float32]:
+    def _forward_outputs(self, pixels: Pixels, name: str) -> NDArray[Any]:
+        """A row for each image, `[N, …]`.
+
+        Raises:
+            ModelError: the rows of the logits are not images.
+        """
+
         def ask(part: slice) -> NDArray[Any]:
-            (output,) = run(self._forward, [name], {self.classifier.input: self._input(pixels[part])})
-            rows: NDArray[Any] = output.reshape(-1, self.classes)
+            batch = self._input(pixels[part])
+            (output,) = run(self._forward, [name], {self.classifier.input: batch})
+            if name == self.classifier.logits:
+                refuse_rows(self.classifier.output, len(batch), output.size / self.classes)
+            rows: NDArray[Any] = output.reshape(len(batch), -1)
             return rows[: part.stop - part.start]
 
-        none = np.empty((0, self.classes), np.float32)  # for no images at all
-        return np.concatenate([none, *self._in_order(ask, self.plan.images(len(pixels)))]).astype(np.float32)
+        found = list(self._in_order(ask, self.plan.images(len(pixels))))
+        return np.concatenate(found) if found else np.empty((0, self.classes), np.float32)
 
     def _gradient_session(self, objective: Objective) -> Any:
         if objective not in self._sessions:
@@ -292,7 +303,7 @@ def gradient_model(classifier: Classifier, objective: Objective = "logit") -> ir
         of=classifier.logits,
         count=classifier.classes,
         objective=objective,
-        outputs=(classifier.scores,),
+        outputs=tuple(str(value.name) for value in classifier.model.graph.outputs),
     )
     batch = classifier.batch or "N"
     shapes: dict[str | None, list[int | str]] = {
@@ -306,15 +317,18 @@ def gradient_model(classifier: Classifier, objective: Objective = "logit") -> ir
     return model
 
 
-def save_model(model: ir.Model, write: Callable[[bytes], object]) -> None:
+def save_model(model: ir.Model, classifier: Classifier, write: Callable[[bytes], object]) -> None:
     """Check a model with the onnx checker, and write it piece by piece if it passes.
 
-    The model loses its weights.
+    Args:
+        model: made of a classifier. It loses its weights.
+        classifier: whose outputs the file has as well, as the classifier's own file has them.
+        write: gets the pieces.
 
     Raises:
         ModelError: the model is not valid ONNX.
     """
     try:
-        check_and_write(model, write)
+        check_and_write(model, write, classifier.outputs.restore)
     except onnx.checker.ValidationError as error:
         raise ModelError(f"the augmented model is not valid ONNX: {first_line(error)}") from error

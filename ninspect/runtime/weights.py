@@ -37,12 +37,21 @@ def detach_weights(model: ir.Model) -> dict[str, ir.TensorProtocol]:
 def _large(model: ir.Model) -> Iterator[ir.Value]:
     for value in model.graph.initializers.values():
         tensor = value.const_value
-        if tensor is not None and tensor.nbytes > _LARGE and tensor.dtype in _PLAIN:
+        if tensor is not None and tensor.dtype in _PLAIN and tensor.nbytes > _LARGE:
             yield value
 
 
-def check_and_write(model: ir.Model, write: Callable[[bytes], object]) -> None:
-    """Write a model as one ONNX file, weight by weight; the model loses its weights.
+def check_and_write(
+    model: ir.Model,
+    write: Callable[[bytes], object],
+    finish: Callable[[onnx.GraphProto], object] = lambda graph: None,
+) -> None:
+    """Write a model as one ONNX file, weight by weight.
+
+    Args:
+        model: what is written. It loses its weights.
+        write: gets the pieces.
+        finish: makes the last changes, which onnx_ir cannot.
 
     Raises:
         onnx.checker.ValidationError: it is not valid ONNX.
@@ -50,6 +59,7 @@ def check_and_write(model: ir.Model, write: Callable[[bytes], object]) -> None:
     weights = detach_weights(model)
     proto = ir.to_proto(model)
     graph = proto.graph
+    finish(graph)
     small = [tensor for tensor in graph.initializer if tensor.name not in weights]
     del graph.initializer[:]
     graph.initializer.extend(small)

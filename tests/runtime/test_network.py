@@ -272,10 +272,11 @@ def test_other_settings_for_the_pixels_leave_the_network_as_it_is(tmp_path: Path
 
 
 def test_a_model_that_fails_when_it_runs_is_a_model_error(tmp_path: Path) -> None:
-    nodes = "flat = Reshape(x, shape); y = MatMul(flat, w)"
-    model = onnx_model(nodes, x="float[N,1,8,8] x", shape=np.array([5, 64]), w=even_weights(side=8).reshape(64, 10))
-    network = open_network(model, tmp_path)
-    with pytest.raises(ModelError, match=r"ONNX Runtime cannot run the model: .*reshape") as error:
+    nodes = """flat = Flatten(x); z = MatMul(flat, w); m = ReduceMax<keepdims = 0>(x); a = Add(m, hundred)
+               i = Cast<to = 7>(a); row = Gather(table, i); y = Add(z, row)"""
+    weights = {"w": even_weights(side=8).reshape(64, 10), "hundred": 100.0, "table": np.zeros((3, 10))}
+    network = open_network(onnx_model(nodes, x="float[N,1,8,8] x", **weights), tmp_path)
+    with pytest.raises(ModelError, match=r"ONNX Runtime cannot run the model: .*Gather") as error:
         network.logits(pixels_for(network))
     assert "\n" not in str(error.value)
 
@@ -283,7 +284,7 @@ def test_a_model_that_fails_when_it_runs_is_a_model_error(tmp_path: Path) -> Non
 def test_a_saved_gradient_model_is_valid_and_keeps_the_scores(tmp_path: Path) -> None:
     network = open_network(linear_model(even_weights(), head="y = Softmax(logits)"), tmp_path)
     stream = io.BytesIO()
-    save_model(gradient_model(network.classifier), stream.write)
+    save_model(gradient_model(network.classifier), network.classifier, stream.write)
     saved = onnx.ModelProto.FromString(stream.getvalue())
     onnx.checker.check_model(saved, full_check=True)
     names = ["y", "ninspect/logits", "ninspect/objective", "ninspect/gradient"]
@@ -291,11 +292,12 @@ def test_a_saved_gradient_model_is_valid_and_keeps_the_scores(tmp_path: Path) ->
 
 
 def test_an_invalid_model_is_not_saved(tmp_path: Path) -> None:
-    augmented = gradient_model(open_network(linear_model(even_weights()), tmp_path).classifier)
-    augmented.graph.outputs[0].shape = None
+    classifier = open_network(linear_model(even_weights()), tmp_path).classifier
+    augmented = gradient_model(classifier)
+    augmented.graph.outputs[-1].shape = None
     stream = io.BytesIO()
     with pytest.raises(ModelError, match="the augmented model is not valid ONNX: Field 'shape'"):
-        save_model(augmented, stream.write)
+        save_model(augmented, classifier, stream.write)
     assert stream.getvalue() == b""
 
 

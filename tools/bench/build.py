@@ -32,7 +32,7 @@ def step(name: str, path: Path) -> dict[str, float]:
     classifier = load_classifier(path)
     if name == "augment":
         with Path(os.devnull).open("wb") as stream:
-            save_model(gradient_model(classifier), stream.write)
+            save_model(gradient_model(classifier), classifier, stream.write)
     if name == "scan":
         network = Network(classifier, InputMap.of(Preprocess(), classifier.layout), "cpu")
         network.gradients_at(np.zeros((1, *network.input_map.image_shape), np.float32), np.zeros(1, np.int64))

@@ -1,0 +1,303 @@
+"""Which output of a model says what class an image is of, and where the logits behind it are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from ninspect.errors import ModelError, UnsupportedOperatorError, UsageError
+from ninspect.graph.shapes import ForgetShapes, InferShapes
+from ninspect.model.order import VIEWS, is_constant, ordered, stretches_before, vector_length
+
+# What picks classes out of scores by their order; the scores themselves are behind it.
+_PICKING = ("ArgMax", "ArgMin", "TopK")
+# What makes a gradient zero where it saturates, so that it matters when the logits are not behind it.
+_SATURATING = frozenset([
+    "Clip", "DequantizeLinear", "Hardmax", "HardSigmoid", "Log", "LogSoftmax", "Max", "Min", "Pow", "QuantizeLinear",
+    "Relu", "Round", "Sigmoid", "Softmax", "Sqrt", "Tanh", "Where",
+])  # fmt: skip
+# What may follow: other numbers or names for the classes, the same for every image, and what is done to what is sorted.
+_RENAMING = frozenset([
+    *VIEWS, "Add", "ArrayFeatureExtractor", "Gather", "LabelEncoder", "LogSoftmax", "Softmax", "Sub",
+])  # fmt: skip
+_OF_ONE = VIEWS | frozenset(["Clip", "DequantizeLinear", "QuantizeLinear", "Sigmoid"])
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Where a model answers what class an image is of.
+
+    Attributes:
+        output: name of the output, in the file.
+        value: what it holds.
+        scores: numbers of which the largest, or smallest, is that of the class; other than `value` where that is sorted
+            or is a label.
+        logits: the tensor before all steps that leave the classes in order.
+        passed: the operators between logits and output, in graph order.
+        falling: the smallest score is that of the class.
+    """
+
+    output: str
+    value: ir.Value
+    scores: ir.Value
+    logits: ir.Value
+    passed: tuple[str, ...]
+    falling: bool = False
+
+    @property
+    def classes(self) -> int | None:
+        """Number of logits of an image, as far as shapes tell; one where it tells two classes apart."""
+        return vector_length(self.logits.shape) or vector_length(self.scores.shape)
+
+    @property
+    def ending(self) -> str:
+        """The operator that makes the logits where it is one that saturates; else empty."""
+        node = self.logits.producer()
+        return _maker(self.logits) if node is not None and node.op_type in _SATURATING else ""
+
+    @property
+    def direct(self) -> bool:
+        """Whether the output has a score for each class, in the order of the classes."""
+        return self.value is self.scores
+
+
+def find_answer(graph: ir.Graph, outputs: Mapping[str, ir.Value], name: str | None) -> Answer:
+    """The output that tells the class, and the logits behind it.
+
+    Args:
+        graph: of a prepared model.
+        outputs: by their names in the file.
+        name: the one that was chosen, if one was.
+
+    Raises:
+        UsageError: `name` is not an output.
+        ModelError: no output, or more than one, looks like class scores; or the scores behind it cannot be found.
+    """
+    order = {node: index for index, node in enumerate(graph)}
+    if name is not None:
+        if name not in outputs:
+            raise UsageError(f"the model has no output '{name}'; its outputs are: {_listed(outputs)}")
+        return _counted(graph, _answer(name, outputs[name], order))
+    answers, reasons = list[Answer](), list[str]()
+    for each, value in outputs.items():
+        try:
+            answers.append(_answer(each, value, order))
+        except ModelError as error:
+            reasons.append(str(error))
+    # Scores before labels, and many classes before one number beside them.
+    for wanted in ((True, False), (True, True), (False, False)):
+        fitting = [one for one in answers if (one.direct, one.classes == 1) == wanted]
+        found = {one.logits: one for one in reversed(fitting)}
+        if len(found) == 1:
+            return _counted(graph, found.popitem()[1])
+        if found:
+            raise ModelError(
+                f"several outputs of the model could be class scores; choose with --logits from: {_listed(outputs)}"
+            )
+    if len(outputs) == 1 and reasons:
+        raise ModelError(reasons[0])
+    raise ModelError(f"no output looks like class scores; choose with --logits from: {_listed(outputs)}")
+
+
+def refuse_rows(output: str, images: int, rows: float) -> None:
+    """Refuse scores whose rows are not images.
+
+    Raises:
+        ModelError: there are not as many rows as images.
+    """
+    if rows != images:
+        raise ModelError(
+            f"output '{output}' has {rows:g} rows for {images} image{'s'[: images != 1]}, so its rows are not images; "
+            "average the rows of each image within the model, or export it without augmentation"
+        )
+
+
+def check_rows(model: ir.Model, image: str, answer: Answer, batch: int | None) -> None:
+    """Refuse scores whose rows are not images, as far as shapes tell.
+
+    Args:
+        model: a prepared model.
+        image: name of its input.
+        answer: where it answers.
+        batch: number of images it takes at a time; None if any.
+
+    Raises:
+        ModelError: one image, or one batch, does not have as many rows.
+    """
+    classes, shape = answer.classes, answer.logits.shape
+    if not classes:
+        return
+    if batch is None:
+        inputs = {value.name: value for value in model.graph.inputs}
+        given = inputs[image].shape
+        assert given is not None
+        if shape is not None and len(shape) > 1 and shape[0] == given[0] and not isinstance(shape[0], int):
+            return
+        model = model.clone()
+        for value in model.graph.inputs:
+            if value.name == image:
+                value.shape = ir.Shape([1, *given[1:]])
+        ForgetShapes()(model)
+        InferShapes()(model)
+        values = ir.convenience.create_value_mapping(model.graph, include_subgraphs=False)
+        shape = values[str(answer.logits.name)].shape
+    if shape is not None and all(isinstance(d, int) for d in shape):
+        rows = math.prod(int(d) for d in shape if isinstance(d, int)) / classes
+        refuse_rows(answer.output, batch or 1, rows)
+
+
+def _listed(outputs: Mapping[str, ir.Value]) -> str:
+    return ", ".join(f"'{key}' {_shape_text(value)}" for key, value in outputs.items())
+
+
+def _shape_text(value: ir.Value) -> str:
+    return "[" + ", ".join(str(d) for d in value.shape) + "]" if value.shape is not None else "(shape unknown)"
+
+
+def _answer(name: str, value: ir.Value, order: Mapping[ir.Node, int]) -> Answer:
+    """What an output says of the class.
+
+    Raises:
+        ModelError: nothing, or nothing that can be traced to one score for each class.
+    """
+    picking, after = _picked(value)
+    scores = value if picking is None else picking.inputs[0]
+    assert scores is not None
+    if scores.dtype is not None and not scores.dtype.is_floating_point():
+        raise ModelError(
+            f"only the label comes out of this model: output '{name}' is made by {_maker(scores)}, behind which no "
+            "scores were found; export the model with its class scores as an output"
+        )
+    if scores.shape is not None and vector_length(scores.shape) is None:
+        raise ModelError(f"no output looks like class scores; choose with --logits from: {_listed({name: value})}")
+    smallest = picking is not None and _picks_smallest(picking)
+    if picking is not None and not _along_classes(picking, scores):
+        raise ModelError(
+            f"output '{name}' is made by {picking.op_type} (node '{picking.name}'), which does not compare the classes "
+            "of one image; export the model with its class scores as an output"
+        )
+    logits, nodes, rising = _before(scores, order, smallest=smallest, picked=picking is not None)
+    if not smallest and (pair := _of_two(scores)) is not None:
+        logit, stretch, _ = _before(pair[0].inputs[1] or scores, order, smallest=False, picked=False)
+        logits, nodes = (logit, [*stretch, *pair]) if stretch else (logits, nodes)
+    if smallest and rising:
+        raise ModelError(
+            f"output '{name}' is made by {_maker(value)}, which takes the smallest of scores that are not known to be "
+            "costs; export the model with its class scores as an output"
+        )
+    passed = [*nodes, *([] if picking is None else [picking]), *after]
+    return Answer(name, value, scores, logits, tuple(node.op_type for node in passed), not rising)
+
+
+def _maker(value: ir.Value) -> str:
+    node = value.producer()
+    return "no operator" if node is None else f"{node.op_type} (node '{node.name}')"
+
+
+def _picked(value: ir.Value) -> tuple[ir.Node | None, list[ir.Node]]:
+    """The node that picks by order what an output holds, and the nodes after it, in graph order."""
+    after = list[ir.Node]()
+    while (node := value.producer()) is not None:
+        if node.op_type in _PICKING:
+            return node, after
+        read = node.inputs[:1] if node.op_type in VIEWS else node.inputs
+        varying = [v for v in read if v is not None and not is_constant(v)]
+        if node.op_type not in _RENAMING or len(varying) != 1:
+            break
+        after.insert(0, node)
+        value = varying[0]
+    return None, []
+
+
+def _picks_smallest(node: ir.Node) -> bool:
+    return node.op_type == "ArgMin" or (node.op_type == "TopK" and not node.attributes.get_int("largest", 1))
+
+
+def _along_classes(node: ir.Node, scores: ir.Value) -> bool:
+    """Whether a node picks among the classes of each image."""
+    count, shape = vector_length(scores.shape), scores.shape
+    if shape is None or count is None or count < 2:
+        return False
+    axis = node.attributes.get_int("axis", -1 if node.op_type == "TopK" else 0)
+    return shape[axis] == count and (axis % len(shape) > 0 or len(shape) == 1)
+
+
+def _before(
+    scores: ir.Value, order: Mapping[ir.Node, int], *, smallest: bool, picked: bool
+) -> tuple[ir.Value, list[ir.Node], bool]:
+    """The logits behind scores, the nodes between the two, and whether the scores rise with the logits."""
+    # What only gives the logits another shape, before any step, is no step.
+    stretches = [
+        (start, nodes)
+        for start, nodes in stretches_before(scores, order)
+        if nodes[0].op_type not in VIEWS and (start.dtype is None or start.dtype.is_floating_point())
+    ]
+    lengths = (vector_length(value.shape) for value in (scores, *(start for start, _ in stretches)))
+    classes = next(filter(None, lengths), 0)
+    for start, nodes in reversed(stretches):
+        # Of a single number it matters where it is zero, so nothing but a Sigmoid is looked through.
+        if classes == 1 and (nodes[0].op_type != "Sigmoid" or not _OF_ONE.issuperset(node.op_type for node in nodes)):
+            continue
+        found = ordered(start, nodes, scores, classes) if classes else None
+        if found is None:
+            continue
+        # Costs, such as negative logarithms of probabilities: the smallest is the answer.
+        costs = not found.rising and (smallest or (found.likelihood and not picked))
+        if costs or (found.rising and not smallest):
+            return start, nodes, found.rising
+    return scores, [], True
+
+
+def _of_two(scores: ir.Value) -> tuple[ir.Node, ir.Node] | None:
+    """The Sub and the Concat that make (1 − p, p) of the probability p of a class, which two scores may be."""
+    both = scores.producer()
+    while both is not None and both.op_type in VIEWS and both.inputs[0] is not None:
+        both = both.inputs[0].producer()
+    if both is None or both.op_type != "Concat" or len(both.inputs) != 2 or both.inputs[0] is None:
+        return None
+    rest, one = both.inputs[0].producer(), both.inputs[1]
+    if rest is None or rest.op_type != "Sub" or rest.inputs[1] is not one or one is None:
+        return None
+    whole = None if rest.inputs[0] is None else ir.convenience.get_const_tensor(rest.inputs[0])
+    sure = whole is not None and bool((whole.numpy() == 1).all())
+    return (rest, both) if sure and vector_length(one.shape) == 1 and vector_length(scores.shape) == 2 else None
+
+
+def _counted(graph: ir.Graph, answer: Answer) -> Answer:
+    """The answer, if the number of classes is known.
+
+    Raises:
+        ModelError: it is not, or it is one where it cannot be.
+    """
+    foreign = [(f"{node.domain}::{node.op_type}", node.name or "") for node in graph if node.domain]
+    if answer.classes is None and foreign:
+        raise UnsupportedOperatorError(foreign)
+    if answer.classes is None:
+        raise ModelError(
+            f"the number of classes is unknown: output '{answer.output}' has shape {_shape_text(answer.scores)}; "
+            "export the model with a fixed number of classes, or choose another output with --logits"
+        )
+    return answer
+
+
+def two_classes(graph: ir.Graph, logit: ir.Value) -> ir.Value:
+    """The logits 0 and z of the two classes that a single logit z tells apart, appended to a graph: `[N, 2]`."""
+
+    def parameter(name: str, numbers: Sequence[int]) -> ir.Value:
+        tensor = ir.tensor(list(numbers), dtype=ir.DataType.INT64, name=f"ninspect/{name}")
+        shape, kind = ir.Shape([len(numbers)]), ir.TensorType(ir.DataType.INT64)
+        value = ir.Value(name=tensor.name, shape=shape, type=kind, const_value=tensor)
+        graph.register_initializer(value)
+        return value
+
+    column = ir.node("Reshape", [logit, parameter("one_logit/shape", [-1, 1])], name="ninspect/one_logit")
+    both = ir.node("Pad", [column.outputs[0], parameter("two_logits/pads", [0, 1, 0, 0])], name="ninspect/two_logits")
+    batch = logit.shape[0] if logit.shape is not None else "N"
+    for node, width in ((column, 1), (both, 2)):
+        (result,) = node.outputs
+        result.name, result.shape, result.type = node.name, ir.Shape([batch, width]), logit.type
+        graph.append(node)
+    return both.outputs[0]
