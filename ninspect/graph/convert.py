@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import onnx
 import onnx.inliner
@@ -14,6 +16,7 @@ from ninspect.errors import ModelError, first_line
 from ninspect.findings import FindingError
 from ninspect.graph.branches import ChooseBranches
 from ninspect.graph.fold import FoldConstants
+from ninspect.graph.fused import WriteOutFused, set_aside
 from ninspect.graph.integers import WriteOutIntegers
 from ninspect.graph.shapes import ForgetShapes, InferShapes
 from ninspect.graph.tabular import WriteOutTabular
@@ -22,6 +25,7 @@ from ninspect.graph.tabular import WriteOutTabular
 # Not higher: ONNX Runtime's CUDA provider lacks kernels for some operators of later opsets.
 TARGET_OPSET = 18
 _STANDARD = ("", "ai.onnx")
+_MOST_LAYERS = 256  # of operators that wait for one another
 # Operators that ONNX defines by others, where the definition serves as well as a rule of its own would.
 EXPANDED = ("Attention", "CenterCropPad", "RotaryEmbedding")
 
@@ -38,20 +42,32 @@ def prepare(proto: onnx.ModelProto) -> ir.Model:
     """
     opset = standard_opset(proto)
     _unify_domains(proto, opset)
+    set_aside(_nodes(proto), opset)
+    target = _target(proto)
     try:
         if proto.functions:
             proto = onnx.inliner.inline_local_functions(proto, convert_version=True)
         proto.ir_version = max(proto.ir_version, 8)
-        if opset < TARGET_OPSET:
-            proto = onnx.version_converter.convert_version(proto, TARGET_OPSET)
+        if opset < target:
+            proto = onnx.version_converter.convert_version(proto, target)
         model = ir.from_proto(_expand(proto))
     except Exception as error:  # C++ and protobuf raise many types; all mean the same to the user
-        raise ModelError(f"the model cannot be brought to opset {TARGET_OPSET}: {first_line(error)}") from error
+        raise ModelError(f"the model cannot be brought to opset {target}: {first_line(error)}") from error
     if opset < 11:
         RestorePixelPositions()(model)
-    PASSES(model)
+    try:
+        PASSES(model)
+    except ir.passes.PassError as error:
+        raise _reason(error) from error
     _refuse_non_finite(model)
     return model
+
+
+def _reason(error: BaseException) -> BaseException:
+    """What a pass raised, out of what the passes around it made of that."""
+    while isinstance(error, ir.passes.PassError) and error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def standard_opset(proto: onnx.ModelProto) -> int:
@@ -64,6 +80,18 @@ def standard_opset(proto: onnx.ModelProto) -> int:
     if not versions:
         raise ModelError("the model does not import the standard operator set; export it again")
     return max(versions)
+
+
+def _nodes(proto: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
+    """The nodes of a model and of its functions, without those in branches."""
+    for part in (proto.graph, *proto.functions):
+        yield from part.node
+
+
+def _target(proto: onnx.ModelProto) -> int:
+    """The opset to bring a model to: numbers of 16 and 4 bits, which ONNX Runtime quantised to first, came later."""
+    quantizers = ("QuantizeLinear", "DequantizeLinear")
+    return 21 if any(node.domain and node.op_type in quantizers for node in _nodes(proto)) else TARGET_OPSET
 
 
 def _unify_domains(proto: onnx.ModelProto, opset: int) -> None:
@@ -107,8 +135,11 @@ class RestorePixelPositions(ir.passes.InPlacePass):
         return ir.passes.PassResult(model, bool(resizing))
 
 
-# Folding may decide a branch, whose nodes have constants to fold.
-_FOLDING = ir.passes.PassManager([InferShapes(), FoldConstants(), ChooseBranches()], steps=8, early_stop=True)
+# Folding may decide a branch, whose nodes have constants to fold; and some operators are written out only when the
+# shapes of those before them are known.
+_FOLDING = ir.passes.PassManager(
+    [InferShapes(), WriteOutFused(), FoldConstants(), ChooseBranches()], steps=_MOST_LAYERS, early_stop=True
+)
 PASSES = ir.passes.Sequential(
     passes.RemoveInitializersFromInputsPass(),
     passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),

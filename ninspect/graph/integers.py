@@ -47,7 +47,7 @@ _FORMS = {
 }
 # Sums of products of integers, left for a Cast and a Mul to turn into floats.
 _PRODUCTS = {"ConvInteger": "Conv", "MatMulInteger": "MatMul"}
-INTEGER_OPERATORS = (*_FORMS, "QLinearConcat", *_PRODUCTS)
+INTEGER_OPERATORS = (*_FORMS, "QLinearConcat", "NhwcMaxPool", *_PRODUCTS)
 # Operators that only move numbers or choose among them, so that it makes no difference when these are quantised.
 _MOVING = frozenset([
     "DepthToSpace", "Expand", "Flatten", "Gather", "MaxPool", "Reshape", "Slice", "SpaceToDepth", "Squeeze", "Tile",
@@ -82,8 +82,10 @@ def _written_out(tape: Tape, node: ir.Node) -> ir.Value | None:
         return _quantized(tape, node, _FORMS[node.op_type])
     if node.op_type in _PRODUCTS:
         return _product(tape, node)
+    if node.op_type == "NhwcMaxPool":
+        return _moved(tape, node, "MaxPool", channels_last=True)
     if node.op_type in _MOVING:
-        return _moved(tape, node)
+        return _moved(tape, node, node.op_type)
     return None
 
 
@@ -91,8 +93,7 @@ def _quantized(tape: Tape, node: ir.Node, form: _Form) -> ir.Value | None:
     """Dequantise the operands, compute, quantise the result."""
     inputs = [*node.inputs, *[None] * 9]
     attributes: dict[str, Any] = {name: attribute.value for name, attribute in node.attributes.items()}
-    if attributes.pop("channels_last", 0):
-        return None
+    channels_last = attributes.pop("channels_last", 0)
     operands: list[ir.Value | None] = [
         _dequantize(tape, inputs[i : i + 3], _channel_axis(form.operator, attributes) if i == 3 else None)
         for i in form.operands
@@ -102,8 +103,12 @@ def _quantized(tape: Tape, node: ir.Node, form: _Form) -> ir.Value | None:
         operands.append(_dequantize(tape, [inputs[form.bias], scale], 0))
     if form.operator == "Where":  # its condition is no integer
         operands.insert(0, inputs[0])
-    old_softmax = attributes.pop("opset", 13) < 13
-    result = _old_softmax(tape, operands, attributes) if old_softmax else tape.op(form.operator, operands, attributes)
+    if attributes.pop("opset", 13) < 13:
+        result = _old_softmax(tape, operands, attributes)
+    elif channels_last:
+        result = _channels_last(tape, form.operator, operands, attributes)
+    else:
+        result = tape.op(form.operator, operands, attributes)
     if inputs[form.scale] is None:
         return result
     return tape.op("QuantizeLinear", [result, *inputs[form.scale : form.scale + 2]])
@@ -113,6 +118,18 @@ def _old_softmax(tape: Tape, operands: list[ir.Value | None], attributes: dict[s
     """Until opset 12, Softmax took several axes together, from the given one to the last."""
     flat = tape.op("Flatten", operands, {"axis": attributes.get("axis", 1)})
     return tape.op("Reshape", [tape.op("Softmax", [flat]), tape.op("Shape", operands)])
+
+
+def _channels_last(tape: Tape, operator: str, operands: list[ir.Value | None], attributes: dict[str, Any]) -> ir.Value:
+    """An operator on images whose channels are the last axis; its weights are those of channels in front.
+
+    Without a window, images have four axes.
+    """
+    x, *rest = operands
+    axes = [*range(1, len(attributes.get("kernel_shape", "HW")) + 1)]
+    first = tape.op("Transpose", [x], {"perm": [0, axes[-1] + 1, *axes]})
+    y = tape.op(operator, [first, *rest], attributes)
+    return tape.op("Transpose", [y], {"perm": [0, *(axis + 1 for axis in axes), 1]})
 
 
 def _product(tape: Tape, node: ir.Node) -> ir.Value | None:
@@ -130,17 +147,24 @@ def _product(tape: Tape, node: ir.Node) -> ir.Value | None:
         _dequantize(tape, [weight, one, weight_zero], _channel_axis(operator, {})),
     ]
     attributes = {name: attribute.value for name, attribute in node.attributes.items()}
+    node.outputs[0].type = None  # it was an integer
     return tape.op("Div", [tape.op(operator, operands, attributes), scale])
 
 
-def _moved(tape: Tape, node: ir.Node) -> ir.Value | None:
+def _moved(tape: Tape, node: ir.Node, operator: str, channels_last: bool = False) -> ir.Value | None:
     """Do to the real numbers what the node does to integers, and quantise them as before."""
     quantization = _quantization(node.inputs[0])
     if quantization is None:
         return None
     attributes = {name: attribute.value for name, attribute in node.attributes.items()}
     real = _dequantize(tape, [node.inputs[0], *quantization], None)
-    return tape.op("QuantizeLinear", [tape.op(node.op_type, [real, *node.inputs[1:]], attributes), *quantization])
+    operands = [real, *node.inputs[1:]]
+    result = (
+        _channels_last(tape, operator, operands, attributes)
+        if channels_last
+        else tape.op(operator, operands, attributes)
+    )
+    return tape.op("QuantizeLinear", [result, *quantization])
 
 
 def _quantization(value: ir.Value | None) -> list[ir.Value | None] | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import onnx
 
 from ninspect.errors import UnsupportedOperatorError
+from ninspect.graph.fused import MICROSOFT
+from ninspect.graph.integers import INTEGER_OPERATORS
 from ninspect.model.operators import supported
 from ninspect.model.tensors import graphs_in
 
@@ -14,7 +16,8 @@ ELSEWHERE = frozenset([
     "Compress", "Constant", "If", "Scatter", "Upsample",
     "ArrayFeatureExtractor", "Binarizer", "LabelEncoder", "ZipMap",
 ])  # fmt: skip
-_DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
+# The domains whose operators the table has without them.
+_PLAIN = ("", "ai.onnx", "ai.onnx.ml")
 
 
 def refuse_operators(proto: onnx.ModelProto) -> None:
@@ -23,13 +26,17 @@ def refuse_operators(proto: onnx.ModelProto) -> None:
     Raises:
         UnsupportedOperatorError: it does.
     """
-    allowed = {*supported(), *ELSEWHERE}
+    allowed = {*supported(), *ELSEWHERE, *(f"{MICROSOFT}::{operator}" for operator in INTEGER_OPERATORS)}
     own = {(function.domain, function.name) for function in proto.functions}
     unknown = [
-        (f"{node.domain}::{node.op_type}" if node.domain not in ("", "ai.onnx") else node.op_type, node.name)
+        (_qualified(node), node.name)
         for graph in graphs_in(proto)
         for node in graph.node
-        if (node.domain, node.op_type) not in own and not (node.op_type in allowed and node.domain in _DOMAINS)
+        if (node.domain, node.op_type) not in own and _qualified(node) not in allowed
     ]
     if unknown:
         raise UnsupportedOperatorError(unknown)
+
+
+def _qualified(node: onnx.NodeProto) -> str:
+    return node.op_type if node.domain in _PLAIN else f"{node.domain}::{node.op_type}"

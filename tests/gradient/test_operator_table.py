@@ -8,6 +8,7 @@ from onnx import defs
 from ninspect.gradient.registry import FACTS, RULES
 from ninspect.graph.convert import EXPANDED
 from ninspect.graph.expansions import EXPANSIONS
+from ninspect.graph.fused import LEGACY
 from ninspect.graph.integers import INTEGER_OPERATORS
 from ninspect.graph.tabular import TABULAR_OPERATORS
 from tools.pages.operators import page
@@ -22,7 +23,7 @@ def test_docs_operators_md_is_up_to_date() -> None:
 
 def test_every_operator_is_treated_in_one_way() -> None:
     zero = {operator for operator, facts in FACTS.items() if facts.zero_gradient}
-    kinds = [set(RULES), zero, *map(set, (EXPANDED, EXPANSIONS, INTEGER_OPERATORS, TABULAR_OPERATORS))]
+    kinds = [set(RULES), zero, *map(set, (EXPANDED, EXPANSIONS, LEGACY, INTEGER_OPERATORS, TABULAR_OPERATORS))]
     assert len(set().union(*kinds)) == sum(map(len, kinds))
     assert set(RULES) >= {operator for operator, facts in FACTS.items() if facts.quantizes}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import inspect
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -21,6 +21,7 @@ import ninspect
 from ninspect.gradient.registry import FACTS, RULES
 from ninspect.graph.convert import TARGET_OPSET
 from ninspect.graph.expansions import EXPANSIONS
+from ninspect.graph.fused import FUSED, LEGACY
 from ninspect.graph.tabular import TABULAR_OPERATORS
 from ninspect.model.operator_check import ELSEWHERE
 from ninspect.model.operators import Support, supported
@@ -39,10 +40,14 @@ these may lie, and {", ".join(sorted(ELSEWHERE))}.
 Written by `python -m tools.pages.operators` from the rules themselves: the formulas are the first lines of their
 descriptions.
 
+Those whose name has a domain are ONNX Runtime's own: `com.microsoft` are what its optimisers and quantisers write,
+`com.microsoft.nchwc` is the layout of its convolutions on x86.
+
 x is the input, y the output, x̄ and ȳ are the gradients with respect to them; A and B are operands that both get a
 gradient. *Zero* means that the derivative is zero wherever it exists, so that no gradient flows this way. *Expanded*
-operators are replaced by their definition before the gradient is built, *written out* ones by operators on floats, for
-quantised networks between DequantizeLinear and QuantizeLinear.
+operators are replaced by their definition before the gradient is built, *written out* ones by operators of the standard
+that compute the same: what an optimiser fused is taken apart again, and quantised networks become floats between
+DequantizeLinear and QuantizeLinear.
 
 *Opsets* are the versions in which the standard changed the operator. All of them are read: models older than opset
 {TARGET_OPSET} are converted to it by the onnx package. *Tests* are the cases in which the operator occurs, checked
@@ -76,19 +81,24 @@ def _gradient(operator: str, support: Support) -> str:
         return support.how
     file = Path(inspect.getfile(_code(operator))).relative_to(_CODE)
     formula = support.formula.replace("|", "\\|")
-    return ("expanded: " if support.how == "expanded" else "") + f"[{formula}](../ninspect/{file})"
+    return ("" if support.how == "rule" else f"{support.how}: ") + f"[{formula}](../ninspect/{file})"
 
 
 def _code(operator: str) -> FunctionType:
     """The function behind a rule or an expansion."""
-    code = inspect.unwrap(RULES.get(operator) or EXPANSIONS[operator])
+    code = inspect.unwrap(RULES.get(operator) or EXPANSIONS.get(operator) or _written_out()[operator])
     assert isinstance(code, FunctionType)
     return code
 
 
+def _written_out() -> dict[str, Callable[..., object]]:
+    """The functions that write out what an optimiser fused, by the names in the table."""
+    return {f"{domain}::{name}": code for (domain, name), code in FUSED.items()} | LEGACY
+
+
 def _notes(operator: str) -> str:
     """What a description says after its first line, and what it refuses: the ModelError of its section `Raises`."""
-    rule = RULES.get(operator) or EXPANSIONS.get(operator)
+    rule = RULES.get(operator) or EXPANSIONS.get(operator) or _written_out().get(operator)
     _, _, rest = inspect.cleandoc((rule and rule.__doc__) or "").partition("\n\n")
     text, _, refused = rest.partition("Raises:\n    ModelError: ")
     notes = [" ".join(part.split()) for part in (text, f"Refused: {refused}" if refused else "")]
@@ -99,6 +109,8 @@ def _opsets(operator: str) -> str:
     """The versions of an operator of the standard that ONNX Runtime knows; the domain of the others."""
     if operator in TABULAR_OPERATORS:
         return "ai.onnx.ml"
+    if operator in LEGACY or "::" in operator:
+        return ""
     if not defs.has(operator):
         return "com.microsoft"
     schemas = defs.get_all_schemas_with_history()
@@ -121,6 +133,8 @@ def _cases() -> dict[str, Counter[str]]:
 
 def _tests(operator: str) -> str:
     """The number of cases, with a link to those of the rule's family, and the number of onnx's node tests."""
+    if operator in _written_out():
+        return "[against ONNX Runtime](../tests/graph/test_fused.py)"
     parts = []
     if operator in _cases():
         family = Path(inspect.getfile(inspect.unwrap(RULES[operator]))).stem if operator in RULES else ""

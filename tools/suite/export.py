@@ -24,9 +24,11 @@ from tools.suite.file import DTYPES, Export, Reference, matches
 def exports() -> list[Export]:
     """Everything that the suite holds; the frameworks are imported here and in no file that only reads the suite."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from tools.suite import forms, keras_exports, shipped, torch_exports
+    from tools.suite import forms, keras_exports, optimised, shipped, torch_exports
 
-    return [*torch_exports.exports(), *keras_exports.exports(), *forms.exports(), *shipped.exports()]
+    return [
+        export for module in (torch_exports, keras_exports, forms, optimised, shipped) for export in module.exports()
+    ]
 
 
 def main(

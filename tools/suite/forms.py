@@ -30,13 +30,17 @@ def exports() -> list[Export]:
     return [*_changed(), *_opsets(), *_halves(), *_quantized()]
 
 
+def script(name: str, folder: Path, *, free: bool = True, opset: int = 17) -> Path:
+    """A PyTorch network of the suite as TorchScript exports it into a folder."""
+    path = folder / "model.onnx"
+    x = torch.from_numpy(torch_exports.images(name))
+    torch_exports.torchscript(torch_exports.network(name), x, free, path, opset)
+    return path
+
+
 def _script(name: str, *, free: bool = True, opset: int = 17) -> onnx.ModelProto:
-    """A PyTorch network of the suite as TorchScript exports it."""
-    x = torch.from_numpy(torch_exports.truth(name)[0])
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.onnx"
-        torch_exports.torchscript(torch_exports.network(name), x, free, path, opset)
-        return onnx.load(path)
+        return onnx.load(script(name, Path(folder), free=free, opset=opset))
 
 
 def _save_reference(name: str, form: str, path: Path, scores: float = 1e-5, tolerance: float = 1e-4) -> None:
@@ -287,7 +291,9 @@ def _quantized() -> Iterator[Export]:
             yield Export(f"{base}__{form}", partial(_write_quantized, base, form))
 
 
-class _Calibration(quantization.CalibrationDataReader):  # type: ignore[misc]
+class Calibration(quantization.CalibrationDataReader):  # type: ignore[misc]
+    """The given images, and some of noise."""
+
     def __init__(self, x: Array) -> None:
         random = np.random.default_rng(1)
         self._batches = iter([x, *(random.normal(0, 1, x.shape).astype(np.float32) for _ in range(4))])
@@ -307,7 +313,7 @@ def _write_quantized(base: str, form: str, path: Path) -> None:
         onnx.save(_script(base), plain)
         quant_pre_process(plain, prepared, skip_symbolic_shape=True)
         quantization.quantize_static(
-            prepared, path, _Calibration(x), quant_format=kind, activation_type=activations, weight_type=weights,
+            prepared, path, Calibration(x), quant_format=kind, activation_type=activations, weight_type=weights,
             per_channel=per_channel,
         )  # fmt: skip
     if kind == _QDQ:

@@ -73,6 +73,12 @@ def network(name: str) -> nn.Module:
     return model.eval()
 
 
+def images(name: str) -> np.ndarray:
+    """Two inputs of an architecture, always the same, which may be near a kink."""
+    shape = (2, *_by_name()[name].shape)
+    return np.random.default_rng(zlib.crc32(name.encode())).normal(0, 1, shape).astype(np.float32)
+
+
 @functools.lru_cache(maxsize=2)
 def truth(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Inputs `[2, C, H, W]`, logits and gradients of the explained classes, by automatic differentiation in float64."""
