@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ClassMap = Mapping[str, int]
 _NUMBER = re.compile("[0-9]{1,9}")
 _WHOLE = re.compile(r"([0-9]{1,9})(\.0*)?")  # pandas writes whole numbers as floats where some are missing
-_NUMERIC = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?|nan", re.IGNORECASE)
+_NUMERIC = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|inf|nan)", re.IGNORECASE)
 _SEPARATOR = r"[\s,;:=]+(?=[^\s,;:=]+$)"  # the last on a line
 _WANTED = 'a JSON object such as {"stop": 14}, or a text file with a name and a number on each line'
 

@@ -126,7 +126,7 @@ def test_more_names_than_classes_are_refused() -> None:
         numbered(["a", "b", "c"], (), 2)
 
 
-@pytest.mark.parametrize("name", ["-1", "1.5", "nan"])
+@pytest.mark.parametrize("name", ["-1", "1.5", "nan", "-inf"])
 def test_numbers_that_are_no_classes_are_refused(name: str) -> None:
     with pytest.raises(UsageError, match=f"label '{name}' in data is not a class number"):
         numbered(["1", name])
