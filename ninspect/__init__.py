@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
-    from ninspect.audit.gradients import gradients
-    from ninspect.audit.open import open_network
-    from ninspect.audit.stages import scan
+    from ninspect.api import gradients, open_network, scan
     from ninspect.detect import Activated, NeuronInspect
     from ninspect.errors import InconclusiveError, ModelError, NinspectError, UnsupportedOperatorError, UsageError
     from ninspect.gradient import differentiate
@@ -45,11 +43,11 @@ _HOME = {
     "UnsupportedOperatorError": "errors",
     "UsageError": "errors",
     "differentiate": "gradient",
-    "gradients": "audit.gradients",
+    "gradients": "api",
     "load_classifier": "model",
     "load_samples": "samples",
-    "open_network": "audit.open",
-    "scan": "audit.stages",
+    "open_network": "api",
+    "scan": "api",
 }
 
 __all__ = [
@@ -79,6 +77,13 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import on first use: `import ninspect` and `ninspect --help` stay instant."""
+    if name == "__version__":
+        return import_module("importlib.metadata").version("ninspect")
     if name not in _HOME:
         raise AttributeError(f"module 'ninspect' has no attribute '{name}'")
     return getattr(import_module(f"ninspect.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """What a notebook completes."""
+    return [*__all__, "__version__"]

@@ -62,6 +62,7 @@ def _scan(request: ScanRequest, events: Listener) -> Facts:
         result = scan(
             request,
             progress=lambda done, total: events.tell("progress", [done, total]),
+            begins=lambda number, count, name: events.tell("step", [number, count, name]),
             so_far=lambda partial: events.tell("partial", partial.facts()),
         )
     return result.facts()

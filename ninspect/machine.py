@@ -6,19 +6,57 @@ import ctypes
 import os
 import platform
 import sys
-from importlib.metadata import version
+from importlib.metadata import Distribution, PackageNotFoundError, distribution, version
 
 import psutil
 
+from ninspect.errors import UsageError
+
 _LIBRARIES = ("ninspect", "onnx", "onnx-ir", "numpy", "scipy")
+
+
+_RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
+
+
+def check_runtime() -> None:
+    """Find out whether ONNX Runtime can be used at all: its two packages install into the same folder.
+
+    Raises:
+        UsageError: it is broken, or missing.
+    """
+    try:
+        from onnxruntime import InferenceSession, get_available_providers  # noqa: F401
+    except ImportError as error:
+        raise UsageError(f"ONNX Runtime is broken or missing; {_REPAIR}") from error
+
+
+_REPAIR = (
+    "uninstall onnxruntime and onnxruntime-gpu, which overwrite each other's files, and install one of them again: "
+    "pip uninstall -y onnxruntime onnxruntime-gpu, then pip install onnxruntime"
+)
+
+
+def runtimes() -> list[str]:
+    """The packages of ONNX Runtime that are installed; more than one is one too many."""
+    return [f"{found.metadata['Name']} {found.version}" for found in map(_distribution, _RUNTIMES) if found is not None]
+
+
+def _distribution(name: str) -> Distribution | None:
+    try:
+        return distribution(name)
+    except PackageNotFoundError:
+        return None
 
 
 def installation() -> dict[str, str]:
     """Versions and devices, each in a few words."""
     import onnxruntime
 
+    check_runtime()
     providers = onnxruntime.get_available_providers()
     facts = {name: str(number) for name, number in library_versions().items()}
+    if len(both := runtimes()) > 1:
+        facts["clash"] = f"{' and '.join(both)} are installed; {_REPAIR}"
     return facts | {
         "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
         "processors": _of(allowed_cores(), os.cpu_count() or 1),

@@ -8,6 +8,21 @@ Method = Literal[
 METHODS: tuple[Method, ...] = get_args(Method)
 DEFAULT_METHODS: tuple[Method, ...] = ("activated", "windows", "agreement", "all-to-all")
 
+# What detectors do, as their progress has it.
+STEPS: dict[str, str] = {
+    "activated": "comparing classes",
+    "windows": "covering windows of the images",
+    "agreement": "comparing methods",
+    "all-to-all": "looking for triggers of every class",
+    "neuroninspect": "comparing heatmaps",
+    "mmbd": "maximizing margins",
+    "weights": "comparing weights",
+    "neural_cleanse": "inverting triggers of all classes",
+    "freeeagle": "comparing second halves",
+    "evidence": "searching for triggers",
+    "source-specific": "searching for triggers of one class",
+}
+
 # What a scan asks of a model.
 Question = Literal["file", "one-target", "every-class", "one-source"]
 QUESTIONS: tuple[Question, ...] = get_args(Question)
@@ -56,6 +71,7 @@ def format_of(file: str) -> Format | None:
 
 
 Preset = Literal["unit", "imagenet", "minus1_1", "uint8", "cifar10", "mnist"]
+PRESETS: tuple[Preset, ...] = get_args(Preset)
 Layout = Literal["NCHW", "NHWC", "flat"]
 Color = Literal["rgb", "bgr", "gray"]
 Resize = Literal["bilinear", "bicubic", "nearest", "lanczos", "none"]

@@ -16,6 +16,7 @@ from typing import IO, Any
 from ninspect.errors import ExitCode, UsageError, describe
 from ninspect.isolation.lock import end_with, lock
 from ninspect.isolation.pipe import PIECE, Listener
+from ninspect.machine import check_runtime
 
 
 class Pipe:
@@ -54,8 +55,7 @@ def main() -> None:
 
 
 def _work(request: dict[str, Any], pipe: Pipe) -> Any:
-    import onnxruntime  # noqa: F401  loaded, and its modules compiled, while that is still allowed
-
+    check_runtime()  # ONNX Runtime is loaded, and its modules compiled, while that is still allowed
     from ninspect import jobs
     from ninspect.requests import Request
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ninspect import scan
+from ninspect.audit.stages import scan
 
 MODELS = Path(__file__).parent.parent / "models"
 CARDS = sorted(path for path in MODELS.glob("*/*_*.toml"))

@@ -15,7 +15,7 @@ PACKAGE = Path(ninspect.__file__).parent
 # From the ground up. Rooms of one floor do not know each other.
 FLOORS = (
     {"errors", "text", "names"},
-    {"files", "machine", "findings", "measure", "option"},
+    {"files", "machine", "findings", "measure", "option", "progress"},
     {"requests"},
     {"graph", "report", "isolation"},
     {"gradient"},
@@ -27,7 +27,8 @@ FLOORS = (
     {"detect"},
     {"audit"},
     {"jobs"},
-    {"worker", "cli"},
+    {"dispatch"},
+    {"worker", "cli", "api"},
     {"__init__", "__main__"},
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,8 @@ def test_the_pre_commit_hook_scans_every_model_and_fails_if_one_does(tmp_path: P
     models = [tmp_path / "empty.onnx", DIGITS / "clean_keras.onnx"]
     (tmp_path / "pyproject.toml").write_text(f"[tool.ninspect.scan]\nsamples = '{DIGITS / 'samples'}'\n")
     done = run_hook(tmp_path, *models)
-    assert done.returncode == 3
-    assert f"INCONCLUSIVE  {models[0]}" in done.stdout
+    assert done.returncode == 2
+    assert f"{models[0]} is empty" in done.stderr
     assert f"CLEAN  {models[1]}" in done.stdout
 
 
@@ -89,24 +90,50 @@ def test_the_github_action_reports_and_then_fails(tmp_path: Path, model: str, co
         "MODEL": str(DIGITS / f"{model}.onnx"),
         "SAMPLES": str(DIGITS / "samples"),
         "ARGUMENTS": "--seed 0",
-        "SARIF": "out.sarif",
+        "SARIF": "out",
     }
     assert set(scan["env"]) == set(inputs)
     done = run(
         ["bash", "-e", "-c", scan["run"]],
         tmp_path,
+        RUNNER_TEMP=str(tmp_path),
         GITHUB_OUTPUT=str(tmp_path / "output"),
         GITHUB_STEP_SUMMARY=str(tmp_path / "summary.md"),
         NINSPECT_SCAN_QUIET="1",  # a slow machine would show progress
         **inputs,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert (tmp_path / "output").read_text() == f"exit-code={code}\n"
-    results = json.loads((tmp_path / "out.sarif").read_text())["runs"][0]["results"]
+    assert (tmp_path / "output").read_text() == f"sarif=1\nexit-code={code}\n"
+    (log,) = (tmp_path / "out").iterdir()
+    results = json.loads(log.read_text())["runs"][0]["results"]
     assert bool(results) == bool(code)
     assert inputs["MODEL"] in done.stdout
     assert (tmp_path / "summary.md").read_text()
     assert run(["bash", "-e", "-c", fail["run"]], tmp_path, CODE=str(code)).returncode == code
+
+
+def test_the_github_action_takes_patterns_and_keeps_the_worst_exit_code(tmp_path: Path) -> None:
+    (tmp_path / "a model.onnx").write_bytes((DIGITS / "clean_keras.onnx").read_bytes()[:100])  # truncated: 3
+    (tmp_path / "b.onnx").touch()  # empty: 2
+    inputs = {"MODEL": "*.onnx", "SAMPLES": "", "ARGUMENTS": "", "SARIF": "out"}
+    places = {name: str(tmp_path / name) for name in ("RUNNER_TEMP", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+    script = steps()["Scan"]["run"]
+    done = run(["bash", "-e", "-c", script], tmp_path, **inputs, **places)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "GITHUB_OUTPUT").read_text() == "sarif=1\nexit-code=2\n"
+    assert [log.name for log in (tmp_path / "out").iterdir()] == ["a model.onnx.sarif"]
+    done = run(["bash", "-e", "-c", script], tmp_path, **inputs | {"MODEL": "none/*.onnx", "SARIF": "no"}, **places)
+    assert "there is no file none/*.onnx" in done.stderr
+    assert (tmp_path / "GITHUB_OUTPUT").read_text().endswith("sarif=0\nexit-code=2\n")
+    assert "steps.scan.outputs.sarif != '0'" in steps()["Upload"]["if"]
+
+
+def test_the_cpu_group_is_what_ninspect_needs_with_one_other_runtime() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    needed = [each for each in project["project"]["dependencies"] if not each.startswith("onnxruntime")]
+    group = project["dependency-groups"]["cpu"]
+    assert [each for each in group if not each.startswith("onnxruntime")] == needed
+    assert [each for each in group if each.startswith("onnxruntime")] == ["onnxruntime>=1.31.1"]
 
 
 def test_inputs_of_the_action_never_become_part_of_a_script() -> None:

@@ -47,7 +47,10 @@ def gradients(
     given, shape = np.asarray(images), network.input_map.image_shape
     if given.shape[1:] != shape:
         expected = ", ".join(map(str, shape))
-        raise UsageError(f"the images have the shape {list(given.shape)}; the model needs [N, {expected}]")
+        raise UsageError(
+            f"the images have the shape {list(given.shape)}, and [N, {expected}] is needed: channels come last, "
+            "whatever the model's own layout is"
+        )
     pixels = given.astype(np.float32) / np.float32(255 if given.dtype == np.uint8 else 1)
     if pixels.size and not (pixels.min() >= 0 and pixels.max() <= 1):
         raise UsageError("the images have values outside 0 to 1; divide them by 255, or give uint8")

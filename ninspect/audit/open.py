@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from ninspect.model import (
 )
 from ninspect.preprocess import InputMap, Resolved, settle, specified
 from ninspect.requests import AugmentRequest, ExplainRequest, InfoRequest, ScanRequest
+from ninspect.requests.named import scan_request
 from ninspect.runtime import Network, check_memory
 
 # What asks something of images, and so needs to know how they become the model's input.
@@ -39,9 +39,7 @@ def asked(model: Path | str | ScanRequest, samples: Path | str | None = None, **
         if samples is not None or options:
             raise UsageError("a request says it all; give samples and options within it, or give a path with them")
         return model.checked()
-    if unknown := [name for name in options if name not in {each.name for each in fields(ScanRequest)}]:
-        raise UsageError(f"scan has no option '{unknown[0]}'; there are the fields of ScanRequest")
-    return ScanRequest(Path(model), None if samples is None else Path(samples), **options).checked()
+    return scan_request(model, samples, options)
 
 
 def open_network(model: Path | str | ScanRequest, **options: Any) -> Network:

@@ -57,6 +57,7 @@ def scan(
     *,
     detectors: Sequence[Detector] | None = None,
     progress: Progress = lambda done, total: None,
+    begins: Callable[[int, int, str], None] = lambda number, count, name: None,
     so_far: Callable[[Result], None] = lambda result: None,
     **options: Any,
 ) -> Result:
@@ -69,6 +70,7 @@ def scan(
         samples: path of clean images, see `load_samples`; None: judge on drawn pictures, which finds less.
         detectors: what judges the classes, instead of the methods that the request names.
         progress: called with (gradients computed, gradients in total).
+        begins: called with (number, count, name) when one of the detectors begins.
         so_far: called with what is known after each stage, not yet a verdict.
         options: with a path, fields of `ScanRequest`.
 
@@ -90,7 +92,7 @@ def scan(
         so_far(record.result())
         if _trusted(record, case := _case(record, progress)):
             so_far(record.result())
-            _examine(record, case, looking, so_far)
+            _examine(record, case, looking, begins, so_far)
     except FindingError as error:
         record.findings.append(error.finding)
     except InconclusiveError as error:
@@ -191,11 +193,18 @@ def _failure(test: TruthTest, ending: str) -> Finding:
     return Finding(rule, f"{what} ({error}); {advice}")
 
 
-def _examine(record: Record, case: Case, detectors: Sequence[Detector], so_far: Callable[[Result], None]) -> None:
+def _examine(
+    record: Record,
+    case: Case,
+    detectors: Sequence[Detector],
+    begins: Callable[[int, int, str], None],
+    so_far: Callable[[Result], None],
+) -> None:
     """Let every detector look that a question is for; they see what those before them found."""
     if not record.request.evidence:
         record.findings.append(Finding("SC005", _NO_EVIDENCE))
-    for detector in detectors:
+    for number, detector in enumerate(detectors, 1):
+        begins(number, len(detectors), detector.name)
         _LOG.info("%s: begins", detector.name)
         found = examined(detector, case)
         outcome = found.gap or ("" if found.p_value is None else f"smallest p {found.p_value:.2g}")

@@ -13,8 +13,8 @@ from typing import Any
 import typer
 
 from ninspect.cli import options as opt
-from ninspect.cli.dispatch import perform
 from ninspect.cli.output import emit
+from ninspect.dispatch import perform
 from ninspect.errors import ExitCode
 from ninspect.isolation import LAYERS, Listener
 from ninspect.requests import DoctorRequest

@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -16,13 +17,14 @@ from ninspect.cli import about
 from ninspect.cli import options as opt
 from ninspect.cli.command import Command
 from ninspect.cli.derive import from_options
-from ninspect.cli.dispatch import Interrupted, interruptible, perform, perform_scan
 from ninspect.cli.gate import gate
-from ninspect.cli.output import emit, notice, show_progress, write
+from ninspect.cli.output import emit, notice, write
 from ninspect.cli.settings import read_settings
+from ninspect.dispatch import Interrupted, interruptible, perform, perform_scan
 from ninspect.errors import ExitCode, InconclusiveError, UsageError, describe
 from ninspect.files import replace_file
 from ninspect.isolation import NONSENSE, Listener
+from ninspect.progress import Silent, shown_to_people
 from ninspect.requests import AugmentRequest, ExplainRequest, InfoRequest, ScanRequest
 from ninspect.text import capped, printable, recorded
 
@@ -109,7 +111,7 @@ def scan(
     """
     request = _with_samples(request, images)
     places, known = shown.places(), pipeline.known()
-    with show_progress(pipeline.quiet) as progress:
+    with nullcontext(Silent()) if pipeline.quiet else shown_to_people(in_log=True) as progress:
         log = notice if pipeline.verbose else lambda line: None
         result, code = perform_scan(request, process.limits(request.memory), progress, log)
     result = result.model_copy(update={"command": ["ninspect", *map(recorded, sys.argv[1:])]})

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ninspect.dispatch import DEFAULT_TIMEOUT, limits_of
 from ninspect.errors import UsageError
 from ninspect.files import check_folder, check_writable
 from ninspect.isolation import Limits
-from ninspect.machine import spare_memory
 from ninspect.names import FORMATS, Format, Sandbox, format_of
 from ninspect.option import Option
 from ninspect.requests.shared import GATE, OUTPUT, SAFETY
@@ -19,7 +19,6 @@ from ninspect.requests.shared import GATE, OUTPUT, SAFETY
 if TYPE_CHECKING:
     from ninspect.report import Result
 
-DEFAULT_TIMEOUT = 3600.0
 STDOUT = "-"
 
 InfoFormat = Annotated[Literal["text", "json"], typer.Option("--format", help="Output format.")]
@@ -51,12 +50,7 @@ class LimitOptions:
         Args:
             memory: bytes; None: see `spare_memory`.
         """
-        if self.sandbox != "off":
-            seconds = DEFAULT_TIMEOUT if self.timeout is None else self.timeout
-            return Limits(self.sandbox == "require", seconds, spare_memory() if memory is None else memory)
-        if self.timeout is not None:
-            raise UsageError("--timeout needs the worker process; leave it out, or --sandbox off")
-        return None
+        return limits_of(self.sandbox, self.timeout, memory)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -178,6 +178,8 @@ def _message(line: bytes) -> tuple[str, Any]:
             return "missing", value
         case {"progress": [int(done), int(total)] as value} if 0 <= done <= _MOST_STEPS and 0 <= total <= _MOST_STEPS:
             return "progress", value
+        case {"step": [int(), int(), str()] as value}:
+            return "step", value
         case {"log": str(value)}:
             return "log", value
         case {"partial": dict(value)}:

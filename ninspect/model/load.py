@@ -69,11 +69,13 @@ def read_model(path: Path | str) -> ModelFile:
     """Read, check and parse an ONNX file. All that follows is about the bytes read here.
 
     Raises:
-        UsageError: there is no such file.
         FindingError: it breaks a rule that keeps it from being analysed.
-        ModelError: it is not a regular file, not an ONNX model, empty, truncated or too large.
+        UsageError: there is no such file, or it plainly is something else: a folder, a text, a zip archive, empty.
+        ModelError: it is not a regular file, not an ONNX model, truncated or too large.
     """
     path = Path(path)
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; give the path of an .onnx file in it")
     data = _read_bytes(path)
     refuse_mistakes(data, str(path))
     check_wire(data, str(path))

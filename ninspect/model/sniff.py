@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ninspect.errors import ModelError
+from ninspect.errors import UsageError
 from ninspect.findings import FindingError
 
 _ZIP = "a zip archive (PyTorch .pt and Keras .keras files are); export the model to ONNX"
@@ -31,20 +31,20 @@ def refuse_mistakes(data: bytes, name: str) -> None:
 
     Raises:
         FindingError: it is a pickle (HX009).
-        ModelError: it is one of the other things that people give.
+        UsageError: it is one of the other things that people give.
     """
     if not data:
-        raise ModelError(f"{name} is empty; download or export it again")
+        raise UsageError(f"{name} is empty; download or export it again")
     if data[0] == 0x80 and data[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         what = "a Python pickle, which can run code when it is loaded; export the model to ONNX"
         raise FindingError("HX009", f"{name} is {what}")
     for offset, magic, what in _MISTAKES:
         if data[offset : offset + len(magic)] == magic:
-            raise ModelError(f"{name} is {what}")
+            raise UsageError(f"{name} is {what}")
     if data.lstrip()[:9].lower().startswith(_PAGES):
-        raise ModelError(f"{name} is a web page or XML, not a model; download the file itself")
+        raise UsageError(f"{name} is a web page or XML, not a model; download the file itself")
     if _is_text(data[:_TEXT]):
-        raise ModelError(f"{name} is a text file, not a model; give the .onnx file")
+        raise UsageError(f"{name} is a text file, not a model; give the .onnx file")
 
 
 def _is_text(start: bytes) -> bool:

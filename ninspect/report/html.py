@@ -84,6 +84,7 @@ def html_report(result: Result) -> str:
         style=style,
         policy=policy,
         shown=shown,
+        found=bool(result.targets or named_classes(result) or result.pairs),
         others=_others(result.attention, {entry.label for entry in shown}),
         comparisons=[_comparison(result, detector) for detector in detectors_shown(result)],
         uncovered=uncovered(result),

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import base64
+import io
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from ninspect.text import recorded
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def recorded_texts(value: Any) -> Any:
@@ -27,6 +33,7 @@ Picture = Annotated[
     Field(
         description="a PNG in base64, at most 112 pixels a side",
         pattern=r"^iVBORw0KGgo[A-Za-z0-9+/]*={0,2}$",
+        repr=False,
         json_schema_extra={"contentEncoding": "base64", "contentMediaType": "image/png"},
     ),
 ]
@@ -66,6 +73,16 @@ class TriggerInfo(Part):
     mask: Picture = Field(description="white where an image is covered")
     pattern: Picture = Field(description="what covers it, on grey")
     examples: list[ExampleInfo]
+
+    def arrays(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The exact mask `[H, W]` and pattern `[H, W, C]`, both in [0, 1].
+
+        The trigger makes (1 − mask) · image + mask · pattern of an image; `ninspect.Patch` puts it on many.
+        """
+        import numpy as np
+
+        with np.load(io.BytesIO(base64.b64decode(self.npz)), allow_pickle=False) as archive:
+            return archive["mask"], archive["pattern"]
 
 
 class StampInfo(TriggerInfo):

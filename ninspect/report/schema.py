@@ -8,13 +8,15 @@ import io
 import json
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from ninspect.errors import ExitCode, UsageError
+from ninspect.files import write_file
 from ninspect.findings import RULES, Severity, Verdict, effect, worst
-from ninspect.names import QUESTIONS, REQUIRED, Question
+from ninspect.names import FORMATS, QUESTIONS, REQUIRED, Format, Question, format_of
 from ninspect.report.pictured import AttentionInfo, PairInfo, Part, StampInfo, TriggerInfo, Words, recorded_texts
 from ninspect.requests import ScanRequest
 
@@ -295,6 +297,38 @@ class Result(Part):
     def to_json(self) -> str:
         """This result as a JSON document in ASCII: any pipe passes it, and no name in it can steer a terminal."""
         return json.dumps(self.facts(), indent=2, allow_nan=False) + "\n"
+
+    def save(self, path: Path | str, format: Format | None = None) -> None:  # noqa: A002  as pandas and Pillow have it
+        """Write the result to a file, as a whole or not at all.
+
+        Args:
+            path: of the file.
+            format: what it shall be; None: what the ending says, such as `.html`, `.json`, `.md` or `.sarif`.
+
+        Raises:
+            UsageError: there is no such format, or there cannot be such a file.
+            WriteError: it cannot be written.
+        """
+        from ninspect.report.formats import render
+
+        chosen = format or format_of(Path(path).name)
+        if chosen not in FORMATS:
+            what = f"the ending of {path} says no format" if chosen is None else f"there is no format {chosen!r}"
+            raise UsageError(f"{what}; give one of {', '.join(FORMATS)}")
+        write_file(Path(path), render(self, chosen).encode())
+
+    def trigger(self, label: int) -> TriggerInfo:
+        """The trigger that was found for a class; `arrays` gives its mask and pattern.
+
+        Raises:
+            UsageError: none was searched for this class.
+        """
+        found = {one.label: one for one in (*self.stamps, *self.triggers)}
+        if label not in found:
+            raise UsageError(
+                f"there is no trigger for class {label}; there are for: {', '.join(map(str, found)) or 'none'}"
+            )
+        return found[label]
 
     def heatmap(self, label: int) -> Image:
         """Where a class looks: its mean heatmap, laid over one of the images. Only classes that stand out have one.

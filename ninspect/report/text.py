@@ -35,6 +35,7 @@ _SEVERITIES = {"error": "red", "warning": "yellow", "note": "dim"}
 _OUTCOMES = {"passed": "green", "failed": "red", "inconclusive": "yellow", "skipped": "dim"}
 _MOST_ROWS = 12
 _PLAIN_WIDTH = 110
+_SCORES_FIT = 76  # characters; in a narrower terminal the numbers would be cut
 
 
 def text_report(result: Result) -> str:
@@ -59,7 +60,7 @@ def print_result(result: Result, console: Console | None = None) -> None:
     console.print(_coverage(result))
     console.print()
     for detector in detectors_shown(result):
-        console.print(_class_table(result, detector))
+        console.print(_class_table(result, detector, with_scores=console.width >= _SCORES_FIT))
         console.print(Padding(Text(reading(result, detector), style="dim"), (0, 0, 1, 2)))
     for trigger in triggers_shown(result):
         console.print(Padding(Text(evidence(trigger)), (0, 0, 1, 2)))
@@ -81,14 +82,15 @@ def _coverage(result: Result) -> Table:
     return grid
 
 
-def _class_table(result: Result, detector: DetectorInfo) -> Table:
+def _class_table(result: Result, detector: DetectorInfo, with_scores: bool) -> Table:
     """The classes by falling index; the head of the list when there are many."""
+    columns = detector.scores if with_scores else {}
     table = Table(box=box.SIMPLE_HEAD, pad_edge=True, title=f"Method {detector.name}", title_justify="left")
     table.add_column("class", justify="right")
     known = any(class_name(result, label) for label in result.explained)
     if known:
         table.add_column("name", no_wrap=True)
-    for name in detector.scores:
+    for name in columns:
         table.add_column(name, justify="right")
     table.add_column("index", justify="right")
     table.add_column("")
@@ -97,7 +99,7 @@ def _class_table(result: Result, detector: DetectorInfo) -> Table:
         label = result.explained[i]
         mark = "suspected" if label in result.targets else ""
         shown = [Text(printable(class_name(result, label)))] if known else []  # plain strings would be read as markup
-        scores = [number(column[i], 1) for column in detector.scores.values()]
+        scores = [number(column[i], 1) for column in columns.values()]
         style = "bold red" if label in result.targets else ""
         table.add_row(str(label), *shown, *scores, number(detector.index[i], 2), mark, style=style)
     if len(order) > _MOST_ROWS:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,28 @@ def test_operators_are_those_of_the_registry(command_line: CommandLine) -> None:
     assert {line.split()[0] for line in out.splitlines()} >= set(GRADIENTS)
     assert "Floor" in out
     assert json.loads(command_line("operators", "--format", "json")[1])["Relu"].startswith("rule")
+
+
+def installed(folder: Path, *names: str) -> Path:
+    """A folder for Python's path in which distributions of these names seem to be installed."""
+    for name in names:
+        info = folder / f"{name.replace('-', '_')}-1.2.3.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2.3\n")
+    return folder
+
+
+def test_doctor_says_that_two_packages_of_onnx_runtime_clash(tmp_path: Path) -> None:
+    path = os.pathsep.join([str(installed(tmp_path, "onnxruntime", "onnxruntime-gpu")), *sys.path])
+    facts = json.loads(ninspect("doctor", "--format", "json", PYTHONPATH=path).stdout)
+    assert facts["clash"].startswith("onnxruntime 1.2.3 and onnxruntime-gpu 1.2.3 are installed; uninstall ")
+
+
+@pytest.mark.parametrize("arguments", [["doctor"], ["info", "model.onnx"], ["info", "model.onnx", "--sandbox", "off"]])
+def test_a_broken_onnx_runtime_is_one_sentence(tmp_path: Path, arguments: list[str]) -> None:
+    (tmp_path / "onnxruntime").mkdir()  # what is left after one of the two was uninstalled
+    (tmp_path / "onnxruntime" / "__init__.py").touch()
+    done = ninspect(*arguments, PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("ninspect: ONNX Runtime is broken or missing; uninstall onnxruntime and ")
+    assert done.stderr.count("\n") == 1

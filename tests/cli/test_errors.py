@@ -61,7 +61,28 @@ def is_one_line(text: str) -> bool:
 # Files. Where a process of its own adds nothing, the command line is called from this one.
 
 
-@pytest.mark.parametrize("kind", NOT_MODELS)
+PLAINLY_OTHER = ["empty", "text", "a Git LFS pointer", "compressed", "a web page"]
+
+
+@pytest.mark.parametrize("kind", PLAINLY_OTHER)
+def test_what_plainly_is_no_model_is_a_wrong_path_and_no_verdict(
+    tmp_path: Path, kind: str, command_line: CommandLine
+) -> None:
+    content, reason = NOT_MODELS[kind]
+    (tmp_path / "model.onnx").write_bytes(content)
+    code, out, err = command_line("scan", "model.onnx", "--fail-on", "suspected")
+    assert (code, out) == (2, "")
+    assert is_one_line(err)
+    assert re.search(reason, err)
+
+
+def test_a_folder_is_a_wrong_path(tmp_path: Path, command_line: CommandLine) -> None:
+    (tmp_path / "fleet").mkdir()
+    code, out, err = command_line("scan", "fleet")
+    assert (code, out, err) == (2, "", "ninspect: fleet is a folder; give the path of an .onnx file in it\n")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in NOT_MODELS if kind not in PLAINLY_OTHER])
 def test_a_file_that_cannot_be_judged_is_inconclusive(tmp_path: Path, kind: str, command_line: CommandLine) -> None:
     content, reason = NOT_MODELS[kind]
     (tmp_path / "model.onnx").write_bytes(content)
@@ -98,7 +119,7 @@ def test_other_commands_say_what_is_wrong_in_one_line_and_leave_nothing(
         ["explain", "model.onnx", "--image", "image.npy", "--class", "1", "-o", "new.png"],
     ):
         empty = "ninspect: model.onnx is empty; download or export it again\n"
-        assert command_line(*arguments) == (3, "", empty)
+        assert command_line(*arguments) == (2, "", empty)
     assert names_in(tmp_path) == ["image.npy", "model.onnx"]
 
 

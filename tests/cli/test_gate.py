@@ -163,7 +163,8 @@ def test_a_file_where_a_folder_should_be_is_found_out_before_the_scan(suspect: C
 def test_what_is_being_done_is_told_on_stderr(suspect: CommandLine, sandbox: str) -> None:
     code, out, err = suspect(*SCAN, "--verbose", "--sandbox", sandbox)
     assert (code, "ninspect:" in out) == (1, False)
-    said = [line.removeprefix("ninspect: ") for line in err.splitlines()]
+    lines = [line.removeprefix("ninspect: ") for line in err.splitlines()]
+    said = [line for line in lines if not line.startswith("step ")]  # a slow machine shows progress
     assert said[0].startswith("self-test: scores 0.0e+00, gradient ")
     assert said[1] == "neuroninspect: begins"
     assert said[2].startswith("neuroninspect: smallest p ")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ninspect.report import Result, render
-from tests.report.examples import ATTENTION, BETWEEN, DETECTOR, PAIR, TRIGGER, example, inconclusive, picture
+from tests.report.examples import ATTENTION, BETWEEN, DETECTOR, PAIR, TRIGGER, clean, example, inconclusive, picture
 from tests.report.test_formats import HOSTILE, RESULTS
 
 
@@ -106,6 +106,22 @@ def test_every_verdict_has_its_heading_and_what_is_not_known_is_left_out(name: s
 def test_a_class_that_the_evidence_decided_on_says_so() -> None:
     assert "more than 0.01, but the evidence is convincing" in Page(example(p_value=0.05)).text
     assert "suspected at 0.01 or less" in Page(example(p_value=0.005)).text
+
+
+def test_the_oddest_classes_of_a_model_that_is_not_suspected_are_folded() -> None:
+    quiet = TRIGGER.model_copy(update={"label": 2, "convincing": False})
+    page = Page(clean(triggers=[quiet]))
+    assert "What was found" not in page.text
+    folded = page.source.partition("The oddest classes</h2>")[2].partition("</details>")[0]
+    assert folded.lstrip().startswith("<details><summary>None of them is suspected")
+    assert 'id="class-2"' in folded
+    assert "What was found" in Page(example()).text
+    assert "What was found" in Page(inconclusive(BETWEEN, pairs=[PAIR])).text
+
+
+def test_high_confidence_beside_a_large_p_says_why() -> None:
+    assert "the evidence decides; statistics alone would not suspect it" in Page(example(p_value=0.05)).text
+    assert "the evidence agrees with the statistics" in Page(example(p_value=0.005)).text
 
 
 def test_a_trigger_from_one_class_to_another_has_a_part_of_its_own() -> None:

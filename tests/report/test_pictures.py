@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from ninspect import scan
 from ninspect.audit.describe import describe_attention
+from ninspect.audit.stages import scan
 from ninspect.detect import Attention
 from ninspect.errors import UsageError
 from ninspect.report import save_pictures

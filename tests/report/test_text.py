@@ -180,6 +180,15 @@ def test_plain_text_is_plain_wherever_it_is_made(monkeypatch: pytest.MonkeyPatch
     assert text_report(example()) == expected
 
 
+def test_a_narrow_terminal_loses_columns_and_no_digits() -> None:
+    narrow = io.StringIO()
+    print_result(example(), Console(file=narrow, width=60))
+    assert "15.25" in narrow.getvalue()
+    assert "suspected" in narrow.getvalue()
+    assert "…" not in narrow.getvalue()
+    assert "sparse" not in narrow.getvalue()
+
+
 def test_a_terminal_gets_colour() -> None:
     terminal = io.StringIO()
     print_result(example(), Console(file=terminal, force_terminal=True, color_system="standard", width=110))

@@ -15,7 +15,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from ninspect import scan
+from ninspect.audit.stages import scan
 from ninspect.detect import Detector, NeuralCleanse
 from ninspect.search.inversion import Inversion
 from tools.measure.evaluate import DETECTORS, PUBLISHED

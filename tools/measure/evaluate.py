@@ -25,7 +25,8 @@ import numpy as np
 import typer
 from rich.progress import track
 
-from ninspect import Result, ScanRequest, scan
+from ninspect import Result, ScanRequest
+from ninspect.audit.stages import scan
 from ninspect.detect import (
     MMBD,
     Activated,

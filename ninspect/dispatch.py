@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,9 +11,12 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from ninspect.errors import InconclusiveError
+from ninspect.errors import InconclusiveError, UsageError
 from ninspect.files import companions_above
 from ninspect.isolation import LAYERS, NONSENSE, Limits, Listener, run
+from ninspect.machine import check_runtime, spare_memory
+from ninspect.names import Sandbox
+from ninspect.progress import Silent
 from ninspect.requests import Request, ScanRequest
 
 if TYPE_CHECKING:
@@ -20,6 +24,26 @@ if TYPE_CHECKING:
 
 
 WORKER = "ninspect.worker"
+DEFAULT_TIMEOUT = 3600.0
+
+
+def limits_of(sandbox: Sandbox, timeout: float | None, memory: int | None) -> Limits | None:
+    """The limits of the worker process; None: there shall be none.
+
+    Args:
+        sandbox: whether there shall be one.
+        timeout: seconds; None: `DEFAULT_TIMEOUT`.
+        memory: bytes; None: see `spare_memory`.
+
+    Raises:
+        UsageError: there is a time limit and nothing to hold it against.
+    """
+    if sandbox != "off":
+        seconds = DEFAULT_TIMEOUT if timeout is None else timeout
+        return Limits(sandbox == "require", seconds, spare_memory() if memory is None else memory)
+    if timeout is not None:
+        raise UsageError("--timeout needs the worker process; leave it out, or --sandbox off")
+    return None
 
 
 class Interrupted(BaseException):
@@ -33,6 +57,9 @@ class Interrupted(BaseException):
 @contextmanager
 def interruptible() -> Iterator[None]:
     """SIGINT and SIGTERM raise `Interrupted`, unless whoever started this process has them ignored."""
+    if threading.current_thread() is not threading.main_thread():  # others get no signals
+        yield
+        return
     received: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -65,6 +92,7 @@ def perform(request: Request, limits: Limits | None, listener: Listener | None =
     """
     listener = listener or Listener()
     if limits is None:
+        check_runtime()
         from ninspect import jobs
 
         return jobs.run(request, listener)
@@ -84,7 +112,7 @@ def _beside(request: Request) -> list[Path]:
 def perform_scan(
     request: ScanRequest,
     limits: Limits | None,
-    progress: Callable[[int, int], None],
+    progress: Silent,
     log: Callable[[str], None],
 ) -> tuple[Result, int]:
     """Judge a model; whatever stops the scan, there is a result, inconclusive and with the reason.
@@ -97,7 +125,9 @@ def perform_scan(
 
     def tell(kind: str, value: Any) -> None:
         if kind == "progress":
-            progress(*value)
+            progress.advance(*value)
+        elif kind == "step":
+            progress.step(*value)
         elif kind == "log":
             log(value)
         elif kind == "partial" or kind not in news:  # only the first word on the lock is from before the file was read

@@ -1,0 +1,115 @@
+"""How far a scan is, shown to a person: a bar on a terminal, a line in a notebook, now and then a line in a log."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from ninspect.names import STEPS
+from ninspect.text import printable
+
+_SECONDS = 10  # between two lines of progress in a log
+_SURE = 1.0  # seconds before a speed is told
+
+
+class Silent:
+    """Shows nothing; the others show the step, and how much of it is done."""
+
+    def step(self, number: int, count: int, name: str) -> None:
+        """A step begins, of so many."""
+
+    def advance(self, done: int, total: int) -> None:
+        """So many gradients of the step are computed, of so many."""
+
+
+class Told(Silent):
+    """Tells a function of (done, total)."""
+
+    def __init__(self, listener: Callable[[int, int], None]) -> None:
+        self._listener = listener
+
+    def advance(self, done: int, total: int) -> None:
+        """Tell it."""
+        self._listener(done, total)
+
+
+class Lines(Silent):
+    """A line for a log, ten seconds after the last one; in a notebook one line that changes.
+
+    Args:
+        write: gets each line.
+        seconds: between two of them.
+    """
+
+    def __init__(self, write: Callable[[str], None], seconds: float = _SECONDS) -> None:
+        self._write, self._seconds, self._title = write, seconds, ""
+        self._start = self._last = time.monotonic()
+
+    def step(self, number: int, count: int, name: str) -> None:
+        """The time of a step counts from its beginning."""
+        self._title = title(number, count, name)
+        self._start = time.monotonic()
+
+    def advance(self, done: int, total: int) -> None:
+        """Say which step it is, how much of it is done, and how long the rest will take."""
+        now = time.monotonic()
+        if now - self._last < self._seconds or not total:
+            return
+        self._last = now
+        passed = now - self._start
+        left = f", about {passed * (total - done) / done:.0f} s left in this step" if done and passed > _SURE else ""
+        self._write(f"{self._title or 'reading'}: {done / total:.0%}{left}")
+
+
+def title(number: int, count: int, name: str) -> str:
+    """`step 2 of 6, searching for triggers`."""
+    return printable(f"step {number} of {count}, {STEPS.get(name, name)}")
+
+
+@contextmanager
+def shown_to_people(*, in_log: bool) -> Iterator[Silent]:
+    """What suits the place: a bar on a terminal, one line in a notebook, else lines or nothing.
+
+    Args:
+        in_log: show lines where nobody watches.
+    """
+    if sys.stderr.isatty():
+        with _bar() as bar:
+            yield bar
+    elif in_notebook():
+        yield Lines(lambda line: print(f"\r{line:<100}", end="", flush=True), seconds=0.5)
+        print(f"\r{'':<100}\r", end="", flush=True)
+    else:
+        yield Lines(lambda line: print(f"ninspect: {line}", file=sys.stderr)) if in_log else Silent()
+
+
+def in_notebook() -> bool:
+    """Whether this is a Jupyter kernel: nothing is imported to find out."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return type(shell).__name__ == "ZMQInteractiveShell"
+
+
+@contextmanager
+def _bar() -> Iterator[Silent]:
+    from rich import progress
+    from rich.console import Console
+
+    columns = (
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.TaskProgressColumn(),
+        progress.TimeRemainingColumn(),
+    )
+    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("reading", total=None)
+
+        class Bar(Silent):
+            def step(self, number: int, count: int, name: str) -> None:
+                bar.reset(task, description=title(number, count, name), total=None)
+
+            def advance(self, done: int, total: int) -> None:
+                bar.update(task, completed=done, total=total)
+
+        yield Bar()

@@ -1,0 +1,23 @@
+from ninspect.progress import Lines, title
+
+
+def test_a_log_says_the_step_and_never_an_absurd_speed() -> None:
+    said: list[str] = []
+    lines = Lines(said.append, seconds=0)
+    lines.advance(0, 0)
+    lines.step(2, 6, "evidence")
+    lines.advance(250, 1000)
+    assert said == ["step 2 of 6, searching for triggers: 25%"]  # too early to tell how long
+
+
+def test_a_log_says_how_long_a_step_takes() -> None:
+    said: list[str] = []
+    lines = Lines(said.append, seconds=0)
+    lines.step(1, 2, "activated")
+    lines._start -= 30
+    lines.advance(250, 1000)
+    assert said == ["step 1 of 2, comparing classes: 25%, about 90 s left in this step"]
+
+
+def test_a_step_without_a_name_has_that_of_its_detector_and_nothing_steers_the_terminal() -> None:
+    assert title(1, 1, "mine\x1b") == "step 1 of 1, mine\\u001b"
