@@ -15,6 +15,7 @@ from ninspect.errors import UsageError
 _LIBRARIES = ("ninspect", "onnx", "onnx-ir", "numpy", "scipy")
 
 
+_FOR_GPUS = ("CUDAExecutionProvider", "TensorrtExecutionProvider", "NvTensorRTRTXExecutionProvider")
 _RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
 
 
@@ -53,7 +54,9 @@ def installation() -> dict[str, str]:
     import onnxruntime
 
     check_runtime()
-    providers = onnxruntime.get_available_providers()
+    gpus = cuda_device_count()
+    built = onnxruntime.get_available_providers()
+    providers = [name for name in built if gpus or name not in _FOR_GPUS]
     facts = {name: str(number) for name, number in library_versions().items()}
     if len(both := runtimes()) > 1:
         facts["clash"] = f"{' and '.join(both)} are installed; {_REPAIR}"
@@ -61,7 +64,7 @@ def installation() -> dict[str, str]:
         "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
         "processors": _of(allowed_cores(), os.cpu_count() or 1),
         "providers": ", ".join(provider.removesuffix("ExecutionProvider") for provider in providers),
-        "GPU": _gpu(cuda_device_count(), "CUDAExecutionProvider" in providers),
+        "GPU": _gpu(gpus, "CUDAExecutionProvider" in built),
     }
 
 

@@ -88,7 +88,11 @@ def operators(format_: opt.InfoFormat = "text") -> None:
     """
     from ninspect.model.operators import supported
 
-    _show({name: f"{support.how:11}  {support.formula}".rstrip() for name, support in supported().items()}, format_)
+    known = supported().items()
+    if format_ == "json":
+        _show({name: {"how": support.how, "formula": support.formula} for name, support in known}, format_)
+    else:
+        _show({name: f"{support.how:11}  {support.formula}".rstrip() for name, support in known}, format_)
 
 
 def rules(format_: opt.InfoFormat = "text") -> None:

@@ -162,6 +162,8 @@ def explain(
 
     Example: ninspect explain model.onnx --image stop.png --class 14 -o heatmap.png
     """
+    if file.suffix.lower() not in ("", ".png"):
+        raise UsageError(f"{file} would be a PNG with another ending; give a name that ends in .png")
     match _make(file, request, process):
         case {"value": float(value), "predicted": int(predicted), "preprocess": str(source)}:
             answer = f"class {request.label}, {request.objective} {value:.4g}; the model answers {predicted}"

@@ -74,6 +74,8 @@ def read_model(path: Path | str) -> ModelFile:
         ModelError: it is not a regular file, not an ONNX model, truncated or too large.
     """
     path = Path(path)
+    if str(path).startswith(("http:", "https:")):
+        raise UsageError(f"{path} is an address; download the file and give its path")
     if path.is_dir():
         raise UsageError(f"{path} is a folder; give the path of an .onnx file in it")
     data = _read_bytes(path)

@@ -30,6 +30,8 @@ def test_doctor_names_versions_devices_and_layers(tmp_path: Path, format_: str) 
     facts = json.loads(done.stdout) if format_ == "json" else {line[:13].rstrip(): line[13:].strip() for line in lines}
     assert {"onnxruntime", "python", "providers", "GPU", "memory limit"} <= set(facts)
     assert facts["sandbox"].startswith("process")
+    assert "CPU" in facts["providers"]
+    assert ("CUDA" in facts["providers"]) <= (not facts["GPU"].startswith("none"))
     allowed, count = len(os.sched_getaffinity(0)), os.cpu_count()
     kept = f"{allowed} of {count}, which this process is kept to"
     assert facts["processors"] == (str(count) if allowed == count else kept)
@@ -51,7 +53,8 @@ def test_operators_are_those_of_the_registry(command_line: CommandLine) -> None:
     assert (code, err) == (0, "")
     assert {line.split()[0] for line in out.splitlines()} >= set(GRADIENTS)
     assert "Floor" in out
-    assert json.loads(command_line("operators", "--format", "json")[1])["Relu"].startswith("rule")
+    relu = json.loads(command_line("operators", "--format", "json")[1])["Relu"]
+    assert (relu["how"], set(relu)) == ("rule", {"how", "formula"})
 
 
 def installed(folder: Path, *names: str) -> Path:

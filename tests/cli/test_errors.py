@@ -164,6 +164,11 @@ PUBLISHED = ["scan", "model.onnx", "-s", "images.npz", "--method", "neuroninspec
         ),
         (["explain", "model.onnx", "--image", "images.npz", "--class", "1", "-o", "no/n.png"], "cannot be written"),
         (["augment", "model.onnx", "-o", "no/new.onnx"], "no/new.onnx cannot be written"),
+        (
+            ["explain", "model.onnx", "--image", "images.npz", "--class", "1", "-o", "n.jpg"],
+            "n.jpg would be a PNG with another ending",
+        ),
+        (["info", "https://example.org/m.onnx"], "is an address; download the file"),
         (["info", "missing.onnx"], "there is no file missing.onnx"),
         (["info", "x" * 300 + "/model.onnx"], "File name too long"),
     ],

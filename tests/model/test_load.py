@@ -91,6 +91,13 @@ def test_a_zip_archive_is_refused(tmp_path: Path) -> None:
         read_model(tmp_path / "model.onnx")
 
 
+def test_an_address_and_a_folder_are_usage_errors(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is an address; download the file and give its path"):
+        read_model("https://example.org/model.onnx")
+    with pytest.raises(UsageError, match="is a folder; give the path"):
+        read_model(tmp_path)
+
+
 def test_a_missing_file_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"there is no file .*model\.onnx"):
         read_model(tmp_path / "model.onnx")
