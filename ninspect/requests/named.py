@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from os import PathLike
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -63,8 +63,9 @@ def _preprocessing(given: object) -> dict[str, Any]:
     known = {each.name for each in fields(PreprocessOptions)}
     if isinstance(given, Mapping) and given.keys() <= known:
         return dict(given)
-    if is_dataclass(given) and not isinstance(given, type) and {each.name for each in fields(given)} <= known:
-        return {each.name: getattr(given, each.name) for each in fields(given) if getattr(given, each.name) is not None}
+    inside = getattr(given, "__dict__", {})
+    if inside and inside.keys() <= known:  # PreprocessOptions, or a Preprocess
+        return {name: value for name, value in inside.items() if value is not None}
     raise UsageError(
         f"preprocess is of type {type(given).__name__}; give a preset ({', '.join(PRESETS)}), the path of a file, or "
         "PreprocessOptions"
