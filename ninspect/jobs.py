@@ -9,11 +9,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from ninspect.audit.explain import explain_image
-from ninspect.audit.open import classifier_of, said_of_images
+from ninspect.audit.open import classifier_of, connect, open_settled, said_of_images
+from ninspect.audit.selftest import check_augmented
 from ninspect.audit.stages import scan
+from ninspect.errors import ModelError
 from ninspect.isolation import Listener
 from ninspect.machine import installation
-from ninspect.model import Classifier, describe, read_model
+from ninspect.model import describe, read_model
+from ninspect.preprocess import settle
 from ninspect.report.picture import save_overlay
 from ninspect.requests import (
     AugmentRequest,
@@ -23,7 +26,7 @@ from ninspect.requests import (
     Request,
     ScanRequest,
 )
-from ninspect.runtime import gradient_model, save_model
+from ninspect.runtime import augmented_model, save_model
 
 Facts = dict[str, Any]
 
@@ -37,7 +40,7 @@ def run(request: Request, events: Listener) -> Facts:
 
     Returns:
         What JSON can hold. Of a scan, a `Result`; of an explanation, `value`, `predicted` and `preprocess`; of an
-        augmented model, `inputs`, `outputs` and `gradient`; else a description.
+        augmented model, `inputs`, `outputs`, `gradient` and `remarks`; else a description.
 
     Raises:
         NinspectError: there is no answer.
@@ -50,8 +53,7 @@ def run(request: Request, events: Listener) -> Facts:
         case AugmentRequest():
             return _augment(request, events)
         case InfoRequest():
-            classifier = _classifier(request)
-            return describe(classifier) | {"gradient": classifier.gradient_kind or "none"}
+            return _info(request)
         case DoctorRequest():
             return dict(installation())
     raise TypeError(f"nobody answers {request!r}")
@@ -106,18 +108,29 @@ def _explain(request: ExplainRequest, events: Listener) -> Facts:
 
 
 def _augment(request: AugmentRequest, events: Listener) -> Facts:
-    classifier = _classifier(request)
-    augmented = gradient_model(classifier, request.objective)
+    network, _ = open_settled(request)
+    augmented = augmented_model(network, request.objective)
+    check_augmented(augmented.clone(), network)
     added = [str(value.name) for value in augmented.graph.outputs]
     facts = {
         "inputs": [value.name for value in augmented.graph.inputs],
-        "outputs": list(dict.fromkeys([*(value.name for value in classifier.outputs.declared), *added])),
-        "gradient": classifier.gradient_kind,
+        "outputs": list(dict.fromkeys([*(value.name for value in network.classifier.outputs.declared), *added])),
+        "gradient": network.gradient_kind,
+        "remarks": list(network.remarks),
     }
-    save_model(augmented, classifier, events.write)
+    save_model(augmented, network.classifier, events.write)
     return facts
 
 
-def _classifier(request: AugmentRequest | InfoRequest) -> Classifier:
+def _info(request: InfoRequest) -> Facts:
+    """What was understood of a model, and what came of trying it."""
     said = said_of_images(request)
-    return classifier_of(read_model(request.model), request, said)
+    classifier = classifier_of(read_model(request.model), request, said)
+    known = settle(said, classifier.metadata, classifier.dtype, lambda settings: None)
+    facts = describe(classifier)
+    try:
+        network = connect(classifier, request, known)
+    except ModelError as error:
+        return facts | {"gradient": f"none: {error}", "remarks": list(classifier.remarks)}
+    batch = "any" if network.batch is None else str(network.batch)
+    return facts | {"batch": batch, "gradient": network.gradient_kind, "remarks": list(network.remarks)}

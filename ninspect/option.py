@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import Field, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
@@ -100,6 +100,22 @@ def numbers(text: str, option: str) -> float | tuple[float, ...]:
     if not all(map(math.isfinite, values)):
         raise UsageError(f"{option} '{text}' is not a number or a list such as 0.485,0.456,0.406")
     return values[0] if len(values) == 1 else values
+
+
+def feeds(texts: Iterable[str]) -> dict[str, tuple[float, ...]]:
+    """`meta=0.5,1` to a name and its numbers; of several texts.
+
+    Raises:
+        UsageError: a text is no such pair.
+    """
+    found = {}
+    for text in texts:
+        name, _, values = text.rpartition("=")
+        if not name:
+            raise UsageError(f"--feed '{text}' is not of the form NAME=VALUE, such as meta=0 or meta=0.5,1,0")
+        given = numbers(values, f"--feed {name}")
+        found[name] = given if isinstance(given, tuple) else (given,)
+    return found
 
 
 def three_numbers(text: str, option: str) -> tuple[float, ...]:

@@ -53,7 +53,7 @@ def describe_model(path: str, file: ModelFile | None, network: Network | None) -
         opset=classifier.opset,
         producer=classifier.producer,
         input=classifier.input,
-        input_shape=[classifier.batch, *classifier.layout.input_shape],
+        input_shape=[None if size == "N" else int(size) for size in classifier.input_shape],
         layout=classifier.layout.name,
         output=classifier.output,
         logits=classifier.logits,

@@ -55,6 +55,8 @@ def gradients(
     if pixels.size and not (pixels.min() >= 0 and pixels.max() <= 1):
         raise UsageError("the images have values outside 0 to 1; divide them by 255, or give uint8")
     chosen = np.arange(network.classes) if classes is None else np.atleast_1d(np.asarray(classes, np.int64))
-    if len(chosen) and not (chosen.min() >= 0 and chosen.max() < network.classes):
+    if not len(chosen):
+        raise UsageError("no class was chosen; name one, or leave classes out for all")
+    if not (chosen.min() >= 0 and chosen.max() < network.classes):
         raise UsageError(f"a class is out of range; the model has the classes 0 to {network.classes - 1}")
     return network.jacobian(pixels, chosen, objective)

@@ -9,24 +9,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ninspect.audit.selftest import try_out
 from ninspect.errors import UsageError
 from ninspect.machine import spare_memory
 from ninspect.model import (
     Classifier,
     ModelFile,
+    Said,
     class_names,
     names_in_metadata,
     read_model,
     refuse_operators,
     understand,
 )
+from ninspect.option import feeds
 from ninspect.preprocess import InputMap, Resolved, settle, specified
 from ninspect.requests import AugmentRequest, ExplainRequest, InfoRequest, ScanRequest
 from ninspect.requests.named import scan_request
 from ninspect.runtime import Network, check_memory
 
-# What asks something of images, and so needs to know how they become the model's input.
-ImageRequest = ScanRequest | ExplainRequest
+OpenRequest = ScanRequest | ExplainRequest | AugmentRequest | InfoRequest
 
 
 def asked(model: Path | str | ScanRequest, samples: Path | str | None = None, **options: Any) -> ScanRequest:
@@ -60,24 +62,26 @@ def open_network(model: Path | str | ScanRequest, **options: Any) -> Network:
     return open_settled(asked(model, **options))[0]
 
 
-def open_settled(request: ImageRequest) -> tuple[Network, Resolved]:
+def open_settled(request: OpenRequest) -> tuple[Network, Resolved]:
     """The network, and its preprocessing as far as no images are needed to tell."""
     said = said_of_images(request)
     classifier = classifier_of(read_model(request.model), request, said)
-    known = settle(said, classifier.metadata, takes_whole_numbers(classifier), lambda settings: None)
+    known = settle(said, classifier.metadata, classifier.dtype, lambda settings: None)
     images = request.images if isinstance(request, ScanRequest) else 1
     return connect(classifier, request, known, images), known
 
 
-def said_of_images(request: ImageRequest | AugmentRequest | InfoRequest) -> Resolved:
+def said_of_images(request: OpenRequest) -> Resolved:
     """What the request and the files beside the model say of the preprocessing."""
     if isinstance(request, ScanRequest | ExplainRequest):
         flags = vars(request.preprocess).copy()
-        return specified(request.model, flags.pop("file"), flags.pop("preset"), **flags)
-    return specified(request.model, layout=request.layout, size=request.size)
+        feed = feeds(flags.pop("feed")) or None
+        return specified(request.model, flags.pop("file"), flags.pop("preset"), feed=feed, **flags)
+    flags = {"layout": request.layout, "color": request.color, "size": request.size}
+    return specified(request.model, feed=feeds(request.feed) or None, **flags)
 
 
-def classifier_of(file: ModelFile, request: ImageRequest | AugmentRequest | InfoRequest, said: Resolved) -> Classifier:
+def classifier_of(file: ModelFile, request: OpenRequest, said: Resolved) -> Classifier:
     """The classifier in a file that was read.
 
     Raises:
@@ -85,16 +89,12 @@ def classifier_of(file: ModelFile, request: ImageRequest | AugmentRequest | Info
     """
     settings, proto = said.preprocess, file.parse()
     refuse_operators(proto)
-    return understand(file, proto, output=request.output, layout=settings.layout, size=settings.size)
+    inputs = Said(settings.layout, settings.size, settings.color, settings.feed or {})
+    return understand(file, proto, request.output, inputs)
 
 
-def takes_whole_numbers(classifier: Classifier) -> bool:
-    """Whether the model wants bytes, which says what range of values it expects."""
-    return classifier.dtype.kind == "u"
-
-
-def connect(classifier: Classifier, request: ImageRequest, known: Resolved, images: int) -> Network:
-    """The network behind a classifier.
+def connect(classifier: Classifier, request: OpenRequest, known: Resolved, images: int = 1) -> Network:
+    """The network behind a classifier, once it and its gradient have been built, loaded and run.
 
     Args:
         classifier: what was understood of the file.
@@ -104,14 +104,26 @@ def connect(classifier: Classifier, request: ImageRequest, known: Resolved, imag
 
     Raises:
         UsageError: the preprocessing is not what the model takes, or the device cannot be used.
-        ModelError: the model would take too much memory.
+        ModelError: the model would take too much memory, or cannot be differentiated or run.
     """
     check_memory(classifier, images, spare_memory() if request.memory is None else request.memory)
-    whole_numbers = takes_whole_numbers(classifier)
-    input_map = InputMap.of(known.preprocess, classifier.layout, np.float32 if whole_numbers else classifier.dtype)
-    if whole_numbers and (np.any(input_map.gain != 255) or np.any(input_map.offset != 0)):
-        raise UsageError("the model takes pixels from 0 to 255 as they are; give --preset uint8")
-    return Network(classifier, input_map, request.device)
+    floats = np.float32 if classifier.takes_whole_numbers else classifier.dtype
+    input_map = InputMap.of(known.preprocess, classifier.layout, floats)
+    _refuse_fractions(classifier, input_map)
+    network = Network(classifier, input_map, getattr(request, "device", "cpu"))
+    try_out(network)
+    return network
+
+
+def _refuse_fractions(classifier: Classifier, input_map: InputMap) -> None:
+    """Refuse settings that make no whole numbers of pixels, for a model that takes nothing else."""
+    if not classifier.takes_whole_numbers:
+        return
+    limits, ends = np.iinfo(classifier.dtype), (input_map.offset, input_map.offset + input_map.gain)
+    inside = np.min(ends) >= limits.min and np.max(ends) <= limits.max
+    if not inside or np.any(input_map.gain % 255) or np.any(input_map.offset % 1):
+        wanted = "--scale 1 --mean 128" if classifier.dtype == np.int8 else "--preset uint8"
+        raise UsageError(f"the model takes whole numbers ({classifier.dtype}); give {wanted} or no range of values")
 
 
 def names_for(request: ScanRequest, classifier: Classifier | None = None) -> tuple[str, ...]:

@@ -5,18 +5,24 @@ If either fails, nothing that follows can be trusted and the verdict is inconclu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import onnx_ir as ir
 from numpy.typing import NDArray
 
+from ninspect.errors import ModelError
+from ninspect.gradient import CLASSES, GRADIENT, OBJECTIVE
 from ninspect.measure.calibration import TRUTH_TESTS
 from ninspect.runtime import Network, Pixels, open_session, parts
-from ninspect.runtime.session import run
+from ninspect.runtime.session import open_model, run
 from ninspect.search.direction import unit
 
+DIFFERENT = "the converted model does not answer as the file does in ONNX Runtime"
+_TRIED = 3  # images of a batch
 _IMAGES = 4
 _CLASSES = 8
 # Half lengths of the line, in root mean square pixel change; over short lines a quantised network is a staircase.
@@ -42,6 +48,64 @@ class TruthTest:
     def passed(self) -> bool:
         """Whether the error is within tolerance; an error that is not a number is not."""
         return bool(self.error <= self.tolerance)
+
+
+def try_out(network: Network) -> None:
+    """Run a network on noise, its gradient, and beside it the file: what cannot be done is found before all else.
+
+    Raises:
+        ModelError: the gradient cannot be built, ONNX Runtime refuses or cannot run it, or the converted model answers
+            differently from the file.
+    """
+    pixels = _noise(network, network.batch or _TRIED)
+    network.jacobian(pixels, np.zeros(1, np.int64))
+    _refuse_other(network, "on noise", network.scores(pixels), original_scores(network, pixels))
+
+
+def check_augmented(model: ir.Model, network: Network) -> None:
+    """Load an augmented model, and compare it with the file, for one image and for three, or for the batch it takes.
+
+    Args:
+        model: what `augmented_model` made of the network; it loses its weights.
+        network: the network.
+
+    Raises:
+        ModelError: ONNX Runtime refuses the model or cannot run it, or it answers differently from the file.
+    """
+    classifier = network.classifier
+    names = {name: tensor for tensor, name in classifier.outputs.behind.items()}
+    kept = [value.name for value in model.graph.outputs]
+    augmented, original = open_model(model, "cpu"), open_session(classifier.file.original, "cpu")
+    shared = [o.name for o in original.get_outputs() if names.get(o.name, o.name) in kept]
+    for count in (1, _TRIED) if network.batch is None else (network.batch,):
+        feeds = classifier.file_feeds(network.input_map.to_model(_noise(network, count)))
+        expected = run(original, shared, feeds)
+        given = {value.name for value in augmented.get_inputs()}
+        found = run(
+            augmented,
+            [names.get(name, name) for name in shared] + [OBJECTIVE, GRADIENT],
+            {name: array for name, array in feeds.items() if name in given} | {CLASSES: np.zeros((1, count), np.int64)},
+        )
+        for name, ours, theirs in zip(shared, found, expected, strict=False):
+            answers = _as_array(theirs, classifier.outputs.keys(name))
+            _refuse_other(network, f"in the output '{name}'", ours, answers)
+
+
+def _noise(network: Network, count: int) -> Pixels:
+    """Random images of bytes."""
+    values = np.random.default_rng(0).integers(0, 256, (count, *network.input_map.image_shape))
+    return values.astype(np.float32) / np.float32(255)
+
+
+def _refuse_other(network: Network, where: str, ours: NDArray[Any], theirs: NDArray[Any]) -> None:
+    """Refuse answers that are not those of the file; what is not a number there is no measure."""
+    if theirs.dtype.kind != "f" or not np.isfinite(theirs).all():
+        return
+    error = relative_error(ours.reshape(theirs.shape), theirs) if ours.size == theirs.size else math.inf
+    if not error <= _score_tolerance(network):
+        raise ModelError(
+            f"{DIFFERENT} {where} (relative error {error:.2g}); please report this model's operators", "SC001"
+        )
 
 
 def check_scores(network: Network, pixels: Pixels) -> TruthTest:
@@ -70,12 +134,10 @@ def original_scores(network: Network, pixels: Pixels) -> NDArray[Any]:
     classifier = network.classifier
     session = open_session(classifier.file.original, "cpu")
     x = network.input_map.to_model(pixels)
-    if classifier.dtype.kind == "u":
-        x = np.clip(np.rint(x), 0, 255)
     pieces = []
     for part in parts(len(x), network.batch or len(x)):
-        batch = network.plan.filled(x[part]).astype(classifier.dtype)
-        (output,) = run(session, [classifier.output], {classifier.input: batch})
+        batch = network.plan.filled(x[part])
+        (output,) = run(session, [classifier.output], classifier.file_feeds(batch))
         pieces.append(_as_array(output, classifier.outputs.keys(classifier.output)).reshape(len(batch), -1))
     return np.concatenate(pieces)[: len(x)]
 

@@ -20,10 +20,9 @@ from ninspect.audit.open import (
     connect,
     names_for,
     said_of_images,
-    takes_whole_numbers,
 )
 from ninspect.audit.record import Record
-from ninspect.audit.selftest import TruthTest, check_gradient, check_scores
+from ninspect.audit.selftest import DIFFERENT, TruthTest, check_gradient, check_scores
 from ninspect.detect import Case, Detector, Evidence, Progress, SourceSpecific, examined, look, outstanding
 from ninspect.detect.registry import chosen
 from ninspect.errors import InconclusiveError, UsageError
@@ -108,8 +107,9 @@ def _open(record: Record) -> None:
     classifier = classifier_of(record.file, request, record.known)
     record.findings += hidden_decisions(classifier)
     record.file_checked = True
-    record.known = from_model(record.known, classifier.metadata, takes_whole_numbers(classifier))
+    record.known = from_model(record.known, classifier.metadata, classifier.dtype)
     record.network = network = connect(classifier, request, record.known, request.images)
+    record.findings += [Finding("MD006", remark) for remark in network.remarks]
     record.explained = chosen_classes(request.classes, network.classes)
     record.class_names = with_background(record.class_names or names_for(request, classifier), network.classes)
     if record.class_names and len(record.class_names) != network.classes:
@@ -136,8 +136,7 @@ def _load(record: Record) -> None:
             classes=network.classes,
         )
     classifier = network.classifier
-    whole_numbers = takes_whole_numbers(classifier)
-    record.known = known = settle(record.known, classifier.metadata, whole_numbers, partial(_try_presets, record))
+    record.known = known = settle(record.known, classifier.metadata, classifier.dtype, partial(_try_presets, record))
     record.network = network.with_preprocess(known.preprocess)
     if known.doubt and record.samples is not None:
         record.findings.append(Finding("PP001" if record.samples.labels is None else "PP002", known.doubt))
@@ -183,7 +182,7 @@ def _trusted(record: Record, case: Case) -> bool:
 
 def _failure(test: TruthTest, ending: str) -> Finding:
     rule, what = {
-        "scores": ("SC001", "the converted model does not answer as the file does in ONNX Runtime"),
+        "scores": ("SC001", DIFFERENT),
         "gradient": ("SC002", "the gradient is not the derivative of the logits"),
     }[test.name]
     error = f"relative error {test.error:.2g}, allowed {test.tolerance:g}"

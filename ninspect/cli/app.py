@@ -186,8 +186,9 @@ def augment(
     Example: ninspect augment model.onnx -o gradient.onnx
     """
     match _make(file, request, process):
-        case {"inputs": list(inputs), "outputs": list(outputs), "gradient": kind}:
+        case {"inputs": list(inputs), "outputs": list(outputs), "gradient": kind, "remarks": list(remarks)}:
             facts = [*(("input", name) for name in inputs), *(("output", name) for name in outputs), ("gradient", kind)]
+            facts += [("remark", remark) for remark in remarks]
             emit("".join(f"{name:8}  {printable(str(value))}\n" for name, value in facts))
         case _:
             raise InconclusiveError(NONSENSE)
@@ -196,7 +197,7 @@ def augment(
 @app.command(cls=Command)
 @from_options
 def info(request: InfoRequest, process: opt.LimitOptions, format_: opt.InfoFormat = "text") -> None:
-    """Show what ninspect understands of a model, without running it.
+    """Show what ninspect understands of a model, and whether it can be differentiated.
 
     Example: ninspect info model.onnx
     """

@@ -44,6 +44,14 @@ SCAN_RULES = (
         "Give the names of this model with --class-names.",
     ),
     Rule(
+        "MD006",
+        "note",
+        "a model that takes its images in a way of its own",
+        "The model has inputs beside the image, takes whole numbers, leaves sizes open, or takes one image at a time. "
+        "The message says what was made of it.",
+        "Check that it is what the model is used with. --size, --color, --layout and --feed say it otherwise.",
+    ),
+    Rule(
         "SC001",
         "warning",
         "the converted model answers differently",

@@ -44,9 +44,8 @@ def prepare(proto: onnx.ModelProto) -> ir.Model:
     _unify_domains(proto, opset)
     set_aside(_nodes(proto), opset)
     target = _target(proto)
+    proto = inlined(proto)
     try:
-        if proto.functions:
-            proto = onnx.inliner.inline_local_functions(proto, convert_version=True)
         proto.ir_version = max(proto.ir_version, 8)
         if opset < target:
             proto = onnx.version_converter.convert_version(proto, target)
@@ -68,6 +67,20 @@ def _reason(error: BaseException) -> BaseException:
     while isinstance(error, ir.passes.PassError) and error.__cause__ is not None:
         error = error.__cause__
     return error
+
+
+def inlined(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with the nodes of its own functions in place of their calls.
+
+    Raises:
+        ModelError: it cannot be done.
+    """
+    if not proto.functions:
+        return proto
+    try:
+        return onnx.inliner.inline_local_functions(proto, convert_version=True)
+    except Exception as error:  # C++ and protobuf raise many types; all mean the same to the user
+        raise ModelError(f"the functions of the model cannot be written out: {first_line(error)}") from error
 
 
 def standard_opset(proto: onnx.ModelProto) -> int:

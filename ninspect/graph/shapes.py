@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
+import onnx
 import onnx_ir as ir
 import onnx_ir.passes.common as passes
 
 # Data propagation keeps a record of every element of a vector: with a length of 2^40, a 200-byte file takes all memory.
 _MAX_VECTOR = 2**20
+_SMALL = 1024  # numbers; a longer weight holds no shape
 
 
 class ForgetShapes(ir.passes.InPlacePass):
@@ -54,3 +59,51 @@ def _length(value: ir.Value) -> int:
     if value.shape is None or len(value.shape) != 1 or not isinstance(value.shape[0], int):
         return 0
     return value.shape[0]
+
+
+def without_weights(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy to try shapes on: its large weights are inputs, and no computed value has a recorded shape."""
+    graph = onnx.GraphProto(name=proto.graph.name, input=proto.graph.input)
+    listed = {value.name for value in graph.input}
+    for node in proto.graph.node:
+        stored = [a.t for a in node.attribute if node.op_type == "Constant" and a.name == "value"]
+        if stored and math.prod(stored[0].dims) > _SMALL:
+            graph.input.append(_described(node.output[0], stored[0]))
+        else:
+            graph.node.append(node)
+    for tensor in proto.graph.initializer:
+        if math.prod(tensor.dims) <= _SMALL:
+            graph.initializer.append(tensor)
+        elif tensor.name not in listed:
+            graph.input.append(_described(tensor.name, tensor))
+    graph.output.extend(onnx.ValueInfoProto(name=value.name) for value in proto.graph.output)
+    return onnx.ModelProto(ir_version=proto.ir_version, opset_import=proto.opset_import, graph=graph)
+
+
+def _described(name: str, tensor: onnx.TensorProto) -> onnx.ValueInfoProto:
+    return onnx.helper.make_tensor_value_info(name, tensor.data_type, tensor.dims)
+
+
+def fits(trial: onnx.ModelProto, name: str, sizes: Sequence[int]) -> bool:
+    """Whether every operator can take what it gets when an input has these sizes, as far as shapes tell.
+
+    Args:
+        trial: what `without_weights` made of a model; the input has these sizes afterwards.
+        name: of the input.
+        sizes: of all its axes.
+    """
+    (value,) = (value for value in trial.graph.input if value.name == name)
+    dims = [onnx.TensorShapeProto.Dimension(dim_value=size) for size in sizes]
+    value.type.tensor_type.shape.CopyFrom(onnx.TensorShapeProto(dim=dims))
+    try:
+        inferred = onnx.shape_inference.infer_shapes(trial, strict_mode=True)
+        if all(_vector_length(value) <= _MAX_VECTOR for value in inferred.graph.value_info):
+            onnx.shape_inference.infer_shapes(trial, strict_mode=True, data_prop=True)
+    except onnx.shape_inference.InferenceError:
+        return False
+    return True
+
+
+def _vector_length(value: onnx.ValueInfoProto) -> int:
+    dims = value.type.tensor_type.shape.dim
+    return int(dims[0].dim_value) if len(dims) == 1 else 0

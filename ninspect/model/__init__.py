@@ -5,6 +5,7 @@ from ninspect.model.classifier import Classifier, load_classifier, understand
 from ninspect.model.describe import describe
 from ninspect.model.external import FileHash
 from ninspect.model.hidden_steps import hidden_decisions
+from ninspect.model.image_input import Said
 from ninspect.model.layout import ImageLayout
 from ninspect.model.load import ModelFile, read_model
 from ninspect.model.operator_check import refuse_operators
@@ -14,6 +15,7 @@ __all__ = [
     "FileHash",
     "ImageLayout",
     "ModelFile",
+    "Said",
     "class_names",
     "describe",
     "hidden_decisions",

@@ -13,23 +13,22 @@ from typing import Any
 import numpy as np
 import onnx
 import onnx_ir as ir
+from numpy.typing import NDArray
 
-from ninspect.errors import ModelError
+from ninspect.errors import ModelError, UsageError
 from ninspect.gradient import GradientKind, gradient_kind
-from ninspect.graph.convert import prepare, standard_opset
+from ninspect.gradient.path import reads
+from ninspect.graph.convert import inlined, prepare, standard_opset
 from ninspect.graph.expansions import expanded
 from ninspect.model.file_outputs import FileOutputs
-from ninspect.model.layout import ImageLayout, image_layout
+from ninspect.model.image_input import ImageInput, Said, take_image
+from ninspect.model.inputs import Feed, OtherInput
+from ninspect.model.layout import ImageLayout
 from ninspect.model.load import ModelFile, read_model
 from ninspect.model.outputs import check_rows, find_answer, two_classes
+from ninspect.names import Color, Layout
 
-_MOST_VALUES = 2**24  # of one image
-_IMAGE_TYPES: dict[int, np.dtype[Any]] = {
-    onnx.TensorProto.FLOAT: np.dtype(np.float32),
-    onnx.TensorProto.FLOAT16: np.dtype(np.float16),
-    onnx.TensorProto.DOUBLE: np.dtype(np.float64),
-    onnx.TensorProto.UINT8: np.dtype(np.uint8),
-}
+NOTHING_SAID = Said()
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,9 @@ class Classifier:
         input: name of the image input.
         dtype: element type that the file's image input wants.
         batch: number of images the file takes at a time; None if free.
+        batched: whether the image input has a batch axis; without one the file takes an image at a time.
         layout: where height, width and channels are.
+        others: the inputs beside the image; the scores depend on none but those that were given a value.
         outputs: all that the file puts out.
         output: name of the output that tells the class.
         scores: name of the tensor that it holds; another only where the output is made by scikit-learn's ZipMap.
@@ -60,6 +61,7 @@ class Classifier:
         parameters: numbers in the file's initializers.
         operators: how often the file's graph has each.
         metadata: the file's own metadata properties.
+        remarks: what a person should know of the inputs, in sentences without their full stop.
     """
 
     file: ModelFile
@@ -69,7 +71,9 @@ class Classifier:
     input: str
     dtype: np.dtype[Any]
     batch: int | None
+    batched: bool
     layout: ImageLayout
+    others: tuple[OtherInput, ...]
     outputs: FileOutputs
     output: str
     scores: str
@@ -81,9 +85,10 @@ class Classifier:
     parameters: int
     operators: Mapping[str, int]
     metadata: Mapping[str, str] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        shape = ", ".join(map(str, ["N" if self.batch is None else self.batch, *self.layout.input_shape]))
+        shape = ", ".join(map(str, self.input_shape))
         image = f"{self.input!r} [{shape}] {self.dtype} {self.layout.name}"
         return (
             f"<Classifier {self.file.path!r}: {image} to {self.output!r}, {self.classes} classes, opset {self.opset}>"
@@ -94,6 +99,29 @@ class Classifier:
         """What the file makes of the logits, in words; empty where it puts them out as they are."""
         operators = " ".join(self.activations)
         return f"{operators}, of which the smallest is the answer" if self.falling else operators
+
+    @property
+    def takes_whole_numbers(self) -> bool:
+        """Whether the file wants integers, which says what range of values it expects."""
+        return self.dtype.kind in "iu"
+
+    @property
+    def input_shape(self) -> list[int | str]:
+        """Of the image input in the file; N where the batch axis is free."""
+        batch = ["N" if self.batch is None else self.batch] if self.batched else []
+        return [*batch, *self.layout.input_shape]
+
+    def feeds(self, rows: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """What `model` is given for the images of one run, `[N, *layout.input_shape]`."""
+        return {self.input: rows if self.batched else rows[0]}
+
+    def file_feeds(self, rows: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """What the file itself is given for them: its own type of numbers, and something at every input."""
+        if self.takes_whole_numbers:
+            limits = np.iinfo(self.dtype)
+            rows = np.clip(np.rint(rows), limits.min, limits.max)
+        image = self.feeds(rows.astype(self.dtype))
+        return image | {other.name: other.array(len(rows)) for other in self.others}
 
     @cached_property
     def expanded(self) -> ir.Model:
@@ -114,7 +142,13 @@ class Classifier:
 
 
 def load_classifier(
-    path: Path | str, *, output: str | None = None, layout: str | None = None, size: tuple[int, int] | None = None
+    path: Path | str,
+    *,
+    output: str | None = None,
+    layout: Layout | None = None,
+    size: tuple[int, int] | None = None,
+    color: Color | None = None,
+    feed: Mapping[str, Feed] | None = None,
 ) -> Classifier:
     """Read an ONNX file and find its image input and its logits: `understand` of `read_model`.
 
@@ -123,16 +157,11 @@ def load_classifier(
     (10, 'NHWC', ('Softmax',))
     """
     file = read_model(path)
-    return understand(file, file.parse(), output=output, layout=layout, size=size)
+    return understand(file, file.parse(), output, Said(layout, size, color, feed or {}))
 
 
 def understand(
-    file: ModelFile,
-    proto: onnx.ModelProto,
-    *,
-    output: str | None = None,
-    layout: str | None = None,
-    size: tuple[int, int] | None = None,
+    file: ModelFile, proto: onnx.ModelProto, output: str | None = None, said: Said = NOTHING_SAID
 ) -> Classifier:
     """Find the image input and the logits of a model.
 
@@ -140,11 +169,10 @@ def understand(
         file: the model, read and checked.
         proto: what it parses to; changed in place.
         output: name of the class-score output, where the model has several.
-        layout: "NCHW", "NHWC" or "flat", where the shape of the input does not tell.
-        size: (height, width) of the images, where the model does not fix it.
+        said: of the inputs, where the model leaves something open.
 
     Raises:
-        UsageError: no such output, or a layout or size that the model cannot take.
+        UsageError: no such output, or something was said that the model cannot take.
         ModelError: the model is not an image classifier that can be analysed.
     """
     parameters = sum(math.prod(tensor.dims) for tensor in proto.graph.initializer)
@@ -154,25 +182,14 @@ def understand(
         raise ModelError(
             f"the model uses opset {opset}, newer than the installed onnx knows; update onnx and onnxruntime"
         )
-    image = _image_input(proto)
-    tensor = image.type.tensor_type
-    dtype = _IMAGE_TYPES[tensor.elem_type]
-    if dtype == np.uint8:
-        # Gradients need a float; the casts that follow an integer input then change nothing.
-        tensor.elem_type = onnx.TensorProto.FLOAT
-    if any(d.HasField("dim_value") and d.dim_value == 0 for d in tensor.shape.dim[1:]):
-        raise ModelError(f"the input of the model is an image without pixels: {_describe(image)}")
-    shape = [d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else None for d in tensor.shape.dim]
-    found = image_layout(tuple(shape[1:]), layout, size)
-    if math.prod(found.input_shape) > _MOST_VALUES:
-        raise ModelError(f"an image of the model has more than {_MOST_VALUES} values: {_describe(image)}")
-    for dim, value in zip(tensor.shape.dim[1:], found.input_shape, strict=True):
-        dim.dim_value = value
+    proto = inlined(proto)
+    image = take_image(proto, output, said)
     outputs = FileOutputs.take(proto)
     model = prepare(proto)
     named = {outputs.behind.get(str(value.name), str(value.name)): value for value in model.graph.outputs}
     answer = find_answer(model.graph, named, output)
-    check_rows(model, image.name, answer, shape[0])
+    _refuse_unfed(image, answer.value)
+    check_rows(model, image.name, answer, image.batch)
     one = answer.classes == 1
     logits = two_classes(model.graph, answer.logits) if one else answer.logits
     return Classifier(
@@ -181,9 +198,11 @@ def understand(
         opset=opset,
         producer=f"{proto.producer_name} {proto.producer_version}".strip(),
         input=image.name,
-        dtype=dtype,
-        batch=shape[0],
-        layout=found,
+        dtype=image.dtype,
+        batch=image.batch,
+        batched=image.batched,
+        layout=image.layout,
+        others=image.others,
         outputs=outputs,
         output=answer.output,
         scores=str(answer.value.name),
@@ -195,33 +214,36 @@ def understand(
         parameters=parameters,
         operators=operators,
         metadata={entry.key: entry.value for entry in proto.metadata_props},
+        remarks=(*image.remarks, *map(_remark, image.others)),
     )
 
 
-def _image_input(proto: onnx.ModelProto) -> onnx.ValueInfoProto:
-    """The one graph input that can hold an image.
+def _refuse_unfed(image: ImageInput, scores: ir.Value) -> None:
+    """Refuse a model whose scores depend on an input that nobody gave a value.
 
     Raises:
-        ModelError: there is none, there are several, or the model wants other inputs besides.
+        UsageError: it is one.
     """
-    weights = {tensor.name for tensor in proto.graph.initializer}
-    inputs = [value for value in proto.graph.input if value.name not in weights]
-    images = [v for v in inputs if v.type.tensor_type.elem_type in _IMAGE_TYPES and _rank(v) in (2, 3, 4)]
-    if len(inputs) == 1 and len(images) == 1:
-        image: onnx.ValueInfoProto = images[0]
-        return image
-    described = ", ".join(_describe(value) for value in inputs) or "none"
-    if len(images) == 1:
-        raise ModelError(f"the model needs inputs besides the image, and ninspect can only give images: {described}")
-    raise ModelError(f"no single input of the model is an image batch; its inputs are: {described}")
+    behind, waiting = set[ir.Value](), [scores]
+    while waiting:
+        value = waiting.pop()
+        if value not in behind:
+            behind.add(value)
+            node = value.producer()
+            waiting += [] if node is None else reads(node)
+    names = {value.name for value in behind}
+    missing = [other.name for other in image.others if other.value is None and other.name in names]
+    if missing:
+        listed = ", ".join(f"'{name}'" for name in missing)
+        raise UsageError(
+            f"the scores depend on {listed} beside the image '{image.name}'; "
+            f"say what the input is given with --feed {missing[0]}=VALUE"
+        )
 
 
-def _rank(value: onnx.ValueInfoProto) -> int:
-    return len(value.type.tensor_type.shape.dim) if value.type.tensor_type.HasField("shape") else -1
-
-
-def _describe(value: onnx.ValueInfoProto) -> str:
-    dims = [
-        str(d.dim_value) if d.HasField("dim_value") else d.dim_param or "?" for d in value.type.tensor_type.shape.dim
-    ]
-    return f"'{value.name}' [{', '.join(dims)}]"
+def _remark(other: OtherInput) -> str:
+    if other.value is None:
+        return f"the input '{other.name}' does not reach the scores, so it is given zeros"
+    numbers = np.unique(other.value) if len(np.unique(other.value)) == 1 else other.value.ravel()
+    listed = ", ".join(f"{number:g}" for number in numbers[:8]) + (" …" if len(numbers) > 8 else "")
+    return f"the input '{other.name}' is always given {listed}, as was said"

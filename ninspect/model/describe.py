@@ -17,7 +17,7 @@ def describe(classifier: Classifier) -> dict[str, str | int | list[int | str] | 
         "producer": classifier.producer or "unknown",
         "opset": classifier.opset,
         "input": classifier.input,
-        "input_shape": ["N" if classifier.batch is None else classifier.batch, *layout.input_shape],
+        "input_shape": classifier.input_shape,
         "input_type": str(classifier.dtype),
         "layout": layout.name,
         "image": f"{height}x{width}, {count_channels(channels)}",

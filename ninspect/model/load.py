@@ -28,7 +28,8 @@ class ModelFile:
     Attributes:
         path: as given.
         files: the graph's own file, then those with external weights in the order of their names.
-        original: what ONNX Runtime gets to run the model unchanged; the file's bytes, with external weights included.
+        original: what ONNX Runtime gets to run the model unchanged: the file's bytes, with external weights included,
+            and with axes open that have no size.
         findings: what is remarkable about the file, and does not keep it from being analysed.
     """
 
@@ -90,8 +91,21 @@ def read_model(path: Path | str) -> ModelFile:
     findings = check_integrity(proto)
     graph = FileHash(path.name, hashlib.sha256(data).hexdigest(), len(data))
     external = load_external_data(proto, path.parent)
-    original = proto.SerializeToString() if external else data
+    original = proto.SerializeToString() if _free_empty_axes(proto) or external else data
     return ModelFile(str(path), (graph, *external), original, tuple(findings))
+
+
+def _free_empty_axes(proto: onnx.ModelProto) -> bool:
+    """Leave every axis open that the file gives the size −1 or 0, as Paddle, Caffe2 and MXNet do; was there any?
+
+    ONNX Runtime takes 0 for the size.
+    """
+    graph = proto.graph
+    dims = [d for v in (*graph.input, *graph.output, *graph.value_info) for d in v.type.tensor_type.shape.dim]
+    empty = [dim for dim in dims if dim.HasField("dim_value") and dim.dim_value <= 0]
+    for dim in empty:
+        dim.Clear()
+    return bool(empty)
 
 
 def _read_bytes(path: Path) -> bytes:

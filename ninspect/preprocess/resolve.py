@@ -15,7 +15,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import numpy as np
 
 from ninspect.errors import UsageError
 from ninspect.files import beside, parse_json, read_text
@@ -106,7 +108,7 @@ def specified(model: Path, file: Path | None = None, preset: Preset | None = Non
 def settle(
     known: Resolved,
     metadata: Mapping[str, str],
-    whole_numbers: bool,
+    dtype: np.dtype[Any],
     try_presets: Callable[[Preprocess], Resolved | None],
 ) -> Resolved:
     """The settings, completed by the model, else by the images, else by the default.
@@ -114,14 +116,14 @@ def settle(
     Args:
         known: what was said, which wins.
         metadata: the model's metadata properties.
-        whole_numbers: the model's input has an integer type.
+        dtype: element type of the model's input.
         try_presets: given the settings without a range of values, those with the best preset; None: there are no
             images with labels. Called only where nothing else tells the range.
 
     Raises:
         UsageError: the metadata has values that are not in the standard, or wants linear light.
     """
-    known = from_model(known, metadata, whole_numbers)
+    known = from_model(known, metadata, dtype)
     if known.preprocess.ranged:
         return known
     found = try_presets(known.preprocess) or Resolved(known.preprocess.preset("unit"), DEFAULT, ASSUMED)
@@ -143,7 +145,7 @@ def _holds_timm(path: Path) -> bool:
         return False
 
 
-def from_model(known: Resolved, metadata: Mapping[str, str], whole_numbers: bool) -> Resolved:
+def from_model(known: Resolved, metadata: Mapping[str, str], dtype: np.dtype[Any]) -> Resolved:
     """The settings, completed by what the model says itself: ONNX's keys `Image.*`, or an input of whole numbers.
 
     See `settle`.
@@ -165,8 +167,10 @@ def from_model(known: Resolved, metadata: Mapping[str, str], whole_numbers: bool
             )
     if used:
         known = known.then(settings.override(**found), f"from the model's metadata ({', '.join(used)})")
-    if whole_numbers and not known.preprocess.ranged:
-        known = known.then(known.preprocess.preset("uint8"), "from the model's input, which is of whole numbers")
+    if dtype.kind in "iu" and not known.preprocess.ranged:
+        settings = known.preprocess.preset("uint8")
+        settings = settings.override(mean=128.0) if dtype == np.int8 else settings
+        known = known.then(settings, "from the model's input, which is of whole numbers")
     return known
 
 

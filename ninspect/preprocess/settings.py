@@ -69,6 +69,9 @@ class Preprocess(BaseModel):
     resize_to: Side | tuple[Side, Side] | None = Field(
         None, description="the shorter side, or a [height, width], in pixels, each at most 8192"
     )
+    feed: dict[str, Finite | Annotated[tuple[Finite, ...], Field(min_length=1)]] | None = Field(
+        None, description="a table with a finite number, or a list of them, for the name of each further input"
+    )
 
     @classmethod
     def from_toml(cls, path: Path) -> Preprocess:

@@ -91,6 +91,7 @@ class PreprocessInfo(Part):
     resize_to: int | tuple[int, int] | None = Field(
         None, description="before the middle is cut out: length of the shorter side, or height and width"
     )
+    feed: dict[Words, float | list[float]] | None = Field(None, description="for inputs beside the image")
     source: Words = Field(description="where the settings come from")
 
 

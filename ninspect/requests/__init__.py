@@ -21,7 +21,9 @@ from ninspect.requests.shared import (
     INPUT,
     QUESTIONS_ASKED,
     QUESTIONS_MEAN,
+    ColorOption,
     DeviceOption,
+    FeedOption,
     LayoutOption,
     MemoryOption,
     ObjectiveOption,
@@ -298,7 +300,9 @@ class _GraphRequest(_ModelRequest):
     """What is asked of a model without images."""
 
     layout: LayoutOption = None
+    color: ColorOption = None
     size: SizeOption = None
+    feed: FeedOption = ()
     output: OutputOption = None
     memory: MemoryOption = None
 

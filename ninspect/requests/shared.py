@@ -28,6 +28,15 @@ SizeOption = Annotated[
     tuple[int, int] | None,
     Option("Image size, if the model does not fix it.", metavar="HxW", panel=PREPROCESSING, parse=height_and_width),
 ]
+ColorOption = Annotated[Color | None, Option("Channel order that the model expects.", panel=PREPROCESSING)]
+FeedOption = Annotated[
+    tuple[str, ...],
+    Option(
+        "Value of an input beside the image: one number, or X,X,X for its places; may be repeated.",
+        metavar="NAME=VALUE",
+        panel=PREPROCESSING,
+    ),
+]
 OutputOption = Annotated[
     str | None,
     Option(
@@ -99,7 +108,7 @@ class PreprocessOptions:
         Option("Divisor: one number, or one per channel.", metavar="X[,X,X]", panel=PREPROCESSING, parse=numbers),
     ] = None
     layout: LayoutOption = None
-    color: Annotated[Color | None, Option("Channel order that the model expects.", panel=PREPROCESSING)] = None
+    color: ColorOption = None
     size: SizeOption = None
     resize: Annotated[
         Resize | None, Option("How images of another size are resized; none: refuse them.", panel=PREPROCESSING)
@@ -113,3 +122,4 @@ class PreprocessOptions:
             parse=side_or_size,
         ),
     ] = None
+    feed: FeedOption = ()

@@ -2,7 +2,7 @@
 
 from ninspect.names import Device
 from ninspect.runtime.memory import check_memory
-from ninspect.runtime.network import Gradients, Network, Pixels, gradient_model, save_model
+from ninspect.runtime.network import Gradients, Network, Pixels, augmented_model, gradient_model, save_model
 from ninspect.runtime.plan import Budget, parts
 from ninspect.runtime.session import open_session
 
@@ -12,6 +12,7 @@ __all__ = [
     "Gradients",
     "Network",
     "Pixels",
+    "augmented_model",
     "check_memory",
     "gradient_model",
     "open_session",

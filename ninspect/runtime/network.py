@@ -183,7 +183,7 @@ class Network:
         self, session: Any, batch: NDArray[Any], classes: NDArray[np.int64]
     ) -> tuple[NDArray[np.float32], Pixels]:
         """Objective `[S, N]` and pixel gradient `[S, N, H, W, C]` of the classes `[S, N]` at model inputs."""
-        inputs = {self.classifier.input: batch, CLASSES: classes}
+        inputs = self.classifier.feeds(batch) | {CLASSES: classes}
         value, gradient = run(session, [OBJECTIVE, GRADIENT], inputs)
         shaped = gradient.reshape(*classes.shape, *self.input_map.layout.input_shape)
         return value.astype(np.float32), self.input_map.to_pixels(shaped)
@@ -207,26 +207,54 @@ class Network:
         """
         return Tail(self.classifier, self.batch, self._device, self._budget)
 
-    @cached_property
+    @property
     def batch(self) -> int | None:
-        """Images the model takes at a time; None if any number.
+        """Images the model takes at a time; None if any number."""
+        return self._batch[0]
 
-        A free batch axis is not taken on trust: graphs with a fixed batch inside, or whose images influence each
-        other, answer differently for two images than for each alone. They are run one image at a time.
+    @cached_property
+    def _batch(self) -> tuple[int | None, str]:
+        """Images the model takes at a time, and why it is not what the file says.
+
+        A batch axis is not taken on trust: graphs with a fixed batch inside, or whose images influence each other,
+        answer differently for two images than for each alone. They are run one image at a time.
+
+        Raises:
+            ModelError: they influence each other, and the model takes several at a time.
         """
-        if self.classifier.batch is not None:
-            return self.classifier.batch
-        two = np.random.default_rng(0).random((2, *self.input_map.image_shape), dtype=np.float32)
-        inputs = self.input_map.to_model(two)
-        name = self.classifier.input
-        alone = [run(self._forward, [self.classifier.logits], {name: inputs[i : i + 1]})[0] for i in (0, 1)]
+        size = self.classifier.batch
+        noise = np.random.default_rng(0).random((size or 2, *self.input_map.image_shape), dtype=np.float32)
+        rows = self.input_map.to_model(noise)
+        ends = [np.repeat(rows[i : i + 1], size or 1, axis=0) for i in (0, len(rows) - 1)]
+        first, last = (self._rows(end)[0] for end in ends)
+        if size == 1:
+            return 1, ""
         try:
-            together = run(self._forward, [self.classifier.logits], {name: inputs})[0]
+            together = self._rows(rows)
         except ModelError:
-            return 1
-        expected = np.concatenate(alone)
-        same = together.shape == expected.shape and np.allclose(together, expected, rtol=1e-3, atol=1e-3)
-        return None if same else 1
+            if size is not None:
+                raise
+            return 1, "two images cannot go through the model together, so they go one at a time"
+        if np.allclose(together[[0, -1]], [first, last], rtol=1e-3, atol=1e-3, equal_nan=True):
+            return size, ""
+        if size is not None:
+            raise ModelError(f"the {size} images of a batch change each other's scores; export the model for one image")
+        return 1, "images of a batch change each other's scores, so they go through one at a time"
+
+    def _rows(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Logits `[N, K]` of model inputs.
+
+        Raises:
+            ModelError: there are more or fewer than one row for an image.
+        """
+        (logits,) = run(self._forward, [self.classifier.logits], self.classifier.feeds(rows))
+        refuse_rows(self.classifier.output, len(rows), logits.size / self.classes)
+        return np.asarray(logits.reshape(-1, self.classes))
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a person should know of how images reach the model, in sentences without their full stop."""
+        return (*self.classifier.remarks, *([self._batch[1]] if self._batch[1] else []))
 
     @cached_property
     def plan(self) -> Plan:
@@ -252,7 +280,7 @@ class Network:
 
         def ask(part: slice) -> NDArray[Any]:
             batch = self._input(pixels[part])
-            (output,) = run(self._forward, [name], {self.classifier.input: batch})
+            (output,) = run(self._forward, [name], self.classifier.feeds(batch))
             if name == self.classifier.logits:
                 refuse_rows(self.classifier.output, len(batch), output.size / self.classes)
             rows: NDArray[Any] = output.reshape(len(batch), -1)
@@ -263,7 +291,9 @@ class Network:
 
     def _gradient_session(self, objective: Objective) -> Any:
         if objective not in self._sessions:
-            self._sessions[objective] = self._open(gradient_model(self.classifier, objective))
+            self._sessions[objective] = self._open(
+                _asked_for(gradient_model(self.classifier, objective), OBJECTIVE, GRADIENT)
+            )
         return self._sessions[objective]
 
     def _open(self, model: ir.Model) -> Any:
@@ -282,11 +312,18 @@ class Network:
 
 def _forward_model(classifier: Classifier) -> ir.Model:
     """The classifier with its logits and its scores as the only outputs."""
-    model = classifier.model.clone()
+    return _asked_for(classifier.model.clone(), classifier.logits, classifier.scores)
+
+
+def _asked_for(model: ir.Model, *outputs: str) -> ir.Model:
+    """The model with these outputs alone, and the inputs that they need: ONNX Runtime wants a value for every input."""
     values = {value.name: value for node in model.graph for value in node.outputs}
     model.graph.outputs.clear()
-    model.graph.outputs.extend(values[name] for name in dict.fromkeys((classifier.logits, classifier.scores)))
+    model.graph.outputs.extend(values[name] for name in dict.fromkeys(outputs))
     passes.RemoveUnusedNodesPass()(model)
+    for value in list(model.graph.inputs):
+        if not value.uses() and not value.is_graph_output():
+            model.graph.inputs.remove(value)
     return model
 
 
@@ -309,11 +346,38 @@ def gradient_model(classifier: Classifier, objective: Objective = "logit") -> ir
     shapes: dict[str | None, list[int | str]] = {
         LOGITS: [batch, classifier.classes],
         OBJECTIVE: ["S", batch],
-        GRADIENT: ["S", batch, *classifier.layout.input_shape],
+        GRADIENT: ["S", *classifier.input_shape],
     }
     for output in model.graph.outputs:
         if output.shape is None and output.name in shapes:  # the onnx checker wants them
             output.shape = ir.Shape(shapes[output.name])
+    return model
+
+
+def augmented_model(network: Network, objective: Objective = "logit") -> ir.Model:
+    """What `ninspect augment` writes: the gradient model with the file's own inputs, and its batch where it has one.
+
+    Raises:
+        UnsupportedOperatorError: an operator has no gradient rule.
+        ModelError: the logits do not depend on the image.
+    """
+    classifier = replace(network.classifier, batch=network.batch)
+    model = gradient_model(classifier, objective)
+    image, classes = (next(v for v in model.graph.inputs if v.name == name) for name in (classifier.input, CLASSES))
+    if classifier.batch is not None:
+        classes.shape = ir.Shape(["S", classifier.batch])
+        if classifier.batched:
+            image.shape = ir.Shape(classifier.input_shape)
+    if classifier.takes_whole_numbers:
+        whole = ir.Value(
+            name=image.name, shape=image.shape, type=ir.TensorType(ir.DataType.from_numpy(classifier.dtype))
+        )
+        image.name = f"{whole.name}/floats"
+        floats = ir.node("Cast", [whole], {"to": ir.DataType.FLOAT}, name=image.name)
+        image.replace_all_uses_with(floats.outputs[0])
+        floats.outputs[0].name, floats.outputs[0].shape = image.name, image.shape
+        model.graph.inputs[model.graph.inputs.index(image)] = whole
+        model.graph.insert_before(model.graph[0], floats)
     return model
 
 

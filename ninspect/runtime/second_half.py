@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ninspect.errors import ModelError
 from ninspect.gradient import CLASSES, GRADIENT, LOGITS, differentiate
 from ninspect.gradient.middle import middle, never_negative
 from ninspect.model import Classifier
@@ -42,6 +43,9 @@ class Tail:
         self, classifier: Classifier, batch: int | None, device: Device, budget: Budget = DEFAULT_BUDGET
     ) -> None:
         model, self._activation = middle(classifier.expanded, classifier.input, classifier.logits)
+        rows = self._activation.shape[0] if self._activation.shape is not None else None
+        if isinstance(rows, int) and rows != batch:
+            raise ModelError(f"'{self.name}' has {rows} rows where the model takes {batch} images, so it cannot be cut")
         self.nonnegative = never_negative(self._activation)
         needed = _LIVE * 4 * math.prod(self.shape)
         self.plan = Plan(batch, needed, needed, budget)

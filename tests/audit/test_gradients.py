@@ -19,6 +19,7 @@ def model(tmp_path: Path) -> Path:
 def test_gradients_of_a_linear_model_are_its_weights(model: Path) -> None:
     found = ninspect.gradients(model, random_pixels(3, (6, 6, 1)), [4, 1])
     assert found.shape == (2, 3, 6, 6, 1)
+    assert np.array_equal(ninspect.gradients(model, random_pixels(3, (6, 6, 1)), 1), found[1:])
     assert np.allclose(found, WEIGHTS[[4, 1], None].transpose(0, 1, 3, 4, 2), rtol=1e-5)
 
 
@@ -42,6 +43,7 @@ def test_an_open_network_serves_several_calls(model: Path) -> None:
         (np.full((2, 6, 6, 1), np.nan), None, "outside 0 to 1"),
         (np.zeros((2, 6, 6, 1)), [5], "classes 0 to 4"),
         (np.zeros((2, 6, 6, 1)), [-1], "classes 0 to 4"),
+        (np.zeros((2, 6, 6, 1)), [], "no class was chosen; name one"),
     ],
 )
 def test_what_does_not_fit_is_said(model: Path, images: Any, classes: list[int] | None, said: str) -> None:

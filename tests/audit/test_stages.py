@@ -336,7 +336,7 @@ def test_a_wrong_gradient_is_inconclusive_even_where_a_class_stands_out(
 
 
 def test_a_conversion_that_changes_the_model_is_inconclusive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def otherwise(file: ModelFile, proto: onnx.ModelProto, **options: object) -> Classifier:
+    def otherwise(file: ModelFile, proto: onnx.ModelProto, *options: object) -> Classifier:
         classifier = understand(file, proto)
         weights = classifier.model.graph.initializers["w"]
         weights.const_value = ir.tensor(np.zeros((144, 10), np.float32))
@@ -363,7 +363,7 @@ def test_a_model_of_whole_numbers_must_get_pixels_as_they_are(tmp_path: Path) ->
     model = save(onnx_model(nodes, x="uint8[N,12,12,1] x", w=weights.reshape(10, 144).T), tmp_path / "model.onnx")
     pixels = random_pixels(200, (12, 12, 1))
     images = save_images(tmp_path / "images.npz", pixels, linear_answers(weights, pixels))
-    with pytest.raises(UsageError, match="takes pixels from 0 to 255 as they are; give --preset uint8"):
+    with pytest.raises(UsageError, match=r"takes whole numbers \(uint8\); give --preset uint8"):
         scan(model, images, preprocess=UNIT)
     result = scan(model, images)
     assert result.verdict == "clean"

@@ -274,7 +274,7 @@ def test_each_step_wins_over_the_later_ones(tmp_path: Path, steps: set[str], pre
         found = Resolved(settings.preset("minus1_1"), "preset minus1_1, inferred", "not clearly better")
         return found if "labels" in steps else None
 
-    settled = settle(said, metadata, "whole" in steps, try_presets)
+    settled = settle(said, metadata, np.dtype(np.uint8 if "whole" in steps else np.float32), try_presets)
     expected = Preprocess(color=color).preset(cast(Preset, preset))
     assert settled.preprocess.ranged
     for name in ("scale", "mean", "std", "color"):
@@ -310,10 +310,10 @@ def test_a_preset_has_its_channels_in_the_order_of_the_model(tmp_path: Path) -> 
 def test_the_models_metadata_completes_what_was_said(
     metadata: dict[str, str], expected: dict[str, Any], source: str
 ) -> None:
-    found = from_model(Resolved(Preprocess()), metadata, whole_numbers=False)
+    found = from_model(Resolved(Preprocess()), metadata, np.dtype(np.float32))
     assert found == Resolved(Preprocess(**expected), f"from the model's metadata ({source})")
     said = Resolved(Preprocess(scale=2, color="rgb"), "from x")
-    assert from_model(said, metadata, whole_numbers=False) == said
+    assert from_model(said, metadata, np.dtype(np.float32)) == said
 
 
 @pytest.mark.parametrize(
@@ -331,7 +331,7 @@ def test_the_models_metadata_completes_what_was_said(
 )
 def test_metadata_that_cannot_be_followed_is_refused(metadata: dict[str, str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        from_model(Resolved(Preprocess()), metadata, whole_numbers=False)
+        from_model(Resolved(Preprocess()), metadata, np.dtype(np.float32))
 
 
 # What it does to images
