@@ -77,8 +77,6 @@ def read_model(path: Path | str) -> ModelFile:
     path = Path(path)
     if str(path).startswith(("http:", "https:")):
         raise UsageError(f"{path} is an address; download the file and give its path")
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder; give the path of an .onnx file in it")
     data = _read_bytes(path)
     refuse_mistakes(data, str(path))
     check_wire(data, str(path))
@@ -111,6 +109,8 @@ def _free_empty_axes(proto: onnx.ModelProto) -> bool:
 def _read_bytes(path: Path) -> bytes:
     """The file's content; a file that grows meanwhile is cut where it ended when it was opened."""
     try:
+        if path.is_dir():
+            raise UsageError(f"{path} is a folder; give the path of an .onnx file in it")
         with open_plain(path, follow=True) as stream:
             size = stream.seek(0, 2)
             if size > _MAX_BYTES:

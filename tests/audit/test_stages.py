@@ -412,10 +412,10 @@ def test_the_same_scan_gives_the_same_result(tmp_path: Path, detector: Detector)
 
 
 def test_a_scan_that_stops_early_reports_what_it_knows(tmp_path: Path) -> None:
-    (tmp_path / "model.onnx").write_bytes(b"")
+    (tmp_path / "model.onnx").write_bytes(b"\x08")
     result = scan(tmp_path / "model.onnx", tmp_path / "never looked at")
     assert result.verdict == "inconclusive"
-    assert result.reason.endswith("model.onnx is empty; download or export it again")
+    assert result.reason.endswith("model.onnx is not an ONNX model, or is truncated; download or export it again")
     assert (result.samples, result.classes, result.explained, result.detectors) == (None, None, [], [])
     assert Result.model_validate_json(result.to_json()) == result
 

@@ -56,7 +56,7 @@ def gradient_of(prepared: ir.Model, images: Array, readout: Array) -> Array:
     proto.graph.node.append(helper.make_node("MatMul", ["flat_y", "readout"], ["logits"]))
     proto.graph.output[0].CopyFrom(helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, None))
     explained = Explainer(proto, count=1)(images, np.zeros((1, len(images)), np.int64))
-    return explained.gradient[0]
+    return np.asarray(explained.gradient[0])
 
 
 CASES: list[tuple[str, tuple[str | int, ...]]] = [
@@ -165,7 +165,9 @@ def test_what_onnx_runtime_takes_for_standard_is_read_in_old_opsets(nodes: str) 
 @pytest.mark.parametrize("kind", [np.int8, np.uint16])
 def test_quantisers_of_onnx_runtime_are_those_of_the_standard(kind: type[np.generic]) -> None:
     nodes = "q = com.microsoft.QuantizeLinear (x, s, z); y = com.microsoft.DequantizeLinear (q, s, z)"
-    prepared = check(model(nodes, IMAGE, opset=14, s=np.float32(0.01), z=kind(7)), randn(2, 4, 8, 8))
+    prepared = check(
+        model(nodes, IMAGE, opset=14, s=np.array(0.01, np.float32), z=np.array(7, kind)), randn(2, 4, 8, 8)
+    )
     assert [node.op_type for node in prepared.graph] == ["QuantizeLinear", "DequantizeLinear"]
 
 
@@ -213,7 +215,7 @@ def optimised(proto: onnx.ModelProto, path: Path) -> onnx.ModelProto:
 )
 def test_convolutions_in_blocks_are_put_back_in_order(sizes: list[tuple[int, int, int]], tmp_path: Path) -> None:
     activations = ["Relu", "HardSwish", "Sigmoid", "Relu"]
-    nodes, weights = "", {}
+    nodes, weights = "", dict[str, Array]()
     for index, (inputs, outputs, groups) in enumerate(sizes):
         x, y = f"a{index}" if index else "x", "y" if index == len(sizes) - 1 else f"a{index + 1}"
         nodes += f"c{index} = Conv <group={groups}, pads=[1, 1, 1, 1]> ({x}, w{index}, b{index})\n"

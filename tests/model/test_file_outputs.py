@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -23,7 +24,7 @@ NAMES = [f"class {chr(106 - i)}" for i in range(10)]
 def augmented(network: Network) -> onnx.ModelProto:
     stream = io.BytesIO()
     save_model(gradient_model(network.classifier), network.classifier, stream.write)
-    return onnx.ModelProto.FromString(stream.getvalue())
+    return onnx.load_from_string(stream.getvalue())
 
 
 def classifier_of_scikit_learn(zipmap: bool, names: bool, opset: int) -> onnx.ModelProto:
@@ -37,7 +38,7 @@ def classifier_of_scikit_learn(zipmap: bool, names: bool, opset: int) -> onnx.Mo
     ]
     key = TensorProto.STRING if names else TensorProto.INT64
     outputs = [helper.make_tensor_value_info("label", key, [None])]
-    labels = NAMES if names else list(range(10, 0, -1))
+    labels: list[Any] = NAMES if names else list(range(10, 0, -1))
     if zipmap:
         attribute = {"classlabels_strings": NAMES} if names else {"classlabels_int64s": labels}
         nodes.insert(3, helper.make_node("ZipMap", ["p"], ["y"], domain="ai.onnx.ml", **attribute))
@@ -52,7 +53,7 @@ def classifier_of_scikit_learn(zipmap: bool, names: bool, opset: int) -> onnx.Mo
         outputs,
         [
             onnx.numpy_helper.from_array(WEIGHTS.astype(np.float32), "w"),
-            helper.make_tensor("labels", key, [10], [n.encode() for n in NAMES] if names else labels),
+            helper.make_tensor("labels", key, [10], labels),
             helper.make_tensor("flat", TensorProto.INT64, [1], [-1]),
         ],
     )

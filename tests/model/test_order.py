@@ -252,13 +252,14 @@ def test_the_probabilities_of_two_classes_out_of_one(tmp_path: Path) -> None:
 
 def augmented_at_test_time(mean: bool, batch: str) -> onnx.ModelProto:
     """Each image and its negative go through the network; their scores stay apart, or are averaged."""
+    shapes: dict[str, Any] = {"pair": np.array([2, -1, 10]), "first": np.array([0])} if mean else {}
     tail = "r = Reshape(z, pair); y = ReduceMean<keepdims = 0>(r, first)" if mean else "y = Identity(z)"
     return onnx_model(
         f"n = Neg(x); b = Concat<axis = 0>(x, n); f = Flatten(b); z = MatMul(f, w); {tail}",
         x=f"float[{batch},1,8,8] x",
         y=f"float[{'M' if not mean else batch},10] y",
         w=WEIGHTS,
-        **({"pair": np.array([2, -1, 10]), "first": np.array([0])} if mean else {}),
+        **shapes,
     )
 
 

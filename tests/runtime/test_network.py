@@ -274,7 +274,7 @@ def test_other_settings_for_the_pixels_leave_the_network_as_it_is(tmp_path: Path
 def test_a_model_that_fails_when_it_runs_is_a_model_error(tmp_path: Path) -> None:
     nodes = """flat = Flatten(x); z = MatMul(flat, w); m = ReduceMax<keepdims = 0>(x); a = Add(m, hundred)
                i = Cast<to = 7>(a); row = Gather(table, i); y = Add(z, row)"""
-    weights = {"w": even_weights(side=8).reshape(64, 10), "hundred": 100.0, "table": np.zeros((3, 10))}
+    weights: dict[str, Any] = {"w": even_weights(side=8).reshape(64, 10), "hundred": 100.0, "table": np.zeros((3, 10))}
     model = onnx_model(nodes, x="float[N,1,8,8] x", **weights)
     with pytest.raises(ModelError, match=r"ONNX Runtime cannot run the model: .*Gather") as error:
         open_network(model, tmp_path)

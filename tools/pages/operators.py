@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import inspect
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -91,7 +91,7 @@ def _code(operator: str) -> FunctionType:
     return code
 
 
-def _written_out() -> dict[str, Callable[..., object]]:
+def _written_out() -> Mapping[str, Callable[..., object]]:
     """The functions that write out what an optimiser fused, by the names in the table."""
     return {f"{domain}::{name}": code for (domain, name), code in FUSED.items()} | LEGACY
 

@@ -33,7 +33,7 @@ def power(study: Sequence[Row], results: Sequence[Row]) -> Table:
     """
     networks = latest(list(study))
     one_source = [row for row in networks if row.truth == "one target" and row.family == "source-specific"]
-    one_target = [row for row in networks if row.truth == "one target" and row.family != "source-specific"]
+    one_target = [row for row in networks if row.truth == "one target" and row.family not in ("source-specific", "few")]
     # More classes are not looked at, which the coverage says.
     few_classes = [row for row in one_source if row.dataset == "mnist"]
     every_class = [row for row in networks if row.truth == "all to all"]

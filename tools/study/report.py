@@ -22,7 +22,7 @@ from tools.measure.tables import markdown, parts_table
 from tools.study.plan import CLASSES, MIDDLE, POISONED, SEEDS
 
 # The default method and its forms before, as they are named in the rows: the newest first.
-FORMS = ("default", "default, without windows", "default, 24 starts")
+FORMS = ("default", "default, before agreement", "default, without windows", "default, 24 starts")
 NOW = FORMS[0]
 DATASETS = {
     "digits": "scikit-learn's digits",
@@ -170,6 +170,25 @@ def fills(rows: list[Row]) -> list[dict[str, str]]:
     ]
 
 
+def few_classes(rows: list[Row]) -> list[dict[str, str]]:
+    """Verdicts on networks of two to four classes."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        if row.truth != "left out":
+            groups.setdefault((row.model.split("-")[2], row.truth), []).append(row)
+    return [
+        {
+            "classes": count,
+            "networks": f"{truth} ({len(found)})",
+            "suspected": str(sum(row.verdict == "suspected" for row in found)),
+            "of these, a true target first": str(sum(row.verdict == "suspected" and row.top_is_target for row in found))
+            if truth != "clean"
+            else "–",
+        }
+        for (count, truth), found in sorted(groups.items())
+    ]
+
+
 def natural(text: str) -> list[tuple[int, str]]:
     """To sort by, with numbers in their order."""
     return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", text)]
@@ -180,7 +199,8 @@ def page(rows: list[Row]) -> str:
     harmless = [row for row in latest(rows) if row.family == "clean" and row.method == NOW]
     clean = [row for row in harmless if row.truth == "clean"]
     datasets = ", ".join(DATASETS[name] for name in CLASSES if any(row.dataset == name for row in clean))
-    attacked = [row for row in latest(rows) if row.family != "clean"]
+    few = [row for row in latest(rows) if row.family == "few"]
+    attacked = [row for row in latest(rows) if row.family not in ("clean", "few")]
     return f"""# The study
 
 What ninspect's default scan says of models that were trained for this study. Made by
@@ -218,7 +238,7 @@ A cell has up to {SEEDS} models, each with a different seed and target. The trig
 the lower right corner, in {POISONED:.0%} of the training images, except for what the cell varies
 (`tools/study/plan.py`). On MNIST the networks are LeNets; on GTSRB a cell has five architectures. A *weak* attack
 works on fewer than {WORKING_ATTACK:.0%} of the test images. *Scanned before* counts the networks that were last
-scanned with a form of the method that did not have `windows` yet.
+scanned with a form of the method before the present one: without `agreement`, most of them without `windows` too.
 
 {markdown(cells(attacked))}
 Opaque patches that are not among the patterns that `windows` guesses (cells *fill*: noise, checkers, two colours, part
@@ -227,7 +247,13 @@ of a photograph; without weak attacks). It was made with two of the five seeds i
 {markdown(fills(attacked))}
 How many networks each part of the method accuses, in brackets those that no other part accuses:
 
-{markdown(parts_table(clean + attacked))}
+{markdown(parts_table(clean + [row for row in attacked if row.method == NOW]))}
+## Two to four classes
+
+Outliers among so few classes mean nothing, so a trigger is searched for each, and none is called clean. The networks
+tell apart classes that were drawn anew for each; a third of them have a patch of noise, 4 pixels wide:
+
+{markdown(few_classes(few))}
 The method now and its newest form before, on the networks that were scanned with both:
 
 {markdown(both_forms(rows))}"""

@@ -53,4 +53,5 @@ def mat_mul_bits(fused: Fused) -> list[ir.Value]:
 def _unpacked(packed: NDArray[np.uint8], bits: int) -> NDArray[np.float32]:
     """Numbers of a few bits each, the lowest bits of a byte first, along the last axis."""
     shifts = np.arange(0, 8, bits, dtype=np.uint8)
-    return ((packed[..., None] >> shifts) & (2**bits - 1)).reshape(*packed.shape[:-1], -1).astype(np.float32)
+    numbers = (packed[..., None] >> shifts) & (2**bits - 1)
+    return np.asarray(numbers.reshape(*packed.shape[:-1], -1), np.float32)
