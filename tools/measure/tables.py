@@ -233,12 +233,13 @@ evidence may have decided; then models are ordered by p-value. |
 | *top-1 target* | Share of models in which the class that is named first is the true target. |
 | *s / model* | Median time of a whole scan. |
 | *detectors alone* | Mean time without evidence and without what every scan does. |
+| `default, no images` | Measured before `agreement` joined the default. |
 | `neuroninspect` | The published features with ninspect's p-values. |
 | `activated` | The default's first detector alone, without `all-to-all`, the search for triggers and for pairs. |
 | `neural_cleanse` | One mini-batch a step. Its authors' program makes 31, which takes about ten times as long. |
 
-Every scan ran on one core, `neuroninspect` on a machine with other work. [performance.md](performance.md) has times on
-two cores of an otherwise idle machine.
+Every scan ran on one core. The times of `default` and `neuroninspect` are too long, since the machine had other work;
+[performance.md](performance.md) has some of an otherwise idle machine.
 
 ## By data set
 
