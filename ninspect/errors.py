@@ -1,6 +1,7 @@
 """The errors that ninspect shows to people, and the exit codes they stand for."""
 
 import os
+import re
 from enum import IntEnum
 
 
@@ -126,6 +127,8 @@ def describe(error: Exception) -> tuple[ExitCode, str]:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of another library's error, for a sentence of ours; without ONNX Runtime's prefix of codes."""
+    """The first line of another library's error, for a sentence of ours; without codes and places in its source."""
     line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return line.rpartition("] : ")[2][:300] if line.startswith("[ONNXRuntimeError]") else line[:300]
+    if line.startswith("[ONNXRuntimeError]"):
+        line = line.rpartition("] : ")[2]
+    return re.sub(r"^\S+\.(?:cc|cpp|h):\d+: (?:\w+: )?(?:Assertion `.*?` failed: )?", "", line)[:300]

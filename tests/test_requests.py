@@ -37,6 +37,7 @@ EVERYTHING = ScanRequest(
         size=(12, 13),
         resize="none",
         resize_to=40,
+        feed=("meta=0.5",),
     ),
     output="scores",
     class_names=("stop", "go"),

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from ninspect.detect.case import Case
-from ninspect.detect.examination import Examination, comparing
+from ninspect.detect.examination import TARGET, Examination, comparing
 from ninspect.detect.interface import Detector, Needs
 from ninspect.measure.calibration import AGREEMENT, SMALLEST_P
 
@@ -34,13 +34,15 @@ class Agreement(Detector):
     """
 
     name: ClassVar[str] = "agreement"
-    needs: ClassVar[Needs] = Needs(blind=True)
+    needs: ClassVar[Needs] = Needs(images=False)
 
     def examine(self, case: Case) -> Examination:
         """How far two methods agree on every class."""
         compared = comparing(case.earlier)
         if len(compared) < 2:
-            why = "two methods that compare the classes have to come before it"
+            # Methods that looked and could not compare say why themselves.
+            looked = sum(one.rule == TARGET for one in case.earlier) >= 2
+            why = None if looked else "two methods that compare the classes have to come before it"
             return Examination.without_scores(self.name, case.classes, why)
         p = np.nan_to_num([np.where(one.shared, 1, one.p_values) for one in compared], nan=1.0)
         indices = np.array([one.index for one in compared])

@@ -60,7 +60,8 @@ def examined(detector: Detector, case: Case) -> Examination:
     began = time.perf_counter()
     found = detector.examine(case)
     seconds = time.perf_counter() - began
-    return replace(found, gap=found.gap or missing or _unseen(case), answers=detector.answers, seconds=seconds)
+    gap = found.gap or missing or (_unseen(case) if detector.answers else None)
+    return replace(found, gap=gap, answers=detector.answers, seconds=seconds)
 
 
 def _unseen(case: Case) -> str | None:

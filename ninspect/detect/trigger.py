@@ -54,7 +54,9 @@ class Trigger:
     @property
     def convincing(self) -> bool:
         """Whether it is small, for a class that stands out at least a little."""
-        return self.small and (self.p_value is None or self.p_value <= EVIDENCE.p)
+        if self.p_value is None:  # too few classes to compare; on drawn pictures a trigger alone proves nothing
+            return self.small and not self.drawn
+        return self.small and self.p_value <= EVIDENCE.p
 
     @property
     def small(self) -> bool:

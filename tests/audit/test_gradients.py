@@ -38,7 +38,7 @@ def test_an_open_network_serves_several_calls(model: Path) -> None:
 @pytest.mark.parametrize(
     ("images", "classes", "said"),
     [
-        (np.zeros((2, 1, 6, 7)), None, r"\[2, 1, 6, 7\]; the model needs \[N, 6, 6, 1\]"),
+        (np.zeros((2, 1, 6, 7)), None, r"\[2, 1, 6, 7\], and \[N, 6, 6, 1\] is needed"),
         (np.full((2, 6, 6, 1), 200.0), None, "outside 0 to 1"),
         (np.full((2, 6, 6, 1), np.nan), None, "outside 0 to 1"),
         (np.zeros((2, 6, 6, 1)), [5], "classes 0 to 4"),

@@ -37,7 +37,7 @@ def test_the_exit_code_is_the_verdict_and_stdout_is_the_result_alone(
     tmp_path: Path, weights: Array, verdict: str, code: int
 ) -> None:
     model, images = linear_scan_files(tmp_path, weights)
-    run = ninspect("scan", model, "--samples", images, FORCE_COLOR="1")
+    run = ninspect("scan", model, "--samples", images, FORCE_COLOR="")
     assert (run.returncode, run.stderr) == (code, "")
     assert run.stdout.startswith(f"{verdict.upper()}  {model}\n")
     assert "\x1b" not in run.stdout
@@ -172,5 +172,6 @@ def test_the_right_settings_make_the_accuracy_right(tmp_path: Path, command_line
         "size": [12, 12],
         "resize": "none",
         "resize_to": None,
+        "feed": None,
         "source": "",
     }

@@ -84,7 +84,12 @@ def test_a_place_where_many_classes_are_reached_does_not_count(network: Network)
 
 def test_it_takes_two_methods_that_compare_classes(network: Network) -> None:
     other = method("all-to-all", [0.001, 0.001], rule="BD002")
-    blind = Examination.without_scores("windows", np.arange(2), "too few images")
-    found = agreed(network, method("a", [0.001, 0.5]), other, blind)
+    found = agreed(network, method("a", [0.001, 0.5]), other)
     assert found.gap == "two methods that compare the classes have to come before it"
     assert found.p_value is None
+
+
+def test_a_method_that_could_not_look_says_so_itself(network: Network) -> None:
+    blind = Examination.without_scores("windows", np.arange(2), "too few images")
+    found = agreed(network, method("a", [0.001, 0.5]), blind)
+    assert (found.gap, found.p_value) == (None, None)

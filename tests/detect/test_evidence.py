@@ -77,11 +77,12 @@ def test_more_is_asked_of_a_trigger_on_drawn_pictures(tmp_path: Path) -> None:
     (given,) = find_triggers(case(network, random_pixels(64, (12, 12, 1))), [TARGET])
     (blind,) = find_triggers(Case(network, None, np.arange(10), 0, lambda done, total: None), [TARGET])
     assert (given.drawn, blind.drawn) == (False, True)
-    small = replace(given, success=0.8, control_size=given.size / 0.15)
+    small = replace(given, success=0.8, control_size=given.size / 0.15, p_value=0.1)
     assert small.convincing
     assert not replace(small, drawn=True).convincing
     assert replace(small, drawn=True, success=0.95).convincing
     assert not replace(small, drawn=True, success=0.95, control_size=small.size / 0.25).convincing
+    assert not replace(small, drawn=True, success=0.95, p_value=None).convincing  # two to four classes
 
 
 def test_the_same_seed_gives_the_same_trigger(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_rows_without_a_difference_are_a_gap(tmp_path: Path) -> None:
 
 
 def test_a_head_that_is_no_matrix_is_a_gap(tmp_path: Path) -> None:
-    found = examine(even_weights(), tmp_path, head="y = Tanh(logits)")
+    found = examine(even_weights(), tmp_path, head="y = Mul(logits, logits)")
     assert found.gap == "the last layer is not a matrix of weights with one row per class"
     assert found.p_value is None
 
