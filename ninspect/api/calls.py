@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ninspect.api.images import image_shape, save_samples
 from ninspect.api.models import save_model
-from ninspect.audit.gradients import gradients as gradients_of
+from ninspect.audit.gradients import gradients_of
+from ninspect.audit.open import asked
 from ninspect.audit.open import open_network as network_of
 from ninspect.audit.stages import scan as scan_here
 from ninspect.detect import Detector
@@ -153,16 +154,14 @@ def _request(model: Any, samples: Any, options: dict[str, Any]) -> Iterator[tupl
 
 def _on_paths(model: Any, samples: Any, options: dict[str, Any], folder: Path) -> ScanRequest:
     if isinstance(model, ScanRequest):
-        if samples is not None or options:
-            raise UsageError("a request says it all; give samples and options within it, or give a path with them")
-        return model.checked()
-    asked = scan_request(folder / "model.onnx", None, options)
-    source = None if samples is None else save_samples(samples, folder, asked.images)
+        return asked(model, samples, **options)
+    request = scan_request(folder / "model.onnx", None, options)
+    source = None if samples is None else save_samples(samples, folder, request.images)
     if isinstance(model, str | os.PathLike):
         path = Path(model)
     else:
-        path = save_model(model, folder / "model.onnx", lambda: image_shape(source, asked.preprocess))
-    return replace(asked, model=path, samples=source).checked()
+        path = save_model(model, folder / "model.onnx", lambda: image_shape(source, request.preprocess))
+    return replace(request, model=path, samples=source).checked()
 
 
 def _shown(progress: Callable[[int, int], None] | bool | None) -> AbstractContextManager[Silent]:

@@ -1,49 +1,39 @@
-"""Gradients of arrays, for notebooks: one call, no session to keep."""
+"""Gradients of arrays of images, checked before they are computed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ninspect.audit.open import open_network
 from ninspect.errors import UsageError
 from ninspect.gradient import Objective
-from ninspect.requests import ScanRequest
 from ninspect.runtime import Network
 
 
-def gradients(
-    model: Path | str | ScanRequest | Network,
-    images: ArrayLike,
-    classes: Sequence[int] | int | None = None,
-    objective: Objective = "logit",
-    **options: Any,
+def gradients_of(
+    network: Network, images: ArrayLike, classes: Sequence[int] | int | None, objective: Objective
 ) -> NDArray[np.float32]:
-    """The derivative of class scores with respect to the pixels of images.
+    """The derivative of class scores with respect to the pixels of images, as `ninspect.gradients` documents it.
 
     Args:
-        model: path of an ONNX file, or what `open_network` made of one, which saves time where there are several calls.
+        network: the classifier.
         images: `[N, H, W, C]`, uint8, or float in [0, 1].
         classes: S class indices, or one; None: all.
-        objective: what of a class is differentiated: `logit`, `margin`, `logprob` or `cross_entropy`.
-        options: with a path, fields of `ScanRequest`: `preprocess`, `output`, `device`, `memory`.
+        objective: what of a class is differentiated.
 
     Returns:
-        `[S, N, H, W, C]`, per pixel in [0, 1]. All of it is held in memory; `Network.gradients` comes in pieces.
+        `[S, N, H, W, C]`, per pixel in [0, 1].
 
     Raises:
         UsageError: the images or the classes do not fit the model.
-        ModelError: the model cannot be analysed.
 
-    >>> import numpy as np
-    >>> gradients("models/digits/clean_torch.onnx", np.zeros((2, 28, 28, 1), np.uint8), classes=[3]).shape
+    >>> import ninspect
+    >>> network = ninspect.open_network("models/digits/clean_torch.onnx")
+    >>> gradients_of(network, np.zeros((2, 28, 28, 1), np.uint8), [3], "logit").shape
     (1, 2, 28, 28, 1)
     """
-    network = model if isinstance(model, Network) else open_network(model, **options)
     given, shape = np.asarray(images), network.input_map.image_shape
     if given.shape[1:] != shape:
         expected = ", ".join(map(str, shape))

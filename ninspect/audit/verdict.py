@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ninspect.detect import TARGET, Examination, PairTrigger, Stamp, Trigger, listed, tested
+from ninspect.detect import TARGET, Examination, PairTrigger, Stamp, Trigger, comparing, listed, tested
 from ninspect.findings import Finding, Verdict, about_file, verdict
 from ninspect.measure.calibration import NEAR_MISSES
 from ninspect.text import probability
@@ -50,13 +50,13 @@ def accusations(examinations: Sequence[Examination], alpha: float) -> list[Findi
         for one in ranking
         if one.rule != TARGET and one.targets(alpha)
     ]
-    comparing = [one for one in ranking if one.rule == TARGET]
+    compared = comparing(ranking)
     convincing = [trigger.label for trigger in triggers if trigger.convincing]
-    outliers = [target for one in comparing for target in one.targets(alpha)]
+    outliers = [target for one in compared for target in one.targets(alpha)]
     if targets := _convincing_first([*outliers, *convincing], convincing):
-        message = _suspicion(comparing[0] if comparing else None, targets, tried, alpha)
+        message = _suspicion(compared[0] if compared else None, targets, tried, alpha)
         found.append(Finding(TARGET, message, classes=tuple(targets)))
-    if not found and (near := _near_miss(comparing, tried, alpha)):
+    if not found and (near := _near_miss(compared, tried, alpha)):
         found.append(near)
     pairs = (pair for one in examinations for pair in one.pairs if pair.convincing)
     return found + [Finding("BD004", _from_one_class(pair), classes=(pair.source, pair.label)) for pair in pairs]
@@ -80,9 +80,9 @@ def judge(findings: Sequence[Finding], examinations: Sequence[Examination], alph
     return Judgement(found, _reason(found, findings, ranking), targets, confidence, p)
 
 
-def _near_miss(comparing: Sequence[Examination], tried: Sequence[Trigger], alpha: float) -> Finding | None:
+def _near_miss(compared: Sequence[Examination], tried: Sequence[Trigger], alpha: float) -> Finding | None:
     """The first class that stands out somewhat and that little leads to, though no class is suspected."""
-    for examination in comparing:
+    for examination in compared:
         for trigger in tried:
             p = examination.p_values[examination.classes == trigger.label].item()
             at_one_place = isinstance(trigger, Stamp)

@@ -72,7 +72,7 @@ def candidates(examinations: Sequence[Examination], alpha: float) -> list[int]:
         return [int(label) for label in examinations[0].classes]
     if not ranking or (ranking[0].rule != TARGET and ranking[0].targets(alpha)):
         return []
-    suspects = [label for one in ranking if one.rule == TARGET for label in one.targets(alpha)]
+    suspects = [label for one in comparing(ranking) for label in one.targets(alpha)]
     rankings = [one.ranked for one in comparing(examinations)]
     ranked = [label for place in zip(*rankings, strict=False) for label in place]
     first = list(dict.fromkeys([*suspects, *ranked]))

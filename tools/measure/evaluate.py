@@ -30,7 +30,6 @@ from ninspect.audit.stages import scan
 from ninspect.detect import (
     MMBD,
     Activated,
-    Agreement,
     AllToAll,
     Detector,
     Evidence,
@@ -42,9 +41,10 @@ from ninspect.detect import (
     Windows,
 )
 from ninspect.detect.neural_cleanse import AS_PUBLISHED
+from ninspect.detect.registry import DETECTORS as KINDS
 from ninspect.measure.calibration import EVIDENCE
 from ninspect.model import load_classifier
-from ninspect.names import QUESTIONS, Question
+from ninspect.names import DEFAULT_METHODS, QUESTIONS, Question
 from ninspect.report.schema import DetectorInfo
 from tools.measure.rows import Row, card_request, family, read_rows, targets, truth, write_rows
 from tools.measure.tables import report
@@ -55,8 +55,8 @@ NO_IMAGES = "default, no images"
 WITHOUT_WINDOWS = "default, without windows"
 PUBLISHED = "neural_cleanse as published"
 DETECTORS: dict[str, Callable[[], Sequence[Detector]]] = {
-    "default": lambda: [Activated(), Windows(), Agreement(), AllToAll()],
-    NO_IMAGES: lambda: [Activated(), Windows(), Agreement(), AllToAll()],
+    "default": lambda: [KINDS[name]() for name in DEFAULT_METHODS],
+    NO_IMAGES: lambda: [KINDS[name]() for name in DEFAULT_METHODS],
     WITHOUT_WINDOWS: lambda: [Activated(), AllToAll()],
     "activated": lambda: [Activated()],
     "windows": lambda: [Windows()],
