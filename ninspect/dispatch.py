@@ -130,6 +130,8 @@ def perform_scan(
             progress.step(*value)
         elif kind == "log":
             log(value)
+        elif kind == "foreseen":
+            progress.say(value)
         elif kind == "partial" or kind not in news:  # only the first word on the lock is from before the file was read
             import ninspect.report  # noqa: F401  takes its time while the worker works
 

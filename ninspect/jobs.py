@@ -66,6 +66,7 @@ def _scan(request: ScanRequest, events: Listener) -> Facts:
             progress=lambda done, total: events.tell("progress", [done, total]),
             begins=lambda number, count, name: events.tell("step", [number, count, name]),
             so_far=lambda partial: events.tell("partial", partial.facts()),
+            foreseen=lambda line: events.tell("foreseen", line),
         )
     return result.facts()
 

@@ -23,6 +23,9 @@ class Silent:
     def advance(self, done: int, total: int) -> None:
         """So many gradients of the step are computed, of so many."""
 
+    def say(self, line: str) -> None:
+        """What a person wants to know before the work is done."""
+
 
 class Told(Silent):
     """Tells a function of (done, total)."""
@@ -61,6 +64,10 @@ class Lines(Silent):
         passed = now - self._start
         left = f", about {passed * (total - done) / done:.0f} s left in this step" if done and passed > _SURE else ""
         self._write(f"{self._title or 'reading'}: {done / total:.0%}{left}")
+
+    def say(self, line: str) -> None:
+        """At once."""
+        self._write(printable(line))
 
 
 def title(number: int, count: int, name: str) -> str:
@@ -111,5 +118,8 @@ def _bar() -> Iterator[Silent]:
 
             def advance(self, done: int, total: int) -> None:
                 bar.update(task, completed=done, total=total)
+
+            def say(self, line: str) -> None:
+                bar.console.print(f"ninspect: {printable(line)}", markup=False, highlight=False)
 
         yield Bar()

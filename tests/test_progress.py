@@ -21,3 +21,9 @@ def test_a_log_says_how_long_a_step_takes() -> None:
 
 def test_a_step_without_a_name_has_that_of_its_detector_and_nothing_steers_the_terminal() -> None:
     assert title(1, 1, "mine\x1b") == "step 1 of 1, mine\\u001b"
+
+
+def test_what_is_foreseen_is_said_at_once() -> None:
+    said: list[str] = []
+    Lines(said.append).say("3 classes\x1b are too few")
+    assert said == ["3 classes\\u001b are too few"]

@@ -81,11 +81,13 @@ def _answer(
 
 def unanswered(answers: Sequence[Answer]) -> list[Finding]:
     """A finding for each required question that has no answer: by these, nothing unanswered is ever clean."""
-    return [
-        Finding(UNANSWERED[answer.question], f"{TITLES[answer.question]} cannot be ruled out: {answer.why}")
-        for answer in answers
-        if answer.required and not answer.answered
-    ]
+    found, told = list[Finding](), set[str]()
+    for answer in answers:
+        if answer.required and not answer.answered:
+            why = " either" if answer.why in told else f": {answer.why}"
+            found.append(Finding(UNANSWERED[answer.question], f"{TITLES[answer.question]} cannot be ruled out{why}"))
+            told.add(answer.why)
+    return found
 
 
 def idle(examinations: Sequence[Examination], answers: Sequence[Answer]) -> list[Finding]:

@@ -23,7 +23,7 @@ from ninspect.audit.open import (
 )
 from ninspect.audit.record import Record
 from ninspect.audit.selftest import DIFFERENT, TruthTest, check_gradient, check_scores
-from ninspect.detect import Case, Detector, Evidence, Progress, SourceSpecific, examined, look, outstanding
+from ninspect.detect import Case, Detector, Evidence, Progress, SourceSpecific, examined, look, outstanding, too_few
 from ninspect.detect.registry import chosen
 from ninspect.errors import InconclusiveError, UsageError
 from ninspect.findings import Finding, FindingError, selected
@@ -58,6 +58,7 @@ def scan(
     progress: Progress = lambda done, total: None,
     begins: Callable[[int, int, str], None] = lambda number, count, name: None,
     so_far: Callable[[Result], None] = lambda result: None,
+    foreseen: Callable[[str], None] = lambda line: None,
     **options: Any,
 ) -> Result:
     """Judge one model.
@@ -71,6 +72,7 @@ def scan(
         progress: called with (gradients computed, gradients in total).
         begins: called with (number, count, name) when one of the detectors begins.
         so_far: called with what is known after each stage, not yet a verdict.
+        foreseen: called before the work with what it will not be able to judge.
         options: with a path, fields of `ScanRequest`.
 
     Raises:
@@ -91,6 +93,8 @@ def scan(
         so_far(record.result())
         if _trusted(record, case := _case(record, progress)):
             so_far(record.result())
+            if (few := too_few(len(case.classes))) and "one-target" not in request.skip:
+                foreseen(f"{few}; a trigger is searched for each class, but the model will not be called clean")
             _examine(record, case, looking, begins, so_far)
     except FindingError as error:
         record.findings.append(error.finding)

@@ -88,13 +88,16 @@ def _near_miss(compared: Sequence[Examination], tried: Sequence[Trigger], alpha:
             at_one_place = isinstance(trigger, Stamp)
             limit = NEAR_MISSES.stamp_p if at_one_place else NEAR_MISSES.p
             if (trigger.nearly and (p <= limit or trigger.small)) or (at_one_place and p <= alpha):
-                return Finding("BD005", _nearly(trigger, p), classes=(trigger.label,))
+                return _nearly(trigger, f" ({probability(p)})")
+    if not compared:  # too few classes for statistics: the evidence speaks alone
+        return next((_nearly(trigger) for trigger in tried if trigger.nearly), None)
     return None
 
 
-def _nearly(trigger: Trigger, p: float) -> str:
-    claim = f"class {trigger.label} nearly looks like the target of a backdoor ({probability(p)})"
-    return f"{claim}: {_at_one_place(trigger) if isinstance(trigger, Stamp) else _small(trigger)}"
+def _nearly(trigger: Trigger, how_odd: str = "") -> Finding:
+    what = _at_one_place(trigger) if isinstance(trigger, Stamp) else _small(trigger)
+    claim = f"class {trigger.label} nearly looks like the target of a backdoor{how_odd}"
+    return Finding("BD005", f"{claim}: {what}", classes=(trigger.label,))
 
 
 def _stamps(examinations: Sequence[Examination]) -> list[Stamp]:

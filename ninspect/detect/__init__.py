@@ -6,7 +6,7 @@ from ninspect.detect.all_to_all import AllToAll
 from ninspect.detect.attention import Attention, look, outstanding
 from ninspect.detect.case import Case, Progress
 from ninspect.detect.evidence import Evidence
-from ninspect.detect.examination import ROBUST_Z, TARGET, Examination, comparing, holm, listed, tested
+from ninspect.detect.examination import ROBUST_Z, TARGET, Examination, comparing, holm, listed, tested, too_few
 from ninspect.detect.freeeagle import FreeEagle
 from ninspect.detect.interface import Detector, Needs, examined
 from ninspect.detect.mmbd import MMBD
@@ -47,4 +47,5 @@ __all__ = [
     "look",
     "outstanding",
     "tested",
+    "too_few",
 ]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.detect.case import Case
-from ninspect.detect.examination import Examination
+from ninspect.detect.examination import Examination, too_few
 from ninspect.detect.interface import Detector
 from ninspect.measure.calibration import OUTLIERS, PERMUTATIONS, SMALLEST_P
 from ninspect.names import Question
@@ -55,9 +55,9 @@ class AllToAll(Detector):
         sources = present[counts >= PERMUTATIONS.fewest_images]
         needed = max(OUTLIERS.fewest_classes, min(PERMUTATIONS.enough_classes, case.network.classes // 2))
         if len(sources) < needed:
-            few = f"{PERMUTATIONS.fewest_images} images of {needed} classes each"
-            gap = f"it needs {few}, and the model sees as many of {len(sources)}; give more images"
-            return Examination.without_scores(self.name, case.classes, gap)
+            enough = f"{PERMUTATIONS.fewest_images} images of {needed} classes each"
+            gap = f"it needs {enough}, and the model sees as many of {len(sources)}; give more images"
+            return Examination.without_scores(self.name, case.classes, too_few(case.network.classes) or gap)
         kept = np.isin(labels, sources)
         best = self.best(case, pixels[kept], labels[kept])
         return best.examination(self.name, case.classes)

@@ -174,14 +174,24 @@ def judge(
 def untested(classes: NDArray[np.int64], index: NDArray[np.float64]) -> str | None:
     """Why an index says nothing of some classes."""
     measured = int(np.isfinite(index).sum())
-    compared = measured or len(classes)
-    if compared < OUTLIERS.fewest_classes:
-        fewest = OUTLIERS.fewest_classes
-        return f"classes that can be compared: {compared}; outliers among fewer than {fewest} mean nothing"
+    if few := too_few(measured or len(classes)):
+        return few
     if measured == 0:
         return "the gradients show no difference between the classes, as in a model with a constant output"
     missing = classes[~np.isfinite(index)].tolist()
     return f"the gradient is zero, so nothing was measured, for {listed(missing)}" if missing else None
+
+
+def too_few(classes: int) -> str | None:
+    """Why so many classes cannot be compared.
+
+    >>> too_few(3), too_few(10)
+    ('3 classes can be compared, and outliers among fewer than 5 mean nothing', None)
+    """
+    if classes >= OUTLIERS.fewest_classes:
+        return None
+    compared = "1 class" if classes == 1 else f"{classes} classes"
+    return f"{compared} can be compared, and outliers among fewer than {OUTLIERS.fewest_classes} mean nothing"
 
 
 def listed(classes: Sequence[int]) -> str:

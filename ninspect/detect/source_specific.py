@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ninspect.detect.case import Case
 from ninspect.detect.evidence import examples, smallest_triggers
-from ninspect.detect.examination import Examination, holm
+from ninspect.detect.examination import Examination, holm, too_few
 from ninspect.detect.interface import Detector
 from ninspect.detect.trigger import PairTrigger
 from ninspect.measure.calibration import EVIDENCE, OUTLIERS, PAIRS
@@ -71,8 +71,8 @@ class SourceSpecific(Detector):
             return "a class is suspected already"
         if len(case.classes) > PAIRS.most_classes:
             return f"{len(case.classes)} classes"
-        if classes < OUTLIERS.fewest_classes:
-            return f"{classes} classes; among fewer than {OUTLIERS.fewest_classes} pairs cannot be compared"
+        if few := too_few(classes):
+            return few
         if sources < classes:
             return f"{sources} of {classes} classes have the {PAIRS.fewest_images} images that it takes; give more"
         return None

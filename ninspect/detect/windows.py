@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from ninspect.detect.activated import own_margins
 from ninspect.detect.case import Case
 from ninspect.detect.evidence import examples
-from ninspect.detect.examination import Examination, untested
+from ninspect.detect.examination import Examination, too_few, untested
 from ninspect.detect.interface import Detector, Needs
 from ninspect.detect.trigger import Stamp
-from ninspect.measure.calibration import OUTLIERS, STAMPS
+from ninspect.measure.calibration import STAMPS
 from ninspect.measure.outliers import interaction
 from ninspect.names import Question
 from ninspect.samples.choose import turns
@@ -231,8 +231,8 @@ def spread(labels: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
 
 def _too_few(case: Case) -> str | None:
     """Why the classes cannot be compared at one place."""
-    if case.network.classes < OUTLIERS.fewest_classes:
-        return f"{case.network.classes} classes; among fewer than {OUTLIERS.fewest_classes} places cannot be compared"
+    if few := too_few(case.network.classes):
+        return few
     images = len(case.clean())
     return f"{images} images, of the {STAMPS.fewest_images} that it takes" if images < STAMPS.fewest_images else None
 

@@ -248,8 +248,8 @@ SCAN_RULES = (
         "triggers that send every image to one class: not answered",
         "Whether a trigger sends every image to some class was asked, and nothing that could have found one was able "
         "to look.",
-        "Read the message. Most often images are missing or too few, or the preprocessing is not that of the model. "
-        "--skip one-target leaves the question out.",
+        "Read the message. Most often images are missing or too few, or the preprocessing is not that of the model; "
+        "for fewer than five classes there is no answer. --skip one-target leaves the question out.",
     ),
     Rule(
         "CV003",
@@ -257,7 +257,7 @@ SCAN_RULES = (
         "triggers that send every class to another: not answered",
         "Whether a trigger sends each class to another one was asked, and nothing that could have found one was able "
         "to look.",
-        "Give more images, some of each class. --skip every-class leaves the question out.",
+        "Give more images, some of each class; for fewer than five classes there is no answer. --skip every-class leaves the question out.",
     ),
     Rule(
         "CV004",

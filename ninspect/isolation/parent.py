@@ -182,6 +182,8 @@ def _message(line: bytes) -> tuple[str, Any]:
             return "step", value
         case {"log": str(value)}:
             return "log", value
+        case {"foreseen": str(value)}:
+            return "foreseen", value
         case {"partial": dict(value)}:
             return "partial", value
         case {"output": int(value)} if 0 < value <= PIECE:

@@ -156,4 +156,4 @@ def test_the_reason_is_that_of_the_method_that_should_have_answered(tmp_path: Pa
     case = Case(network, random_pixels(40, (12, 12, 1)), np.arange(3), 0, lambda done, total: None)
     methods = (Activated(starts=2, steps=1), Evidence())
     answer = coverage(looked(case, methods, {}), {"one-target"}, (), file_checked=True, ended=True)[1]
-    assert answer.why == "classes that can be compared: 3; outliers among fewer than 5 mean nothing"
+    assert answer.why == "3 classes can be compared, and outliers among fewer than 5 mean nothing"

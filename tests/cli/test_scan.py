@@ -43,6 +43,16 @@ def test_the_exit_code_is_the_verdict_and_stdout_is_the_result_alone(
     assert "\x1b" not in run.stdout
 
 
+def test_what_too_few_classes_keep_from_being_judged_is_said_before_the_work(tmp_path: Path) -> None:
+    model, images = linear_scan_files(tmp_path, even_weights(classes=3))
+    run = ninspect("scan", model, images, "--no-evidence")
+    assert run.returncode == 3
+    assert run.stderr.startswith("ninspect: 3 classes can be compared, and outliers among fewer than 5 mean nothing; ")
+    assert ninspect("scan", model, images, "--quiet", "--no-evidence").stderr == ""
+    skipped = ninspect("scan", model, images, "--no-evidence", "--skip", "one-target")
+    assert (skipped.returncode, skipped.stderr) == (3, "")
+
+
 def test_json_on_stdout_is_the_result(tmp_path: Path) -> None:
     model, images = linear_scan_files(tmp_path, backdoored_weights(7))
     run = ninspect("scan", model, "-s", images, "--format", "json")

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ninspect.detect import Case, Windows
+from ninspect.detect import Case, Windows, too_few
 from ninspect.detect.examination import Examination
 from ninspect.detect.windows import Tried, joined, spread
 from ninspect.measure.calibration import STAMPS
@@ -65,7 +65,7 @@ def test_the_same_seed_gives_the_same_numbers(backdoored: Case) -> None:
 def test_among_few_classes_places_cannot_be_compared(tmp_path: Path) -> None:
     network = open_network(dormant_model(even_weights(3), target=1), tmp_path)
     found = Windows().examine(case(network, classes=3))
-    assert found.gap == "3 classes; among fewer than 5 places cannot be compared"
+    assert found.gap == too_few(3)
     assert found.p_value is None
 
 
