@@ -257,7 +257,8 @@ SCAN_RULES = (
         "triggers that send every class to another: not answered",
         "Whether a trigger sends each class to another one was asked, and nothing that could have found one was able "
         "to look.",
-        "Give more images, some of each class; for fewer than five classes there is no answer. --skip every-class leaves the question out.",
+        "Give more images, some of each class; for fewer than five classes there is no answer. --skip every-class "
+        "leaves the question out.",
     ),
     Rule(
         "CV004",
