@@ -44,6 +44,10 @@ _NO_IMAGES = (
     "no images were given, so classes were judged on drawn pictures: that finds fewer backdoors, and nothing tells "
     "whether the preprocessing is right"
 )
+_UNSURE = (
+    "the model is unsure of most of the images (half get a probability below {:.0%}), as of images that it does not "
+    "know or gets in another form, and there are no labels to tell; a small trigger alone then accuses no class"
+)
 _NO_EVIDENCE = (
     "no triggers were searched, which finds fewer backdoors, none that work on images of one class alone, "
     "and tells fewer of them from natural classes"
@@ -155,8 +159,16 @@ def _try_presets(record: Record, settings: Preprocess) -> Resolved | None:
 
 def _case(record: Record, progress: Progress) -> Case:
     assert record.network is not None
-    pixels = None if record.samples is None else record.samples.unit_pixels
-    return Case(record.network, pixels, record.explained, record.request.seed, progress)
+    samples = record.samples
+    return Case(
+        record.network,
+        None if samples is None else samples.unit_pixels,
+        record.explained,
+        record.request.seed,
+        progress,
+        labelled=samples is not None and samples.labels is not None,
+        assumed=bool(record.known.doubt) and (samples is None or samples.labels is None),
+    )
 
 
 def _trusted(record: Record, case: Case) -> bool:
@@ -176,6 +188,8 @@ def _trusted(record: Record, case: Case) -> bool:
             record.findings.append(doubt.finding)
             record.class_map = doubt.class_map
         check_answers(record.samples, case.logits)
+        if case.unsure:
+            record.findings.append(Finding("IM012", _UNSURE.format(case.confidence)))
     if network.gradient_kind == "straight-through":
         record.findings.append(Finding("MD004", _STRAIGHT_THROUGH))
     if len(case.classes) < network.classes:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ninspect.measure.calibration import IMAGES
 from ninspect.runtime import Network, Pixels
 from ninspect.samples.drawn import drawn, spread_over_answers
 
@@ -34,6 +35,8 @@ class Case:
         seed: of every random choice.
         progress: to be called from time to time.
         earlier: what the detectors before found, in order.
+        labelled: the images have labels, so that it shows whether the model knows them.
+        assumed: neither settings nor labels tell in what form the model takes its images.
     """
 
     network: Network
@@ -42,6 +45,8 @@ class Case:
     seed: int
     progress: Progress
     earlier: list[Examination] = field(default_factory=list)
+    labelled: bool = True
+    assumed: bool = False
 
     @cached_property
     def _pictures(self) -> Pixels:
@@ -60,6 +65,22 @@ class Case:
     def answers(self) -> NDArray[np.int64]:
         """The class that the model gives each clean image, `[N]`."""
         return np.asarray(self.logits.argmax(axis=1))
+
+    @cached_property
+    def confidence(self) -> float:
+        """Median over the clean images of the largest probability, 1 / Σ_c exp(z_c − max z)."""
+        logits = self.logits.astype(np.float64)
+        return float(np.median(1 / np.exp(logits - logits.max(axis=1, keepdims=True)).sum(axis=1)))
+
+    @property
+    def unsure(self) -> bool:
+        """Whether there are no labels, and the model seems not to know the images."""
+        return self.pixels is not None and not self.labelled and self.confidence < IMAGES.known
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the images may not be what the model knows, or not in the form that it takes."""
+        return self.pixels is not None and (self.assumed or self.unsure)
 
     def counter(self, total: int) -> Callable[[int], None]:
         """Takes numbers of new gradients and reports progress toward `total`."""

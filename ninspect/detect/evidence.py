@@ -123,6 +123,7 @@ def find_triggers(case: Case, suspects: Sequence[int]) -> list[Trigger]:
                 examples=shown,
                 answers=changed,
                 drawn=case.pixels is None,
+                doubtful=case.doubtful,
             )
         )
     return triggers

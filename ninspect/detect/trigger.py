@@ -27,6 +27,7 @@ class Trigger:
         examples: `[E, H, W, C]` float32 in [0, 1], the first held-out images of other classes, to show it on.
         answers: `[2, E]`, the classes that the model gives them before and after the trigger is put on.
         drawn: the images were drawn, since there are none. What is natural for a class shows less on them.
+        doubtful: the images may not be what the model knows, see `Case.doubtful`.
         p_value: the smallest of the class in methods that compare the classes; None where these cannot be compared.
     """
 
@@ -39,6 +40,7 @@ class Trigger:
     examples: Pixels
     answers: NDArray[np.int64]
     drawn: bool = False
+    doubtful: bool = False
     p_value: float | None = None
 
     @property
@@ -54,9 +56,9 @@ class Trigger:
     @property
     def convincing(self) -> bool:
         """Whether it is small, for a class that stands out at least a little."""
-        if self.p_value is None:  # too few classes to compare; on drawn pictures a trigger alone proves nothing
-            return self.small and not self.drawn
-        return self.small and self.p_value <= EVIDENCE.p
+        if self.p_value is None:  # too few classes to compare; on pictures of doubt a trigger alone proves nothing
+            return self.small and not (self.drawn or self.doubtful)
+        return self.small and self.p_value <= (EVIDENCE.p_in_doubt if self.doubtful else EVIDENCE.p)
 
     @property
     def small(self) -> bool:

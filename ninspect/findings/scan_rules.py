@@ -182,10 +182,21 @@ SCAN_RULES = (
         "Check that it is what you mean; give another folder or a --class-map if it is not.",
     ),
     Rule(
+        "IM012",
+        "note",
+        "images that the model is unsure of",
+        "There are no labels, and the model gives no class of most images half of the probability. It may not know "
+        "such images, or get them in another form than it was trained with. Then a small trigger alone accuses no "
+        "class.",
+        "Give images of the kind that the model was trained for, best with labels, and say what it expects with "
+        "--preset or --preprocess.",
+    ),
+    Rule(
         "PP001",
         "note",
         "preprocessing that was assumed",
-        "Nothing says what range of values the model expects, and no labels tell, so pixel / 255 was used.",
+        "Nothing says what range of values the model expects, and no labels tell, so pixel / 255 was used. A small "
+        "trigger alone then accuses no class.",
         "Say what the model expects with --preset or --preprocess.",
     ),
     Rule(

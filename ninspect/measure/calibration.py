@@ -27,6 +27,8 @@ class Evidence:
         size_on_drawn, success_on_drawn: the same where the images were drawn.
         p: where classes can be compared, some method has at most this p-value for the class: by itself a small trigger
             is no proof, since some classes have one by nature.
+        p_in_doubt: the same where the images may not be what the model knows, or not in the form that it takes: of
+            those, small triggers say even less.
         works: success of a trigger whose size another one can be compared with.
         most: classes that triggers are searched for, and at most a third of all.
         controls: other classes that they are compared with.
@@ -38,6 +40,7 @@ class Evidence:
     size_on_drawn: float = 0.2
     success_on_drawn: float = 0.9
     p: float = 0.2
+    p_in_doubt: float = 0.01
     works: float = 0.5
     most: int = 3
     controls: int = 8
@@ -202,6 +205,8 @@ class Images:
         chances: accuracy up to so many times chance is near chance,
         at_most: where that is less than this;
         deviations: so is accuracy up to so many standard deviations of guessing above chance.
+        known: median of the largest probability below which a model seems not to know images without labels. Of the
+            networks that get 80 % of their images right the least sure has 0.67 (tools.measure.confidence).
     """
 
     fewest: int = 10
@@ -209,6 +214,7 @@ class Images:
     chances: float = 2.0
     at_most: float = 0.5
     deviations: float = 3.0
+    known: float = 0.5
 
 
 @dataclass(frozen=True)

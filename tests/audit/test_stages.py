@@ -217,6 +217,17 @@ def test_evidence_can_be_left_out_and_then_no_question_about_one_class_is_answer
     assert (result.verdict, rules(result)) == ("inconclusive", ["PP002", "SC005", "CV004"])
 
 
+def test_images_that_nothing_vouches_for_are_said_to_be_of_doubt(tmp_path: Path) -> None:
+    weights = 1e-3 * even_weights()
+    model, images = linear_scan_files(tmp_path, weights)
+    assert rules(scan(model, images, **PUBLISHED | {"preprocess": UNIT})) == []
+    with np.load(images) as arrays:
+        np.save(tmp_path / "unlabelled.npy", arrays["x"])
+    result = scan(model, tmp_path / "unlabelled.npy", **PUBLISHED | {"preprocess": UNIT})
+    assert rules(result) == ["IM012"]
+    assert "half get a probability below 10%" in result.findings[0].message
+
+
 def test_few_images_deserve_a_warning(tmp_path: Path) -> None:
     result = scan_linear(tmp_path, even_weights(), WITHOUT_PAIRS, count=20)
     assert result.verdict == "clean"

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,17 @@ def test_the_network_is_asked_once_what_it_answers_to_the_images(
     assert np.array_equal(given.answers, linear_answers(even_weights(), PIXELS))
     assert np.array_equal(given.answers, given.logits.argmax(axis=1))
     assert len(asked) == 1
+
+
+def test_images_are_of_doubt_where_nothing_vouches_for_them(tmp_path: Path) -> None:
+    unsure, sure = (open_network(linear_model(scale * even_weights()), tmp_path) for scale in (1e-3, 1e3))
+    assert case(sure).confidence > 0.99
+    assert case(unsure).confidence == pytest.approx(0.1, abs=0.01)  # all of ten classes alike
+    assert not case(unsure).doubtful
+    assert replace(case(unsure), labelled=False).unsure
+    assert not replace(case(sure), labelled=False).doubtful
+    assert replace(case(sure), labelled=False, assumed=True).doubtful
+    assert not replace(case(unsure, None), labelled=False, assumed=True).doubtful  # drawn, which has rules of its own
 
 
 def test_a_counter_adds_up_what_was_done(network: Network) -> None:

@@ -85,6 +85,16 @@ def test_more_is_asked_of_a_trigger_on_drawn_pictures(tmp_path: Path) -> None:
     assert not replace(small, drawn=True, success=0.95, p_value=None).convincing  # two to four classes
 
 
+def test_on_images_of_doubt_a_small_trigger_alone_is_no_proof(tmp_path: Path) -> None:
+    network, pixels = backdoored(tmp_path), random_pixels(64, (12, 12, 1))
+    (sure,) = find_triggers(case(network, pixels), [TARGET])
+    (doubtful,) = find_triggers(replace(case(network, pixels), assumed=True), [TARGET])
+    assert (sure.doubtful, doubtful.doubtful) == (False, True)
+    small = replace(doubtful, success=1.0, control_size=10 * doubtful.size)
+    assert [replace(small, p_value=p).convincing for p in (0.1, 0.01, None)] == [False, True, False]
+    assert small.small
+
+
 def test_the_same_seed_gives_the_same_trigger(tmp_path: Path) -> None:
     network, pixels = backdoored(tmp_path), random_pixels(40, (12, 12, 1))
     first, second = (find_triggers(case(network, pixels), [TARGET, 1]) for _ in range(2))
