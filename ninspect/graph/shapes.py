@@ -9,8 +9,11 @@ import onnx
 import onnx_ir as ir
 import onnx_ir.passes.common as passes
 
+from ninspect.graph.fold import FoldConstants
+
 # Data propagation keeps a record of every element of a vector: with a length of 2^40, a 200-byte file takes all memory.
 _MAX_VECTOR = 2**20
+_MOST_ROUNDS = 8  # of inferring and folding: what is folded tells new shapes
 _SMALL = 1024  # numbers; a longer weight holds no shape
 
 
@@ -99,9 +102,19 @@ def fits(trial: onnx.ModelProto, name: str, sizes: Sequence[int]) -> bool:
         inferred = onnx.shape_inference.infer_shapes(trial, strict_mode=True)
         if all(_vector_length(value) <= _MAX_VECTOR for value in inferred.graph.value_info):
             onnx.shape_inference.infer_shapes(trial, strict_mode=True, data_prop=True)
+        onnx.shape_inference.infer_shapes(_folded(trial), strict_mode=True)
     except onnx.shape_inference.InferenceError:
         return False
     return True
+
+
+def _folded(trial: onnx.ModelProto) -> onnx.ModelProto:
+    """With the sizes that the graph computes of those of its input, as transformers do, which onnx does not follow."""
+    model = ir.from_proto(trial)
+    passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
+    ir.passes.PassManager([InferShapes(), FoldConstants()], steps=_MOST_ROUNDS, early_stop=True)(model)
+    ForgetShapes()(model)
+    return ir.to_proto(model)
 
 
 def _vector_length(value: onnx.ValueInfoProto) -> int:

@@ -15,12 +15,14 @@ from ninspect.graph.shapes import fits, without_weights
 _CONVOLUTIONS = {"Conv": 1, "FusedConv": 1, "ConvInteger": 1, "QLinearConv": 3}
 # What leaves every axis where it is, and the channels as many as they are.
 _KEEPING = frozenset([
-    "Add", "BatchNormalization", "Cast", "Clip", "DequantizeLinear", "Div", "Identity", "Mul", "Pad", "QuantizeLinear",
-    "Resize", "Sub", "Upsample",
+    "Add", "BatchNormalization", "Cast", "Clip", "DequantizeLinear", "Div", "DynamicQuantizeLinear", "Identity", "Mul",
+    "Pad", "QuantizeLinear", "Resize", "Sub", "Upsample",
 ])  # fmt: skip
 _MADE_FROM = ("Cast", "DequantizeLinear", "Identity", "QuantizeLinear")  # a weight, from a stored one of its shape
-# A network fixes its side within a narrow range; of the sides in it, exporters mean the roundest.
-_SIDES = sorted(range(1, 513), key=lambda side: (-(side & -side), side))
+# A network fixes its side within a narrow range; of the sides in it, exporters mean a usual one, else the
+# roundest; large ones first, since a single patch would be broadcast.
+_USUAL = (224, 384, 256, 64, 32)
+_SIDES = [*_USUAL, *sorted(set(range(1, 513)) - {*_USUAL}, key=lambda side: (-(side & -side), side))]
 _FAR_APART = (384, 128, 35)
 _MOST_NODES = 5000  # of a graph that is tried with every side
 
@@ -75,7 +77,8 @@ def side_that_fits(
         wanted: what the sides shall be, in the order of the axes.
 
     Returns:
-        Of the sides that fit, the one that most powers of two divide; None where none fits, any does, or those wanted.
+        Of the sides that fit, a usual one, else the one that most powers of two divide; None where none fits, any does,
+        or those wanted.
     """
     if len(proto.graph.node) > _MOST_NODES:
         return None

@@ -116,6 +116,35 @@ def test_of_sides_that_fit_the_roundest_is_meant(tmp_path: Path) -> None:
     assert agreed(patches, tmp_path).input_map.image_shape == (64, 64, 3)
 
 
+def test_a_side_shows_in_sizes_that_the_graph_computes_as_transformers_do(tmp_path: Path) -> None:
+    model = onnx_model(
+        """p = Conv<strides = [8, 8]>(x, k); s = Shape<end = 1>(p); n = Concat<axis = 0>(s, rest)
+           l = Shape(n); ones = ConstantOfShape<value = int64[1] {1}>(l); m = Equal(n, ones); o = Where(m, ones, n)
+           e = Expand(token, o); r = Reshape(p, flat); t = Transpose<perm = [0, 2, 1]>(r)
+           c = Concat<axis = 1>(e, t); a = Add(c, place); f = Flatten(a); y = MatMul(f, w)""",
+        x="float[N,channels,height,width] x",
+        k=0.01 * np.random.default_rng(0).standard_normal((2, 3, 8, 8)),
+        rest=np.array([1, 2]),
+        token=np.ones((1, 1, 2)),
+        flat=np.array([0, 2, -1]),
+        place=np.random.default_rng(1).standard_normal((1, 26, 2)),
+        w=np.random.default_rng(2).standard_normal((52, 10)),
+    )
+    assert agreed(model, tmp_path).input_map.image_shape == (40, 40, 3)
+
+
+def test_the_channels_show_behind_a_dynamic_quantisation(tmp_path: Path) -> None:
+    model = onnx_model(
+        """q, s, z = DynamicQuantizeLinear(x); i = ConvInteger(q, k, z, kz); g = Cast<to = 1>(i); h = Mul(g, s)
+           f = Flatten(h); y = MatMul(f, w)""",
+        x="float[N,channels,height,width] x",
+        k=np.random.default_rng(0).integers(0, 256, (2, 3, 3, 3)).astype(np.uint8),
+        kz=np.uint8(128),
+        w=np.random.default_rng(1).standard_normal((2 * 6 * 6, 10)),
+    )
+    assert agreed(model, tmp_path, "straight-through").input_map.image_shape == (8, 8, 3)
+
+
 def test_a_size_that_does_not_fit_is_refused_with_the_one_that_does(tmp_path: Path) -> None:
     model = with_shape(convolutional_model(), "N", 3, "height", "width")
     refused(model, tmp_path, UsageError, "takes images of 8x8 pixels, not 16x16", size=(16, 16))
