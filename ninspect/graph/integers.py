@@ -133,22 +133,25 @@ def _channels_last(tape: Tape, operator: str, operands: list[ir.Value | None], a
 
 
 def _product(tape: Tape, node: ir.Node) -> ir.Value | None:
-    """The integers are real numbers divided by their scale; weights count as numbers, their scale comes later."""
+    """The integers are real numbers divided by their scale; weights count as numbers, their scale comes later.
+
+    Both factors may follow the image, as queries and keys do.
+    """
     x, weight, x_zero, weight_zero = [*node.inputs, None, None][:4]
-    quantization = _quantization(x)
-    if quantization is None:
+    first, second = _quantization(x), _quantization(weight)
+    if first is None:
         return None
-    scale = quantization[0]
     operator = _PRODUCTS[node.op_type]
-    ones = np.ones(() if weight_zero is None or weight_zero.shape is None else weight_zero.shape.numpy(), np.float32)
-    one = tape.initializer(ir.tensor(ones), name=f"{node.outputs[0].name}/one")
-    operands = [
-        _dequantize(tape, [x, scale, x_zero], None),
-        _dequantize(tape, [weight, one, weight_zero], _channel_axis(operator, {})),
-    ]
     attributes = {name: attribute.value for name, attribute in node.attributes.items()}
     node.outputs[0].type = None  # it was an integer
-    return tape.op("Div", [tape.op(operator, operands, attributes), scale])
+    real = _dequantize(tape, [x, first[0], x_zero], None)
+    if second is None:
+        ones = np.ones(() if weight_zero is None or weight_zero.shape is None else weight_zero.shape.numpy())
+        one = tape.initializer(ir.tensor(ones.astype(np.float32)), name=f"{node.outputs[0].name}/one")
+        weights = _dequantize(tape, [weight, one, weight_zero], _channel_axis(operator, {}))
+        return tape.op("Div", [tape.op(operator, [real, weights], attributes), first[0]])
+    product = tape.op(operator, [real, _dequantize(tape, [weight, second[0], weight_zero], None)], attributes)
+    return tape.op("Div", [product, tape.op("Mul", [first[0], second[0]])])
 
 
 def _moved(tape: Tape, node: ir.Node, operator: str, channels_last: bool = False) -> ir.Value | None:

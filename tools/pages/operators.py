@@ -173,16 +173,19 @@ _COVERAGE_HEAD = """## Coverage
 
 {passed} of {count} files pass as exported ({share:.1%}), with {versions}:
 
-    python -m tools.suite.export
+    python -m tools.suite.export  # once in each of the environments that the modules of tools/suite name
     python -m tools.suite.check .cache/export_suite --csv docs/coverage.csv
     python -m tools.pages.operators
 
 The files are architectures with random weights and reduced width or depth, in every form in which people get them: both
 PyTorch exporters with a fixed and a free batch, Keras, scikit-learn, the models that ship with the onnx package,
-quantised, in half precision, of every opset from 7 to 26, and as tools leave them. *zoo* are models that other people
-trained and published, which are not part of this repository.
+quantised, in half precision, of every opset from 7 to 26, and as tools leave them: optimised by ONNX Runtime and by its
+transformers' optimiser, then quantised or not, and through Optimum, Paddle2ONNX, MXNet and onnxmltools (Core ML). Of
+files that take images of any size, the size is given, as with --size. *zoo* are models that other people trained and
+published, which are not part of this repository.
 
-Six exports are not among them, because the exporter or ONNX Runtime refuses what a tool wrote: Keras' ConvNeXtTiny and
+Two networks are not quantised and optimised, SqueezeNet and MobileNet v2: with random weights, their answers to two
+images differ by less than what rounding does, so there is nothing to check a gradient with. Six exports are not among them, because the exporter or ONNX Runtime refuses what a tool wrote: Keras' ConvNeXtTiny and
 EfficientNetB0, each in both ways, and onnxconverter-common's float16 ViT, pure and mixed.
 
 A file passes when the augmented model gives the scores of the file itself in ONNX Runtime, and the gradient that its

@@ -23,7 +23,7 @@ import onnxruntime
 import typer
 
 from ninspect.audit.selftest import check_gradient, check_scores
-from ninspect.errors import NinspectError, UnsupportedOperatorError
+from ninspect.errors import NinspectError, UnsupportedOperatorError, UsageError
 from ninspect.gradient import CLASSES, GRADIENT, LOGITS
 from ninspect.model import Classifier, load_classifier
 from ninspect.preprocess import InputMap, Preprocess
@@ -59,6 +59,7 @@ class Outcome:
 
 
 _COLUMNS = ("file", "family", "form", "reason", "scores", "gradient")
+_IMAGES = 4  # axes, NCHW where a size is left open
 _LARGE = 128 * 128  # pixels of an image; of larger ones, one must do
 
 
@@ -69,7 +70,7 @@ def check_file(path: Path) -> Outcome:
     family, form = (reference.family, reference.form) if reference else (path.parent.name, "as found")
     outcome = Outcome(path.stem, family, form)
     try:
-        classifier = load_classifier(path)
+        classifier = _opened(path, reference)
         if reference is not None and reference.gradients is not None:
             outcome = _against_framework(outcome, classifier, reference)
         else:
@@ -82,6 +83,16 @@ def check_file(path: Path) -> Outcome:
     except Exception as error:  # a bug, which must not end the run
         outcome = replace(outcome, reason=f"internal error: {type(error).__name__}: {str(error)[:300]}")
     return replace(outcome, seconds=round(time.monotonic() - start, 2))
+
+
+def _opened(path: Path, reference: Reference | None) -> Classifier:
+    """The classifier; where a file takes images of any size, of that which goes with it, as a person would say it."""
+    try:
+        return load_classifier(path)
+    except UsageError:
+        if reference is None or reference.x.ndim != _IMAGES:
+            raise
+        return load_classifier(path, size=(reference.x.shape[2], reference.x.shape[3]))
 
 
 def _against_framework(outcome: Outcome, classifier: Classifier, reference: Reference) -> Outcome:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 import traceback
 import warnings
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -20,15 +23,30 @@ import typer
 
 from tools.suite.file import DTYPES, Export, Reference, matches
 
+# The modules of the suite, with the package that each needs; those that say so have an environment of their own.
+_MODULES = {
+    "torch_exports": "timm",
+    "keras_exports": "keras",
+    "forms": "timm",
+    "optimised": "timm",
+    "shipped": "timm",
+    "paddle_exports": "paddle",
+    "mxnet_exports": "mxnet",
+    "coreml_exports": "coremltools",
+    "optimum_exports": "optimum",
+}
+
 
 def exports() -> list[Export]:
-    """Everything that the suite holds; the frameworks are imported here and in no file that only reads the suite."""
+    """All that the packages here can write; they are imported here and in no file that only reads the suite."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from tools.suite import forms, keras_exports, optimised, shipped, torch_exports
-
-    return [
-        export for module in (torch_exports, keras_exports, forms, optimised, shipped) for export in module.exports()
-    ]
+    found = list[Export]()
+    for module, package in _MODULES.items():
+        if find_spec(package):
+            found += import_module(f"tools.suite.{module}").exports()
+        else:
+            print(f"{module}: left out, since {package} is not installed", file=sys.stderr)
+    return found
 
 
 def main(
@@ -40,10 +58,8 @@ def main(
     Example: python -m tools.suite.export 'resnet*' '*__dynamo__*'
     """
     out.mkdir(parents=True, exist_ok=True)
-    known = set()
     for export in exports():
         path = out / f"{export.stem}.onnx"
-        known.add(export.stem)
         if path.exists() or not matches(export.stem, patterns):
             continue
         start = time.monotonic()
@@ -61,7 +77,6 @@ def main(
             outcome = failure = f"{type(error).__name__}: {_short(error)}"
         _record(out / "failures.json", export.stem, failure)
         print(f"{export.stem}: {outcome} ({time.monotonic() - start:.1f} s)", flush=True)
-    _forget(out / "failures.json", known)
 
 
 def _run(path: Path) -> None:
@@ -83,13 +98,6 @@ def _record(log: Path, stem: str, failure: str | None) -> None:
     if failure is not None:
         failures[stem] = failure
     log.write_text(json.dumps(failures, indent=1, sort_keys=True) + "\n")
-
-
-def _forget(log: Path, known: set[str]) -> None:
-    """Keep no failures of exports that the suite no longer has."""
-    if log.exists():
-        failures = {stem: reason for stem, reason in json.loads(log.read_text()).items() if stem in known}
-        log.write_text(json.dumps(failures, indent=1, sort_keys=True) + "\n")
 
 
 def _short(error: Exception) -> str:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
+EXPLAINED = (0, 3, 9)  # of the ten classes that the networks have
+
 # Element types of ONNX Runtime.
 DTYPES: dict[str, type[np.generic]] = {
     "tensor(float16)": np.float16,

@@ -18,7 +18,7 @@ from onnxruntime import quantization
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from tools.suite import torch_exports
-from tools.suite.file import Array, Export, Reference
+from tools.suite.file import EXPLAINED, Array, Export, Reference
 from tools.suite.shipped import interpreted, logits_of
 
 FAMILY = "Forms"
@@ -45,7 +45,7 @@ def _script(name: str, *, free: bool = True, opset: int = 17) -> onnx.ModelProto
 
 def _save_reference(name: str, form: str, path: Path, scores: float = 1e-5, tolerance: float = 1e-4) -> None:
     x, logits, gradients = torch_exports.truth(name)
-    Reference(FAMILY, form, x, np.array(torch_exports.EXPLAINED), logits, gradients, scores, tolerance).save(path)
+    Reference(FAMILY, form, x, np.array(EXPLAINED), logits, gradients, scores, tolerance).save(path)
 
 
 # What tools do to a graph without changing what it computes.
@@ -82,7 +82,7 @@ def _save_byte_reference(base: str, path: Path) -> None:
     """The reference at an image of whole numbers."""
     shape = torch_exports.truth(base)[0].shape
     x = np.random.default_rng(0).integers(0, 4, shape).astype(np.float32)
-    classes = np.array(torch_exports.EXPLAINED)
+    classes = np.array(EXPLAINED)
     truth = torch_exports.differentiate(torch_exports.logits_of(base), x)
     Reference(FAMILY, "uint8", x, classes, *truth).save(path)
 
@@ -325,7 +325,7 @@ def _write_quantized(base: str, form: str, path: Path) -> None:
     if good:
         interpreted(path, "Quantised", form, x, _QUANTISED_SCORES)
     else:
-        Reference("Quantised", form, x, np.array(torch_exports.EXPLAINED), score_tolerance=_QUANTISED_SCORES).save(path)
+        Reference("Quantised", form, x, np.array(EXPLAINED), score_tolerance=_QUANTISED_SCORES).save(path)
 
 
 def _save_as_rounded(path: Path, form: str, x: Array) -> None:
@@ -342,6 +342,6 @@ def _save_as_rounded(path: Path, form: str, x: Array) -> None:
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     exact = logits_of(path, torch.float64)
     exact.integers = dict(zip(names, session.run(names, {torch_exports.INPUT: x}), strict=True))
-    classes = np.array(torch_exports.EXPLAINED)
+    classes = np.array(EXPLAINED)
     truth = torch_exports.differentiate(exact, x)
     Reference("Quantised", form, x, classes, *truth, score_tolerance=_QUANTISED_SCORES).save(path)

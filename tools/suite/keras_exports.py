@@ -17,10 +17,9 @@ import tensorflow as tf
 import tf2onnx
 from keras import layers
 
-from tools.suite.file import Array, Export, Reference
+from tools.suite.file import EXPLAINED, Array, Export, Reference
 
 CLASSES = 10
-EXPLAINED = (0, 3, CLASSES - 1)
 
 tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.threading.set_inter_op_parallelism_threads(1)

@@ -14,7 +14,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from onnxruntime.transformers import optimizer
 
 from tools.suite import torch_exports
-from tools.suite.file import Export, Reference
+from tools.suite.file import EXPLAINED, Export, Reference
 from tools.suite.forms import Calibration, script
 
 FAMILY = "Optimised"
@@ -22,6 +22,8 @@ _BASES = (
     "tv_lenet", "tv_squeezenet", "tv_vision_transformer", "tv_transformer_encoder", "resnet18", "mobilenetv2_035",
     "mobilenetv3_small_050",
 )  # fmt: skip
+# With random weights their answers to two images differ by less than what rounding does, so differences tell nothing.
+_DROWNED = ("tv_squeezenet", "mobilenetv2_035")
 _LEVELS = {
     "extended": GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
     "all": GraphOptimizationLevel.ORT_ENABLE_ALL,
@@ -44,6 +46,8 @@ def _of(base: str) -> Iterator[Export]:
         yield Export(f"{base}__ort_{level}", partial(_write_offline, base, level))
     for opset in (14, 17):
         yield Export(f"{base}__transformers{opset}", partial(_write_transformers, base, opset))
+    if base in _DROWNED:
+        return
     for kind, per_channel in ((_UNSIGNED, False), (_SIGNED, True)):
         form = "dynamic_channel" if per_channel else "dynamic"
         yield Export(f"{base}__{form}", partial(_write_dynamic, base, form, kind, per_channel))
@@ -77,7 +81,7 @@ def _write_transformers(base: str, opset: int, path: Path) -> None:
 
 def _save_truth(base: str, form: str, path: Path) -> None:
     x, logits, gradients = torch_exports.truth(base)
-    Reference(FAMILY, form, x, np.array(torch_exports.EXPLAINED), logits, gradients).save(path)
+    Reference(FAMILY, form, x, np.array(EXPLAINED), logits, gradients).save(path)
 
 
 def _write_dynamic(base: str, form: str, kind: quantization.QuantType, per_channel: bool, path: Path) -> None:
@@ -103,4 +107,4 @@ def _write_static(base: str, form: str, level: str, path: Path) -> None:
 
 def _save_without_truth(base: str, form: str, path: Path) -> None:
     """No framework knows these integers: the truth tests of every scan judge the gradient."""
-    Reference(FAMILY, form, torch_exports.images(base), np.array(torch_exports.EXPLAINED)).save(path)
+    Reference(FAMILY, form, torch_exports.images(base), np.array(EXPLAINED)).save(path)

@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
 
 from tools.suite import torch_exports
-from tools.suite.file import Array, Export, Reference
+from tools.suite.file import EXPLAINED, Array, Export, Reference
 from tools.suite.interpreter import Interpreter
 
 LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
@@ -35,7 +35,7 @@ def exports() -> list[Export]:
 def interpreted(path: Path, family: str, form: str, x: Array, scores: float = 1e-5, tolerance: float = 1e-4) -> None:
     """A reference from the graph itself, in PyTorch."""
     truth = torch_exports.differentiate(logits_of(path, torch.float64), x)
-    Reference(family, form, x, np.array(torch_exports.EXPLAINED), *truth, scores, tolerance).save(path)
+    Reference(family, form, x, np.array(EXPLAINED), *truth, scores, tolerance).save(path)
 
 
 def logits_of(path: Path, dtype: torch.dtype) -> Interpreter:
@@ -70,7 +70,7 @@ def _write_light(source: Path, random: bool, path: Path) -> None:
     if good:
         interpreted(path, family, form, x)
     else:  # with equal weights, equal values tie in pools
-        Reference(family, form, x, np.array(torch_exports.EXPLAINED)).save(path)
+        Reference(family, form, x, np.array(EXPLAINED)).save(path)
 
 
 def _normalize(path: Path, x: Array) -> None:
@@ -174,4 +174,4 @@ def _write_digits(
     options = {id(model): {"zipmap": form == "zipmap"}}
     path.write_bytes(to_onnx(model, images[:1], options=options, target_opset=17).SerializeToString())
     x = images[:2] + 0.1
-    Reference(family, form, x, np.array(torch_exports.EXPLAINED), *torch_exports.differentiate(logits, x)).save(path)
+    Reference(family, form, x, np.array(EXPLAINED), *torch_exports.differentiate(logits, x)).save(path)

@@ -14,11 +14,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from tools.suite.catalog import ARCHITECTURES, CLASSES, Architecture, randomize
-from tools.suite.file import Export, Reference
+from tools.suite.catalog import ARCHITECTURES, Architecture, randomize
+from tools.suite.file import EXPLAINED, Export, Reference
 
 INPUT, OUTPUT = "image", "logits"
-EXPLAINED = (0, 3, CLASSES - 1)
 _STABLE = 3e-5
 
 Network = Callable[[torch.Tensor], torch.Tensor]

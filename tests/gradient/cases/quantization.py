@@ -170,4 +170,15 @@ CASES = [
         zero=np.array(120, np.uint8),
         scales=CHANNEL_SCALES,
     ),
+    case(
+        "MatMulInteger of two factors that follow the image, as queries and keys",
+        f"""
+        {DYNAMIC}; p = Transpose <perm=[0, 2, 1]> (o); r, t, w = DynamicQuantizeLinear (p)
+        i = MatMulInteger (q, r, z, w); f = Cast <to=1> (i); m = Mul (s, t); y = Mul (f, m)
+        """,
+        lambda x, **_: dynamic(x) @ dynamic(x).mT,
+        (3, 5),
+        values="grid",
+        offset=OFFSET,
+    ),
 ]
