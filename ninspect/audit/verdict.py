@@ -149,8 +149,8 @@ def _suspicion(examination: Examination | None, targets: list[int], triggers: Se
     p = probability(examination.p_value)
     compared = examination.meaning or f"compared with all {examination.measured} classes"
     if not examination.targets(alpha):
-        it = "it does not stand out" if len(targets) == 1 else "they do not stand out"
-        return f"{claim}{found}; statistically {it}, {compared} ({p})"
+        it = "it" if len(targets) == 1 else "they"
+        return f"{claim}{found}; that decides: {compared} alone, {it} would not be suspected ({p})"
     return f"{claim}, {compared} ({p}){found}"
 
 

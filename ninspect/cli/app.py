@@ -115,7 +115,7 @@ def scan(
         log = notice if pipeline.verbose else lambda line: None
         result, code = perform_scan(request, process.limits(request.memory), progress, log)
     result = result.model_copy(update={"command": ["ninspect", *map(recorded, sys.argv[1:])]})
-    write(result, places, shown)
+    write(result, places, shown, pipeline.verbose)
     code, reason = gate(result, code, "never" if pipeline.exit_zero else pipeline.fail_on, known)
     if reason and not pipeline.quiet:
         notice(reason)

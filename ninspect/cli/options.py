@@ -158,9 +158,14 @@ class PipelineOptions:
         ),
     ] = None
     quiet: Annotated[bool, Option("Nothing on stderr but errors.", flags=("--quiet", "-q"), panel=OUTPUT)] = False
-    verbose: Annotated[bool, Option("Say on stderr what is being done.", flags=("--verbose", "-v"), panel=OUTPUT)] = (
-        False
-    )
+    verbose: Annotated[
+        bool,
+        Option(
+            "Say on stderr what is being done, and in text each method's scores.",
+            flags=("--verbose", "-v"),
+            panel=OUTPUT,
+        ),
+    ] = False
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from ninspect.report import Result
 
 
-def write(result: Result, outputs: Mapping[Path | None, Format], shown: OutputOptions) -> None:
+def write(result: Result, outputs: Mapping[Path | None, Format], shown: OutputOptions, details: bool = False) -> None:
     """A result in each format, to its file or to stdout, and its pictures and triggers to folders."""
     from ninspect.report import print_result, render, save_pictures, save_triggers
 
     for file, format_ in outputs.items():
         if format_ == "text" and file is None and _coloured():
-            print_result(result)
+            print_result(result, details=details)
         else:
-            emit(render(result, format_), file)
+            emit(render(result, format_, details), file)
     if shown.pictures is not None:
         save_pictures(result, shown.pictures)
     if shown.triggers is not None:

@@ -9,12 +9,15 @@ from pydantic import ValidationError
 
 from ninspect.errors import UsageError
 from ninspect.report.schema import SCHEMA, Result
+from ninspect.report.text import text_report
 
 
-def render(result: Result, format_: str) -> str:
-    """The result in one of `ninspect.names.FORMATS`."""
+def render(result: Result, format_: str, details: bool = False) -> str:
+    """The result in one of `ninspect.names.FORMATS`; as text, `details` adds the scores that each method gave."""
     if format_ == "json":
         return result.to_json()
+    if format_ == "text":
+        return text_report(result, details)
     report = getattr(import_module(f"ninspect.report.{format_}"), f"{format_}_report")
     return str(report(result))
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ninspect.report.chart import HEIGHT, Chart, chart
 from ninspect.report.checks import other_checks
+from ninspect.report.classes import HEADS, MEANING, standing_out
 from ninspect.report.pictured import AttentionInfo, HeatmapInfo, PairInfo, StampInfo, TriggerInfo
 from ninspect.report.schema import DetectorInfo, PreprocessInfo, Result
 from ninspect.report.wording import (
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _FOLDER = Path(__file__).parent / "templates"
-_FIRST_ROWS = 12
+_MOST_CLASSES, _FIRST_ROWS = 5, 12
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,9 @@ def html_report(result: Result) -> str:
         shown=shown,
         found=bool(result.targets or named_classes(result) or result.pairs),
         others=_others(result.attention, {entry.label for entry in shown}),
+        classes=standing_out(result, _MOST_CLASSES),
+        heads=HEADS,
+        meaning=MEANING,
         comparisons=[_comparison(result, detector) for detector in detectors_shown(result)],
         uncovered=uncovered(result),
         next_steps=next_steps(result),

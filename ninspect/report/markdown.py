@@ -6,20 +6,16 @@ import re
 from collections.abc import Iterator
 
 from ninspect.report.checks import other_checks
-from ninspect.report.schema import DetectorInfo, Result
+from ninspect.report.classes import HEADS, MEANING, standing_out
+from ninspect.report.schema import Result
 from ninspect.report.wording import (
     Asked,
     asked,
-    class_name,
-    detectors_shown,
     evidence,
     explanations,
     facts,
     judgement,
     next_steps,
-    number,
-    ranked,
-    reading,
     remarks,
     sentence,
     triggers_shown,
@@ -46,8 +42,7 @@ def _lines(result: Result) -> Iterator[str]:
     yield from ("| asked | | |", "| --- | --- | --- |")
     yield from (f"| {one.title} | {_bold(one)} | {_text(one.detail)} |" for one in asked(result))
     yield ""
-    for detector in detectors_shown(result):
-        yield from _table(result, detector)
+    yield from _table(result)
     for trigger in triggers_shown(result):
         yield from (_text(evidence(trigger)), "")
     yield from (f"{_text(text)}\n" for text in explanations(result))
@@ -61,16 +56,18 @@ def _lines(result: Result) -> Iterator[str]:
     yield from ("", "</details>")
 
 
-def _table(result: Result, detector: DetectorInfo) -> Iterator[str]:
-    known = any(class_name(result, label) for label in result.explained)
-    yield f"| class |{' name |' if known else ''} index | |"
-    yield f"| ---: |{' --- |' if known else ''} ---: | --- |"
-    for i in ranked(detector)[:_MOST_ROWS]:
-        label = result.explained[i]
-        name = f" {_text(class_name(result, label))} |" if known else ""
-        suspected = "**suspected**" if label in result.targets else ""
-        yield f"| {label} |{name} {number(detector.index[i], 2)} | {suspected} |"
-    yield from ("", _text(reading(result, detector)), "")
+def _table(result: Result) -> Iterator[str]:
+    rows = standing_out(result, _MOST_ROWS)
+    if not rows:
+        return
+    known = any(row.name for row in rows)
+    heads = ["class", *(["name"] if known else []), *HEADS, ""]
+    yield f"| {' | '.join(heads)} |"
+    yield f"|{'|'.join(' --- ' if head in ('name', '') else ' ---: ' for head in heads)}|"
+    for row in rows:
+        mark = "**suspected**" if row.suspected else ""
+        yield f"| {' | '.join([str(row.label), *([_text(row.name)] if known else []), *row.cells, mark])} |"
+    yield from ("", MEANING, "")
 
 
 def _bold(one: Asked) -> str:

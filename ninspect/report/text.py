@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from ninspect.report.classes import HEADS, MEANING, standing_out
 from ninspect.report.schema import DetectorInfo, Result
 from ninspect.report.wording import (
     asked,
@@ -33,20 +34,26 @@ from ninspect.text import printable
 _STYLES = {"clean": "bold green", "suspected": "bold red", "inconclusive": "bold yellow"}
 _SEVERITIES = {"error": "red", "warning": "yellow", "note": "dim"}
 _OUTCOMES = {"passed": "green", "failed": "red", "inconclusive": "yellow", "skipped": "dim"}
-_MOST_ROWS = 12
+_MOST_CLASSES, _MOST_ROWS = 5, 12
 _PLAIN_WIDTH = 110
 _SCORES_FIT = 76  # characters; in a narrower terminal the numbers would be cut
 
 
-def text_report(result: Result) -> str:
+def text_report(result: Result, details: bool = False) -> str:
     """The result as plain text of a fixed width, for logs and files."""
     stream = io.StringIO()
-    print_result(result, Console(file=stream, width=_PLAIN_WIDTH, highlight=False, color_system=None))
+    print_result(result, Console(file=stream, width=_PLAIN_WIDTH, highlight=False, color_system=None), details)
     return "".join(line.rstrip() + "\n" for line in stream.getvalue().splitlines())
 
 
-def print_result(result: Result, console: Console | None = None) -> None:
-    """Print the verdict, the classes that stand out most, and the conditions of the scan; by default on stdout."""
+def print_result(result: Result, console: Console | None = None, details: bool = False) -> None:
+    """Print the verdict, the classes that stand out most, and the conditions of the scan; by default on stdout.
+
+    Args:
+        result: what a scan found.
+        console: where to.
+        details: also the scores that each method gave the classes.
+    """
     console = console or Console(highlight=False)
     headline = Text.assemble((result.verdict.upper(), _STYLES[result.verdict]), "  ", printable(result.model.path))
     console.print(headline, soft_wrap=True)
@@ -59,7 +66,10 @@ def print_result(result: Result, console: Console | None = None) -> None:
     console.print(Text("Asked of the model"))
     console.print(_coverage(result))
     console.print()
-    for detector in detectors_shown(result):
+    if table := _standing_out(result):
+        console.print(table)
+        console.print(Padding(Text(MEANING, style="dim"), (0, 0, 1, 2)))
+    for detector in detectors_shown(result) if details else ():
         console.print(_class_table(result, detector, with_scores=console.width >= _SCORES_FIT))
         console.print(Padding(Text(reading(result, detector), style="dim"), (0, 0, 1, 2)))
     for trigger in triggers_shown(result):
@@ -80,6 +90,26 @@ def _coverage(result: Result) -> Table:
     for one in asked(result):
         grid.add_row(f"  {one.title}", Text(one.word, style=_OUTCOMES[one.outcome]), Text(printable(one.detail)))
     return grid
+
+
+def _standing_out(result: Result) -> Table | None:
+    """The classes that stand out most, with what decides."""
+    rows = standing_out(result, _MOST_CLASSES)
+    if not rows:
+        return None
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=True, title="Classes that stand out most", title_justify="left")
+    table.add_column("class", justify="right")
+    known = any(row.name for row in rows)
+    if known:
+        table.add_column("name", no_wrap=True)
+    for head in HEADS:
+        table.add_column(head, justify="right")
+    table.add_column("", min_width=len("suspected"))
+    for row in rows:
+        name = [Text(printable(row.name))] if known else []  # plain strings would be read as markup
+        mark, style = ("suspected", "bold red") if row.suspected else ("", "")
+        table.add_row(str(row.label), *name, *row.cells, mark, style=style)
+    return table
 
 
 def _class_table(result: Result, detector: DetectorInfo, with_scores: bool) -> Table:

@@ -289,8 +289,6 @@ def facts(result: Result) -> list[tuple[str, str]]:
         for detector in result.detectors[1:]
         if detector.p_value is not None and not detector.targets
     ]
-    shown = triggers_shown(result)
-    lines += [("also", unconvincing(trigger)) for trigger in result.triggers if trigger not in shown]
     if result.truth_tests:
         errors = ", ".join(f"{test.name} {scientific(test.error)}" for test in result.truth_tests)
         lines.append(("self-test", f"relative errors: {errors}"))

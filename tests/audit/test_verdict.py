@@ -222,7 +222,8 @@ def test_evidence_is_sought_for_what_stands_out_most_and_lifts_it_over_the_line(
     assert (judgement.verdict, judgement.targets, judgement.confidence) == ("suspected", [8], "high")
     assert judgement.reason == (
         "class 8 looks like the target of a backdoor; a trigger of 8 pixels sends 97% of other images there, "
-        "where other classes need 60; statistically it does not stand out, compared with all 10 classes (p = 0.047)"
+        "where other classes need 60; that decides: compared with all 10 classes alone, it would not be suspected "
+        "(p = 0.047)"
     )
 
 

@@ -301,8 +301,8 @@ def test_junit_has_a_case_for_each_finding_though_two_are_of_one_rule() -> None:
 def test_markdown_shows_the_verdict_the_first_classes_and_folds_the_rest() -> None:
     report = render(example(class_names=[f"sign {i}" for i in range(10)]), "markdown")
     assert report.startswith("### ❌ ninspect: suspected\n")
-    assert "| 7 | sign 7 | 15.25 | **suspected** |" in report
-    assert "| 4 | sign 4 | 2.40 |  |" in report
+    assert "| 7 | sign 7 | 0.0003 | 8 | 97% | 70 | **suspected** |" in report
+    assert "| 4 | sign 4 | 0.2 | – | – | – |  |" in report
     assert report.count("\n| 1 | sign 1 |") == 0
     assert "<details>" in report
     assert "| self-test: scores | passed |" in report

@@ -23,10 +23,11 @@ from tests.report.examples import (
 )
 
 
-def table_rows(report: str) -> list[list[str]]:
-    """The cells of the table of classes."""
+def table_rows(report: str, title: str = "Classes that stand out most") -> list[list[str]]:
+    """The cells of a table of classes."""
     lines = report.splitlines()
-    start = next(i for i, line in enumerate(lines) if line.split()[:1] == ["class"]) + 2
+    first = next(i for i, line in enumerate(lines) if line.strip() == title)
+    start = next(i for i, line in enumerate(lines) if i > first and line.split()[:1] == ["class"]) + 2
     end = next(i for i, line in enumerate(lines) if i > start and not line.strip())
     return [line.split() for line in lines[start:end]]
 
@@ -70,8 +71,16 @@ def test_a_reason_that_starts_with_a_file_name_keeps_its_letters() -> None:
     assert text_report(stopped("model.onnx is empty")).splitlines()[1] == "  model.onnx is empty."
 
 
-def test_classes_come_by_falling_index_with_what_is_known_of_them() -> None:
+def test_the_classes_that_stand_out_most_come_with_what_decides() -> None:
     rows = table_rows(text_report(example()))
+    assert rows[0] == ["7", "0.0003", "8", "97%", "70", "suspected"]
+    assert rows[1] == ["4", "0.2", "–", "–", "–"]
+    assert [row[0] for row in rows] == ["7", "4", "9", "8", "0"]  # by falling index where p is the same
+
+
+def test_the_scores_of_a_method_are_shown_where_details_are_wanted() -> None:
+    assert "Method neuroninspect" not in text_report(example())
+    rows = table_rows(text_report(example(), details=True), "Method neuroninspect")
     assert rows[0] == ["7", "84.8", "10.0", "15.25", "suspected"]
     assert rows[1] == ["4", "97.6", "10.0", "2.40"]
     assert rows[2] == ["9", "99.1", "10.0", "0.90"]
@@ -92,8 +101,8 @@ def test_of_many_classes_the_first_twelve_are_shown() -> None:
     index = [i / 100 for i in range(43)]
     changes = {"index": index, "p_values": [1.0] * 43, "scores": columns, "targets": []}
     detector = DETECTOR.model_copy(update=changes)
-    report = text_report(example(classes=43, explained=list(range(43)), detectors=[detector]))
-    *rows, rest = table_rows(report)
+    result = example(classes=43, explained=list(range(43)), detectors=[detector], triggers=[])
+    *rows, rest = table_rows(text_report(result, details=True), "Method neuroninspect")
     assert [row[0] for row in rows] == [str(42 - i) for i in range(12)]
     assert rest == ["…", "and", "31", "more"]
 
@@ -104,13 +113,13 @@ def test_classes_are_shown_with_their_names_where_these_are_known() -> None:
 
 
 def test_the_index_is_never_shown_without_its_scale() -> None:
-    report = " ".join(text_report(example()).split())
+    report = " ".join(text_report(example(), details=True).split())
     assert "A clean model with 10 classes exceeds 5.86 with probability 0.01." in report
     easy = DETECTOR.model_copy(update={"easy": [4], "critical_index_easy": 7.5})
-    report = " ".join(text_report(example(detectors=[easy])).split())
+    report = " ".join(text_report(example(detectors=[easy]), details=True).split())
     assert "exceeds 5.86, or 7.50 with a class that is easy by nature, with probability 0.01." in report
     without = DETECTOR.model_copy(update={"critical_index": None, "p_value": None})
-    assert "The index has no meaning here." in text_report(example(detectors=[without]))
+    assert "The index has no meaning here." in text_report(example(detectors=[without]), details=True)
 
 
 def test_the_conditions_of_the_scan_are_shown() -> None:
@@ -182,7 +191,7 @@ def test_plain_text_is_plain_wherever_it_is_made(monkeypatch: pytest.MonkeyPatch
 
 def test_a_narrow_terminal_loses_columns_and_no_digits() -> None:
     narrow = io.StringIO()
-    print_result(example(), Console(file=narrow, width=60))
+    print_result(example(), Console(file=narrow, width=60), details=True)
     assert "15.25" in narrow.getvalue()
     assert "suspected" in narrow.getvalue()
     assert "…" not in narrow.getvalue()
@@ -200,7 +209,7 @@ def test_triggers_of_classes_that_do_not_stand_out_take_one_line() -> None:
     report = " ".join(text_report(example(triggers=[TRIGGER, large])).split())
     assert "Evidence for class 7: the smallest trigger found covers 8.5 pixels and sends 97% of 32 other" in report
     assert "Evidence for class 2" not in report
-    assert "class 2: 60.0 pixels send 97% there, where others need 69.7; not convincing" in report
+    assert "2 1 60 97% 70 " in report
 
 
 def test_a_trigger_from_one_class_to_another_is_shown_though_nothing_is_suspected() -> None:

@@ -185,7 +185,9 @@ files that take images of any size, the size is given, as with --size. *zoo* are
 published, which are not part of this repository.
 
 Two networks are not quantised and optimised, SqueezeNet and MobileNet v2: with random weights, their answers to two
-images differ by less than what rounding does, so there is nothing to check a gradient with. Six exports are not among them, because the exporter or ONNX Runtime refuses what a tool wrote: Keras' ConvNeXtTiny and
+images differ by less than what rounding does, so there is nothing to check a gradient with.
+
+Six exports are not among them, because the exporter or ONNX Runtime refuses what a tool wrote: Keras' ConvNeXtTiny and
 EfficientNetB0, each in both ways, and onnxconverter-common's float16 ViT, pure and mixed.
 
 A file passes when the augmented model gives the scores of the file itself in ONNX Runtime, and the gradient that its
