@@ -63,7 +63,7 @@ class Trigger:
     @property
     def small(self) -> bool:
         """Whether it works on other images and is far smaller than what another class needs."""
-        success, size = EVIDENCE.success, EVIDENCE.size
+        success, size = EVIDENCE.success, EVIDENCE.size if self.p_value is not None else EVIDENCE.size_of_few
         if self.drawn:
             success, size = EVIDENCE.success_on_drawn, EVIDENCE.size_on_drawn
         return self.success >= success and self.size <= size * self.control_size

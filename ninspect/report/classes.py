@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ninspect.report.schema import DetectorInfo, Result, TriggerInfo
+from ninspect.report.pictured import TriggerInfo
+from ninspect.report.schema import DetectorInfo, Result
 from ninspect.report.wording import class_name, share
 
 MEANING = (

@@ -70,6 +70,8 @@ def test_a_trigger_knows_how_far_its_class_stands_out(tmp_path: Path) -> None:
     assert p[TARGET] == pytest.approx(2 * first.p_values[TARGET])  # corrected for two methods
     small = replace(found[0], success=1.0, control_size=10 * found[0].size)
     assert [replace(small, p_value=p).convincing for p in (0.21, 0.2, None)] == [False, True, True]
+    larger = replace(small, control_size=5 * found[0].size)  # where classes cannot be compared, more is asked
+    assert [replace(larger, p_value=p).convincing for p in (0.2, None)] == [True, False]
 
 
 def test_more_is_asked_of_a_trigger_on_drawn_pictures(tmp_path: Path) -> None:
