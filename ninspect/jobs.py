@@ -39,7 +39,7 @@ def run(request: Request, events: Listener) -> Facts:
         events: gets progress, the result so far, what the logger `ninspect` is told, and the file that is made.
 
     Returns:
-        What JSON can hold. Of a scan, a `Result`; of an explanation, `value`, `predicted` and `preprocess`; of an
+        What JSON can hold. Of a scan, a `Result`; of an explanation, `value`, `predicted`, `image` and `preprocess`; of an
         augmented model, `inputs`, `outputs`, `gradient` and `remarks`; else a description.
 
     Raises:
@@ -64,7 +64,7 @@ def _scan(request: ScanRequest, events: Listener) -> Facts:
         result = scan(
             request,
             progress=lambda done, total: events.tell("progress", [done, total]),
-            begins=lambda number, count, name: events.tell("step", [number, count, name]),
+            begins=lambda number, names: events.tell("step", [number, names]),
             so_far=lambda partial: events.tell("partial", partial.facts()),
             foreseen=lambda line: events.tell("foreseen", line),
         )
@@ -104,6 +104,7 @@ def _explain(request: ExplainRequest, events: Listener) -> Facts:
     return {
         "value": explanation.value,
         "predicted": explanation.predicted,
+        "image": explanation.name,
         "preprocess": explanation.preprocess_source,
     }
 

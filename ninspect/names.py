@@ -23,6 +23,11 @@ STEPS: dict[str, str] = {
     "source-specific": "searching for triggers of one class",
 }
 
+# How long they take next to each other, of 10 and of 43 classes (docs/performance.md); of the others it is not known.
+EFFORTS: dict[str, float] = {
+    "activated": 1.0, "windows": 8.0, "agreement": 0.0, "all-to-all": 0.3, "evidence": 4.5, "source-specific": 1.5,
+}  # fmt: skip
+
 # What a scan asks of a model.
 Question = Literal["file", "one-target", "every-class", "one-source"]
 QUESTIONS: tuple[Question, ...] = get_args(Question)

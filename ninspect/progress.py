@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from ninspect.names import STEPS
+from ninspect.names import EFFORTS, STEPS
 from ninspect.text import printable
 
 _SECONDS = 10  # between two lines of progress in a log
@@ -17,8 +17,8 @@ _SURE = 1.0  # seconds before a speed is told
 class Silent:
     """Shows nothing; the others show the step, and how much of it is done."""
 
-    def step(self, number: int, count: int, name: str) -> None:
-        """A step begins, of so many."""
+    def step(self, number: int, names: Sequence[str]) -> None:
+        """One of these steps begins."""
 
     def advance(self, done: int, total: int) -> None:
         """So many gradients of the step are computed, of so many."""
@@ -38,6 +38,42 @@ class Told(Silent):
         self._listener(done, total)
 
 
+class Estimate:
+    """How long a scan will go on, from how long its steps usually take next to each other.
+
+    Attributes:
+        title: of the step, such as `step 2 of 6, searching for triggers`; empty before the first.
+    """
+
+    def __init__(self) -> None:
+        self.title = ""
+        self._effort, self._before, self._all = 0.0, 0.0, 0.0
+        self._first = self._start = time.monotonic()
+
+    def step(self, number: int, names: Sequence[str]) -> None:
+        """One of these steps begins."""
+        self.title = title(number, len(names), names[number - 1])
+        self._start = time.monotonic()
+        if number == 1:
+            self._first = self._start
+        efforts = [EFFORTS.get(name) for name in names]
+        # Of a method whose effort is not known, nothing is said beyond its own step.
+        self._all = 0.0 if None in efforts else sum(effort or 0.0 for effort in efforts)
+        self._before, self._effort = (
+            sum(EFFORTS.get(name, 0.0) for name in names[: number - 1]),
+            efforts[number - 1] or 0,
+        )
+
+    def left(self, share: float) -> str:
+        """`about 40 s left`, where so much of the step is done; empty as long as nothing can be told."""
+        now = time.monotonic()
+        if self._all:
+            done, passed, what = (self._before + share * self._effort) / self._all, now - self._first, "left"
+        else:
+            done, passed, what = share, now - self._start, "left in this step"
+        return f"about {passed * (1 - done) / done:.0f} s {what}" if done and passed > _SURE else ""
+
+
 class Lines(Silent):
     """A line for a log, ten seconds after the last one; in a notebook one line that changes.
 
@@ -47,13 +83,12 @@ class Lines(Silent):
     """
 
     def __init__(self, write: Callable[[str], None], seconds: float = _SECONDS) -> None:
-        self._write, self._seconds, self._title = write, seconds, ""
-        self._start = self._last = time.monotonic()
+        self._write, self._seconds, self._estimate = write, seconds, Estimate()
+        self._last = time.monotonic()
 
-    def step(self, number: int, count: int, name: str) -> None:
-        """The time of a step counts from its beginning."""
-        self._title = title(number, count, name)
-        self._start = time.monotonic()
+    def step(self, number: int, names: Sequence[str]) -> None:
+        """The step has its title from now on."""
+        self._estimate.step(number, names)
 
     def advance(self, done: int, total: int) -> None:
         """Say which step it is, how much of it is done, and how long the rest will take."""
@@ -61,9 +96,8 @@ class Lines(Silent):
         if now - self._last < self._seconds or not total:
             return
         self._last = now
-        passed = now - self._start
-        left = f", about {passed * (total - done) / done:.0f} s left in this step" if done and passed > _SURE else ""
-        self._write(f"{self._title or 'reading'}: {done / total:.0%}{left}")
+        left = self._estimate.left(done / total)
+        self._write(f"{self._estimate.title or 'reading'}: {done / total:.0%}{f', {left}' if left else ''}")
 
     def say(self, line: str) -> None:
         """At once."""
@@ -107,17 +141,18 @@ def _bar() -> Iterator[Silent]:
         progress.TextColumn("{task.description}"),
         progress.BarColumn(),
         progress.TaskProgressColumn(),
-        progress.TimeRemainingColumn(),
+        progress.TextColumn("{task.fields[left]}"),
     )
     with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading", total=None)
+        task, estimate = bar.add_task("reading", total=None, left=""), Estimate()
 
         class Bar(Silent):
-            def step(self, number: int, count: int, name: str) -> None:
-                bar.reset(task, description=title(number, count, name), total=None)
+            def step(self, number: int, names: Sequence[str]) -> None:
+                estimate.step(number, names)
+                bar.reset(task, description=estimate.title, total=None)
 
             def advance(self, done: int, total: int) -> None:
-                bar.update(task, completed=done, total=total)
+                bar.update(task, completed=done, total=total, left=estimate.left(done / total) if total else "")
 
             def say(self, line: str) -> None:
                 bar.console.print(f"ninspect: {printable(line)}", markup=False, highlight=False)

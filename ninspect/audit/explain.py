@@ -22,6 +22,7 @@ class Explanation:
         heatmap: `[H, W]` float32 in [0, 1].
         value: of the objective.
         predicted: the class that the model answers.
+        name: of the image; where several were given, of the one that was taken.
         preprocess_source: where the preprocessing comes from.
     """
 
@@ -29,6 +30,7 @@ class Explanation:
     heatmap: NDArray[np.float32]
     value: float
     predicted: int
+    name: str
     preprocess_source: str
 
 
@@ -42,7 +44,9 @@ def explain_image(request: ExplainRequest) -> Explanation:
     network, known = open_settled(request)
     classes = chosen_classes([request.label], network.classes)
     shape = network.input_map.image_shape
-    pixels = load_samples(request.image, image_shape=shape, preprocess=known.preprocess, limit=1).unit_pixels
+    samples = load_samples(request.image, image_shape=shape, preprocess=known.preprocess, limit=1)
+    pixels = samples.unit_pixels
     (part,) = network.gradients(pixels, classes, request.objective)
     predicted = int(network.logits(pixels)[0].argmax())
-    return Explanation(pixels[0], heatmaps(part.pixels)[0, 0], float(part.objective[0, 0]), predicted, known.source)
+    heatmap, value = heatmaps(part.pixels)[0, 0], float(part.objective[0, 0])
+    return Explanation(pixels[0], heatmap, value, predicted, samples.names[0], known.source)

@@ -60,7 +60,7 @@ def scan(
     *,
     detectors: Sequence[Detector] | None = None,
     progress: Progress = lambda done, total: None,
-    begins: Callable[[int, int, str], None] = lambda number, count, name: None,
+    begins: Callable[[int, list[str]], None] = lambda number, names: None,
     so_far: Callable[[Result], None] = lambda result: None,
     foreseen: Callable[[str], None] = lambda line: None,
     **options: Any,
@@ -74,7 +74,7 @@ def scan(
         samples: path of clean images, see `load_samples`; None: judge on drawn pictures, which finds less.
         detectors: what judges the classes, instead of the methods that the request names.
         progress: called with (gradients computed, gradients in total).
-        begins: called with (number, count, name) when one of the detectors begins.
+        begins: called with (number from 1, names of all) when one of the detectors begins.
         so_far: called with what is known after each stage, not yet a verdict.
         foreseen: called before the work with what it will not be able to judge.
         options: with a path, fields of `ScanRequest`.
@@ -214,14 +214,14 @@ def _examine(
     record: Record,
     case: Case,
     detectors: Sequence[Detector],
-    begins: Callable[[int, int, str], None],
+    begins: Callable[[int, list[str]], None],
     so_far: Callable[[Result], None],
 ) -> None:
     """Let every detector look that a question is for; they see what those before them found."""
     if not record.request.evidence:
         record.findings.append(Finding("SC005", _NO_EVIDENCE))
     for number, detector in enumerate(detectors, 1):
-        begins(number, len(detectors), detector.name)
+        begins(number, [one.name for one in detectors])
         _LOG.info("%s: begins", detector.name)
         found = examined(detector, case)
         outcome = found.gap or ("" if found.p_value is None else f"smallest p {found.p_value:.2g}")

@@ -8,19 +8,39 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from ninspect.cli import options as opt
 from ninspect.cli.output import emit
 from ninspect.dispatch import perform
-from ninspect.errors import ExitCode
+from ninspect.errors import ExitCode, UsageError
 from ninspect.isolation import LAYERS, Listener
 from ninspect.requests import DoctorRequest
 from ninspect.text import byte_count, printable
 
 _EXPECTED = {"badnet_torch.onnx": ExitCode.SUSPECTED, "clean_torch.onnx": ExitCode.CLEAN}
+
+
+def version() -> None:
+    """Show the version, as --version does."""
+    from importlib.metadata import version as installed
+
+    emit(f"ninspect {installed('ninspect')}\n")
+
+
+def show_help(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(metavar="COMMAND", help="Of which.", show_default=False)] = None,
+) -> None:
+    """Show what ninspect, or one of its commands, does, as --help does."""
+    above: Any = context.parent
+    command = above.command if name is None else above.command.get_command(above, name)
+    if command is None:
+        raise UsageError(f"there is no command '{name}'; ninspect help lists them")
+    of_it = above if name is None else type(above)(command, info_name=name, parent=above)
+    emit(f"{command.get_help(of_it)}\n")
 
 
 def selftest() -> None:

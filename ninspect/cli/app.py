@@ -61,9 +61,7 @@ def _fail(message: str, code: int) -> NoReturn:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        print(f"ninspect {version('ninspect')}")
+        about.version()
         raise typer.Exit
 
 
@@ -165,8 +163,9 @@ def explain(
     if file.suffix.lower() not in ("", ".png"):
         raise UsageError(f"{file} would be a PNG with another ending; give a name that ends in .png")
     match _make(file, request, process):
-        case {"value": float(value), "predicted": int(predicted), "preprocess": str(source)}:
-            answer = f"class {request.label}, {request.objective} {value:.4g}; the model answers {predicted}"
+        case {"value": float(value), "predicted": int(predicted), "image": str(image), "preprocess": str(source)}:
+            shown = f"class {request.label} at {image}"
+            answer = f"{shown}, {request.objective} {value:.4g}; the model answers {predicted}"
             emit(f"{printable(str(file))}: {answer}\n{printable(f'preprocessing: {source}')}\n")
         case _:
             raise InconclusiveError(NONSENSE)
@@ -226,5 +225,7 @@ def _plain(value: object) -> str:
     return ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
 
 
+app.command(name="version", cls=Command, hidden=True)(about.version)
+app.command(name="help", cls=Command, hidden=True)(about.show_help)
 for command in (about.selftest, about.doctor, about.operators, about.rules):
     app.command(cls=Command)(command)

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from ninspect.report import Result
 
 
+# How the signs of a report look where there is ASCII alone.
+_ASCII = str.maketrans({"─": "-", "–": "-", "−": "-", "·": "*", "×": "x", "…": "...", "≤": "<=", "≥": ">="})
+
+
 def write(result: Result, outputs: Mapping[Path | None, Format], shown: OutputOptions, details: bool = False) -> None:
     """A result in each format, to its file or to stdout, and its pictures and triggers to folders."""
     from ninspect.report import print_result, render, save_pictures, save_triggers
@@ -29,7 +33,8 @@ def write(result: Result, outputs: Mapping[Path | None, Format], shown: OutputOp
         if format_ == "text" and file is None and _coloured():
             print_result(result, details=details)
         else:
-            emit(render(result, format_, details), file)
+            text = render(result, format_, details)
+            emit(text.translate(_ASCII) if format_ == "text" and file is None and _speaks_ascii() else text, file)
     if shown.pictures is not None:
         save_pictures(result, shown.pictures)
     if shown.triggers is not None:
@@ -49,6 +54,11 @@ def _write_class_map(result: Result, file: Path) -> None:
 def _coloured() -> bool:
     """Whether stdout shows colours: on a terminal, and where FORCE_COLOR says so, as logs of pipelines do."""
     return sys.stdout.isatty() or bool(os.environ.get("FORCE_COLOR"))
+
+
+def _speaks_ascii() -> bool:
+    """Whether stdout shows no signs beyond ASCII, as under a bare C locale."""
+    return "utf" not in (sys.stdout.encoding or "").lower()
 
 
 def emit(text: str, file: Path | None = None) -> None:

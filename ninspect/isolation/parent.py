@@ -178,7 +178,7 @@ def _message(line: bytes) -> tuple[str, Any]:
             return "missing", value
         case {"progress": [int(done), int(total)] as value} if 0 <= done <= _MOST_STEPS and 0 <= total <= _MOST_STEPS:
             return "progress", value
-        case {"step": [int(), int(), str()] as value}:
+        case {"step": [int(number), [*names]] as value} if _names_a_step(number, names):
             return "step", value
         case {"log": str(value)}:
             return "log", value
@@ -193,6 +193,10 @@ def _message(line: bytes) -> tuple[str, Any]:
         case {"error": [int(), str()] as value}:
             return "error", value
     raise ValueError("not a message")
+
+
+def _names_a_step(number: int, names: list[Any]) -> bool:
+    return 1 <= number <= len(names) and all(isinstance(name, str) for name in names)
 
 
 def _refuse(constant: str) -> None:

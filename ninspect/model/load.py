@@ -76,7 +76,8 @@ def read_model(path: Path | str) -> ModelFile:
     """
     path = Path(path)
     if str(path).startswith(("http:", "https:")):
-        raise UsageError(f"{path} is an address; download the file and give its path")
+        address = str(path).replace(":/", "://", 1)  # a path has lost one of the two
+        raise UsageError(f"{address} is an address; download the file and give its path")
     data = _read_bytes(path)
     refuse_mistakes(data, str(path))
     check_wire(data, str(path))

@@ -167,8 +167,6 @@ def _invocation(result: Result) -> dict[str, Any]:
     return {
         "startTimeUtc": result.date,
         "executionSuccessful": True,
-        "exitCode": int(result.exit_code),
-        "exitCodeDescription": result.verdict,
         "toolExecutionNotifications": notes,
     }
 

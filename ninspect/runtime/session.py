@@ -76,7 +76,9 @@ def open_session(
     except Exception as error:  # its exception types share no base class
         raise ModelError(f"ONNX Runtime does not accept the model: {first_line(error)}") from error
     if device == "cuda" and session.get_providers()[0] != "CUDAExecutionProvider":
-        raise UsageError("CUDA cannot be used; install ninspect[cuda] and a current NVIDIA driver, or use --device cpu")
+        raise UsageError(
+            "CUDA cannot be used; install onnxruntime-gpu[cuda,cudnn] and a current NVIDIA driver, or use --device cpu"
+        )
     return session
 
 

@@ -59,7 +59,7 @@ def parquet_source(root: Path, files: Sequence[Path]) -> Source:
     try:
         from pyarrow import parquet
     except ImportError as error:
-        raise UsageError("reading parquet needs pyarrow; install it with pip install 'ninspect[parquet]'") from error
+        raise UsageError("reading parquet needs pyarrow; install it with pip install pyarrow") from error
     with reading(root, "a parquet file"):
         tables = [parquet.ParquetFile(path) for path in files]
         starts: list[int] = []  # of row groups

@@ -37,6 +37,14 @@ def test_doctor_names_versions_devices_and_layers(tmp_path: Path, format_: str) 
     assert facts["processors"] == (str(count) if allowed == count else kept)
 
 
+def test_version_and_help_are_commands_too(command_line: CommandLine) -> None:
+    assert command_line("version") == command_line("--version")
+    assert command_line("help") == command_line("--help")
+    assert command_line("help", "scan") == command_line("scan", "--help")
+    code, _, errors = command_line("help", "sacn")
+    assert (code, errors) == (2, "ninspect: there is no command 'sacn'; ninspect help lists them\n")
+
+
 def test_rules_say_what_a_finding_means_and_what_to_do(command_line: CommandLine) -> None:
     code, out, err = command_line("rules", "--format", "json")
     assert (code, err) == (0, "")

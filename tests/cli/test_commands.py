@@ -40,7 +40,7 @@ def test_explain_shows_the_picture_beside_what_the_class_looks_at(tmp_path: Path
     value = (weights[7, 0] * pixels[0, :, :, 0]).sum()
     answer = linear_answers(weights, pixels)[0]
     explained, preprocessing = out.splitlines()
-    assert explained == f"heatmap.png: class 7, logit {value:.4g}; the model answers {answer}"
+    assert explained == f"heatmap.png: class 7 at image.png, logit {value:.4g}; the model answers {answer}"
     assert preprocessing == "preprocessing: preset unit, the default, since nothing says otherwise"
     with Image.open(tmp_path / "heatmap.png") as picture:
         assert picture.size == (2 * 12 * 19, 12 * 19)
