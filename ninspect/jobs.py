@@ -39,8 +39,8 @@ def run(request: Request, events: Listener) -> Facts:
         events: gets progress, the result so far, what the logger `ninspect` is told, and the file that is made.
 
     Returns:
-        What JSON can hold. Of a scan, a `Result`; of an explanation, `value`, `predicted`, `image` and `preprocess`; of an
-        augmented model, `inputs`, `outputs`, `gradient` and `remarks`; else a description.
+        What JSON can hold. Of a scan, a `Result`; of an explanation, `value`, `predicted`, `image` and `preprocess`;
+        of an augmented model, `inputs`, `outputs`, `gradient` and `remarks`; else a description.
 
     Raises:
         NinspectError: there is no answer.

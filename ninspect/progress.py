@@ -56,13 +56,10 @@ class Estimate:
         self._start = time.monotonic()
         if number == 1:
             self._first = self._start
-        efforts = [EFFORTS.get(name) for name in names]
-        # Of a method whose effort is not known, nothing is said beyond its own step.
-        self._all = 0.0 if None in efforts else sum(effort or 0.0 for effort in efforts)
-        self._before, self._effort = (
-            sum(EFFORTS.get(name, 0.0) for name in names[: number - 1]),
-            efforts[number - 1] or 0,
-        )
+        efforts = [EFFORTS.get(name, 0.0) for name in names]
+        # Of methods whose effort is not known, nothing is said beyond their own step.
+        self._all = sum(efforts) if EFFORTS.keys() >= {*names} else 0.0
+        self._before, self._effort = sum(efforts[: number - 1]), efforts[number - 1]
 
     def left(self, share: float) -> str:
         """`about 40 s left`, where so much of the step is done; empty as long as nothing can be told."""
