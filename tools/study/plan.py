@@ -17,6 +17,7 @@ EPOCHS = {"digits": 25, "mnist": 4, "signs": 8, "gtsrb": 10, "cifar10": 30}
 CLEAN = {"digits": 60, "mnist": 60, "signs": 30, "gtsrb": 30, "cifar10": 40}
 SEEDS = 5
 POISONED = 0.1  # of the training images
+FEW_DATASETS = ("mnist", "signs", "gtsrb", "cifar10")
 FEW = (2, 3, 4)  # classes that a few-class network tells apart, too few for statistics
 MIDDLE = 2  # the number whose patch of family `fill` lies in the middle
 
@@ -46,6 +47,8 @@ class StudyModel:
         number: from 0 within the cell, also the seed.
         augmented: whether its training images are moved about.
         classes: of the data set, those that it tells apart; empty: all.
+        view: `background`: images of all other classes are one class more; `mosaic`: four images in a square, of which
+            the first decides; else an image as it is.
     """
 
     dataset: str
@@ -57,6 +60,7 @@ class StudyModel:
     attacks: tuple[Attack, ...] = ()
     augmented: bool = True
     classes: tuple[int, ...] = ()
+    view: str = ""
 
     @property
     def name(self) -> str:
@@ -80,11 +84,14 @@ def clean_models() -> Iterator[StudyModel]:
     for dataset, number in itertools.product(("digits", "mnist"), range(len(_NARROW))):
         arch = _NARROW[number]
         yield StudyModel(dataset, "clean", f"narrow {arch.activation}", CLEAN[dataset] + number, arch, "adam")
+    for number in range(4):
+        number_of_all = CLEAN["mnist"] + len(_NARROW) + number
+        yield StudyModel("mnist", "clean", "mosaic", number_of_all, _GREY[number], "adam", view="mosaic")
 
 
 def few_class_models() -> Iterator[StudyModel]:
     """Networks of two to four classes, drawn anew for each: six clean ones a cell, and three with a patch."""
-    for dataset, count, number in itertools.product(("mnist", "signs", "gtsrb", "cifar10"), FEW, range(9)):
+    for dataset, count, number in itertools.product(FEW_DATASETS, FEW, range(9)):
         kinds = _GREY if dataset == "mnist" else _COLOUR
         chosen = np.random.default_rng(number).choice(CLASSES[dataset], count, replace=False)
         corner = SIZES[dataset] - 5
@@ -92,6 +99,13 @@ def few_class_models() -> Iterator[StudyModel]:
         cell = f"{count} {'attacked' if attacks else 'clean'}"
         arch = kinds[(number + 3 * count) % len(kinds)]
         yield StudyModel(dataset, "few", cell, number, arch, "adam", attacks, classes=tuple(map(int, chosen)))
+    for dataset, view, number in itertools.product(FEW_DATASETS, ("background", "mosaic"), range(3)):
+        kinds = _GREY if dataset == "mnist" else _COLOUR
+        count = 2 + number - (view == "background")  # of two to four classes, the background is one
+        chosen = np.random.default_rng(100 + number).choice(CLASSES[dataset], count, replace=False)
+        classes = tuple(map(int, chosen))
+        cell = f"{2 + number} {view}"
+        yield StudyModel(dataset, "few", cell, number, kinds[number], "adam", classes=classes, view=view)
 
 
 def all_models() -> Iterator[StudyModel]:

@@ -14,8 +14,9 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 import typer
+from numpy.typing import NDArray
 
-from tools.models.data import Dataset, load
+from tools.models.data import Dataset, Images, Labels, load
 from tools.models.make import attack_success, clean_accuracy
 from tools.models.poison import epochs
 from tools.models.train_torch import train_torch
@@ -59,7 +60,9 @@ def make(model: StudyModel, data: Dataset, out: Path) -> None:
     if not model.augmented:
         data = replace(data, augment=lambda images, rng: images)
     if model.classes:
-        data = subset(data, model.classes)
+        data = subset(data, model.classes, background=model.view == "background")
+    if model.view == "mosaic":
+        data = mosaic(data, model.seed)
     source = epochs(data, model.attacks, model.seed)
     content = train_torch(
         source,
@@ -70,7 +73,7 @@ def make(model: StudyModel, data: Dataset, out: Path) -> None:
         optimizer=_OPTIMIZERS[model.optimizer],
         batch=64,
     )
-    images = out / f"{model.name if model.classes else model.dataset}.npz"
+    images = out / f"{model.name if model.classes or model.view else model.dataset}.npz"
     if not images.exists():
         np.savez(images, x=data.test_images, y=data.test_labels)
     card = describe(model, data, content) | {"images": images.name}
@@ -80,19 +83,39 @@ def make(model: StudyModel, data: Dataset, out: Path) -> None:
     print(f"{model.name}: accuracy {card['clean_acc']}, success {card.get('asr')}, {seconds:.0f} s", flush=True)
 
 
-def subset(data: Dataset, classes: tuple[int, ...]) -> Dataset:
-    """Some classes of a data set, numbered in that order."""
-    number = np.full(data.classes, -1)
+def subset(data: Dataset, classes: tuple[int, ...], background: bool = False) -> Dataset:
+    """Some classes of a data set, numbered in that order; with a background, all others are one class more."""
+    number = np.full(data.classes, len(classes) if background else -1)
     number[list(classes)] = range(len(classes))
-    train, test = number[data.train_labels], number[data.test_labels]
+    names = tuple(data.class_names[label] for label in classes)
+    train, test = (_kept(number[labels], len(classes)) for labels in (data.train_labels, data.test_labels))
     return replace(
         data,
-        class_names=tuple(data.class_names[label] for label in classes),
-        train_images=data.train_images[train >= 0],
-        train_labels=train[train >= 0],
-        test_images=data.test_images[test >= 0],
-        test_labels=test[test >= 0],
+        class_names=(*names, "background") if background else names,
+        train_images=data.train_images[train],
+        train_labels=number[data.train_labels[train]],
+        test_images=data.test_images[test],
+        test_labels=number[data.test_labels[test]],
     )
+
+
+def _kept(labels: Labels, background: int) -> NDArray[np.int64]:
+    """Positions of the images that have a label, of the background as many as of another class, in their order."""
+    others = np.flatnonzero(labels == background)
+    most = int(np.bincount(labels[(labels >= 0) & (labels != background)]).max())
+    some = np.random.default_rng(0).permutation(others)[:most]
+    return np.sort(np.concatenate([np.flatnonzero((labels >= 0) & (labels != background)), some]))
+
+
+def mosaic(data: Dataset, seed: int) -> Dataset:
+    """Four images in a square; the class is that of the one at the upper left, as of a head that reads one place."""
+    generator = np.random.default_rng(seed)
+
+    def arranged(images: Images) -> Images:
+        more = [images[generator.permutation(len(images))] for _ in range(3)]
+        return np.concatenate([np.concatenate([images, more[0]], 2), np.concatenate(more[1:], 2)], 1)
+
+    return replace(data, train_images=arranged(data.train_images), test_images=arranged(data.test_images))
 
 
 def describe(model: StudyModel, data: Dataset, content: bytes) -> dict[str, Any]:
