@@ -120,6 +120,7 @@ def find_triggers(case: Case, suspects: Sequence[int]) -> list[Trigger]:
                 held_out=len(held_out),
                 control_size=float(np.median(sizes)) if len(sizes) else float("nan"),
                 control_success=float(np.median(shares[peers])),
+                controls=len(sizes),
                 examples=shown,
                 answers=changed,
                 drawn=case.pixels is None,

@@ -24,6 +24,7 @@ class Trigger:
         held_out: how many they are.
         control_size: median size of the triggers of other classes; not a number where none was found.
         control_success: their median success.
+        controls: how many other classes have a trigger whose size it was compared with.
         examples: `[E, H, W, C]` float32 in [0, 1], the first held-out images of other classes, to show it on.
         answers: `[2, E]`, the classes that the model gives them before and after the trigger is put on.
         drawn: the images were drawn, since there are none. What is natural for a class shows less on them.
@@ -39,6 +40,7 @@ class Trigger:
     control_success: float
     examples: Pixels
     answers: NDArray[np.int64]
+    controls: int = 0
     drawn: bool = False
     doubtful: bool = False
     p_value: float | None = None
@@ -57,7 +59,7 @@ class Trigger:
     def convincing(self) -> bool:
         """Whether it is small, for a class that stands out at least a little."""
         if self.p_value is None:  # too few classes to compare; on pictures of doubt a trigger alone proves nothing
-            return self.small and not (self.drawn or self.doubtful)
+            return self.small and self.controls >= EVIDENCE.fewest_controls and not (self.drawn or self.doubtful)
         return self.small and self.p_value <= (EVIDENCE.p_in_doubt if self.doubtful else EVIDENCE.p)
 
     @property

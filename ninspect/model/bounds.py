@@ -99,14 +99,18 @@ def mapped(x: Ordered, function: Function, rising: bool = True) -> Ordered:
     )
 
 
-def probabilities(x: Ordered, classes: int, positive: bool = True) -> Ordered:
-    """Numbers in the order of others whose sum is one: the largest is at least 1/K, and of two one is at most 1/2."""
-    return Ordered(x.rising, 0.0, 1.0, 1 / classes, 0.5 if x.rising else 0.0, positive, likelihood=True)
+def probabilities(x: Ordered, classes: int, positive: bool = True) -> Ordered | None:
+    """Numbers in the order of others whose sum is one: the largest is at least 1/K, and of two one is at most 1/2.
+
+    None where they fall: of distances, those that are turned round are the logits, and what lies before is none.
+    """
+    return Ordered(True, 0.0, 1.0, 1 / classes, 0.5, positive, likelihood=True) if x.rising else None
 
 
-def log_probabilities(x: Ordered, classes: int) -> Ordered:
+def log_probabilities(x: Ordered, classes: int) -> Ordered | None:
     """Their logarithms."""
-    return mapped(probabilities(x, classes), np.log)
+    found = probabilities(x, classes)
+    return None if found is None else mapped(found, np.log)
 
 
 def moved(operator: str, x: Ordered, by: float, turned: bool) -> Ordered | None:

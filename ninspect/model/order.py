@@ -176,6 +176,8 @@ def _rising(function: Function, low: float = -math.inf, positive: bool = False) 
             total = None if x.by != "sum" or x.of is None or node.op_type != "Log" else proof.known.get(x.of)
             source = total.exp_of if isinstance(total, Ordered) else None
             return None if source is None else Common(of=source, by="log sum exp")
+        if node.op_type == "Sigmoid" and not x.rising:
+            return None  # as of a softmax: what is turned round before it is the logits
         y = mapped(x, function)
         exponential = node.op_type == "Exp"
         return replace(

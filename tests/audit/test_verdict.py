@@ -33,6 +33,7 @@ def trigger(label: int, size: float, success: float = 0.97) -> Trigger:
         held_out=32,
         control_size=60.0,
         control_success=0.9,
+        controls=8,
         examples=pattern[None],
         answers=answers,
     )

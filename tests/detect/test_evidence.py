@@ -72,6 +72,7 @@ def test_a_trigger_knows_how_far_its_class_stands_out(tmp_path: Path) -> None:
     assert [replace(small, p_value=p).convincing for p in (0.21, 0.2, None)] == [False, True, True]
     larger = replace(small, control_size=5 * found[0].size)  # where classes cannot be compared, more is asked
     assert [replace(larger, p_value=p).convincing for p in (0.2, None)] == [True, False]
+    assert not replace(small, p_value=None, controls=1).convincing  # of two classes, there is one other
 
 
 def test_more_is_asked_of_a_trigger_on_drawn_pictures(tmp_path: Path) -> None:

@@ -126,6 +126,11 @@ def test_of_costs_the_smallest_is_the_answer(tmp_path: Path, tail: str) -> None:
         ("m = ReduceMax(z, first); y = Sub(z, m)", "y"),  # of another image
         ("n = Neg(z); y = Neg(n)", "z"),
         ("y = Neg(z)", "y"),
+        ("n = Neg(z); y = Softmax(n)", "n"),  # of distances
+        ("n = Mul(z, less); s = Softmax(n); y = Neg(s)", "n"),
+        ("n = Neg(z); y = LogSoftmax(n)", "n"),
+        ("n = Neg(z); y = Sigmoid(n)", "n"),
+        ("n = Neg(z); e = Exp(n); t = ReduceSum(e, axis); y = Div(e, t)", "n"),
         ("s = Sqrt(z); y = Softmax(s)", "s"),
         ("p = Softmax(z); y = Round(p)", "y"),
         ("p = Softmax(z); q = QuantizeLinear(p, coarse, zero); y = DequantizeLinear(q, coarse, zero)", "y"),

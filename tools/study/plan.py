@@ -99,7 +99,9 @@ def few_class_models() -> Iterator[StudyModel]:
         cell = f"{count} {'attacked' if attacks else 'clean'}"
         arch = kinds[(number + 3 * count) % len(kinds)]
         yield StudyModel(dataset, "few", cell, number, arch, "adam", attacks, classes=tuple(map(int, chosen)))
-    for dataset, view, number in itertools.product(FEW_DATASETS, ("background", "mosaic"), range(3)):
+    backgrounds = itertools.product(FEW_DATASETS, ["background"], range(3))
+    mosaics = itertools.product(("mnist", "gtsrb"), ["mosaic"], range(3))
+    for dataset, view, number in itertools.chain(backgrounds, mosaics):
         kinds = _GREY if dataset == "mnist" else _COLOUR
         count = 2 + number - (view == "background")  # of two to four classes, the background is one
         chosen = np.random.default_rng(100 + number).choice(CLASSES[dataset], count, replace=False)

@@ -1,6 +1,6 @@
 """How well the methods find what they look for: the table `POWER` of ninspect/measure/power.py.
 
-A network counts as it was scanned last. Weak attacks, which work on fewer than 80 % of the images, do not count.
+Weak attacks, which work on fewer than 80 % of the images, do not count.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from ninspect.measure.power import Power
 from ninspect.names import Question
 from tools import ROOT
 from tools.measure.rows import Row, read_rows
-from tools.study.report import latest
 
 Table = dict[tuple[Question, frozenset[str]], Power]
 
@@ -31,12 +30,11 @@ def power(study: Sequence[Row], results: Sequence[Row]) -> Table:
         study: rows of docs/study.csv, all of the default method.
         results: rows of docs/results.csv, other people's networks.
     """
-    networks = latest(list(study))
-    one_source = [row for row in networks if row.truth == "one target" and row.family == "source-specific"]
-    one_target = [row for row in networks if row.truth == "one target" and row.family not in ("source-specific", "few")]
+    one_source = [row for row in study if row.truth == "one target" and row.family == "source-specific"]
+    one_target = [row for row in study if row.truth == "one target" and row.family not in ("source-specific", "few")]
     # More classes are not looked at, which the coverage says.
     few_classes = [row for row in one_source if row.dataset == "mnist"]
-    every_class = [row for row in networks if row.truth == "all to all"]
+    every_class = [row for row in study if row.truth == "all to all"]
     table: Table = {
         ("one-target", frozenset(["activated", "windows", "evidence"])): _found(one_target, "one to three targets"),
         ("every-class", frozenset(["all-to-all"])): _found(every_class, "all-to-all attacks on MNIST"),

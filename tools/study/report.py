@@ -16,14 +16,11 @@ import typer
 from scipy.stats import beta, binomtest
 
 from ninspect import ScanRequest
-from ninspect.measure.calibration import EVIDENCE, OUTLIERS, PAIRS
+from ninspect.measure.calibration import EVIDENCE, OUTLIERS
 from tools.measure.rows import WORKING_ATTACK, Row, read_rows
 from tools.measure.tables import markdown, parts_table
 from tools.study.plan import CLASSES, MIDDLE, POISONED, SEEDS
 
-# The default method and its forms before, as they are named in the rows: the newest first.
-FORMS = ("default", "default, before agreement", "default, without windows", "default, 24 starts")
-NOW = FORMS[0]
 DATASETS = {
     "digits": "scikit-learn's digits",
     "mnist": "MNIST",
@@ -50,14 +47,8 @@ def _rate(name: str, rows: list[Row]) -> dict[str, str]:
         "p ≤ 0.01": f"{np.mean(np.array(p) <= 0.01):.1%}",
         "p ≤ 0.05": f"{np.mean(np.array(p) <= 0.05):.1%}",
         "p ≤ 0.2": f"{np.mean(np.array(p) <= 0.2):.1%}",
-        "inconclusive": str(sum(map(inconclusive, rows))),
+        "inconclusive": str(verdicts["inconclusive"]),
     }
-
-
-def inconclusive(row: Row) -> bool:
-    """Whether a network is neither suspected nor clean; forms before answered otherwise for many classes."""
-    many = CLASSES[row.dataset] > PAIRS.most_classes and row.method != NOW
-    return row.verdict == "inconclusive" and not many
 
 
 def plot(rows: list[Row], path: Path) -> None:
@@ -96,31 +87,6 @@ def sizes(rows: list[Row]) -> list[dict[str, str]]:
     ]
 
 
-def both_forms(rows: list[Row]) -> list[dict[str, str]]:
-    """What the method says of the networks that it was scanned with and that a form before was scanned with too."""
-    pairs: dict[str, list[tuple[Row, Row]]] = {}
-    now = {row.model: row for row in rows if row.method == NOW}
-    for row in latest([row for row in rows if row.method != NOW]):
-        if row.model in now:
-            pairs.setdefault("weak attacks" if row.truth == "left out" else row.truth, []).append((row, now[row.model]))
-    return [
-        {
-            "networks": f"{truth} ({len(found)})",
-            "suspected before": str(sum(before.verdict == "suspected" for before, _ in found)),
-            "suspected now": str(sum(after.verdict == "suspected" for _, after in found)),
-            "by one form only": str(
-                sum((before.verdict == "suspected") != (after.verdict == "suspected") for before, after in found)
-            ),
-        }
-        for truth, found in sorted(pairs.items())
-    ]
-
-
-def latest(rows: list[Row]) -> list[Row]:
-    """One row a network, of the newest form of the method that it was scanned with."""
-    return list({row.model: row for row in sorted(rows, key=lambda row: -FORMS.index(row.method))}.values())
-
-
 def cells(rows: list[Row]) -> list[dict[str, str]]:
     """One line a data set and kind of trigger; attacks that work on fewer than 80 % of the images are counted apart."""
     groups: dict[tuple[str, str], list[Row]] = {}
@@ -138,9 +104,8 @@ def _cell(dataset: str, name: str, rows: list[Row]) -> dict[str, str]:
     return {
         "data set": dataset,
         "trigger": name,
-        "scanned before": str(sum(row.method != NOW for row in rows)),
         "found": f"{len(found)} of {len(working)}" if working else "–",
-        "inconclusive": str(sum(map(inconclusive, working))) if working else "–",
+        "inconclusive": str(sum(row.verdict == "inconclusive" for row in working)) if working else "–",
         "of the found, a true target first": str(first) if found and found[0].truth == "one target" else "–",
         "weak attacks, found": f"{sum(row.verdict == 'suspected' for row in weak)} of {len(weak)}" if weak else "–",
         "p, median": f"{np.median([1.0 if row.p_value is None else row.p_value for row in rows]):.2g}",
@@ -172,21 +137,33 @@ def fills(rows: list[Row]) -> list[dict[str, str]]:
 
 def few_classes(rows: list[Row]) -> list[dict[str, str]]:
     """Verdicts on networks of two to four classes."""
-    groups: dict[tuple[str, str], list[Row]] = {}
+    groups: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
         if row.truth != "left out":
-            groups.setdefault((row.model.split("-")[2], row.truth), []).append(row)
+            groups.setdefault(tuple(row.model.split("-")[2:4]), []).append(row)
     return [
         {
             "classes": count,
-            "networks": f"{truth} ({len(found)})",
+            "networks": f"{'clean' if kind == 'clean' else f'clean, {kind}'} ({len(found)})"
+            if found[0].truth == "clean"
+            else f"with a backdoor ({len(found)})",
             "suspected": str(sum(row.verdict == "suspected" for row in found)),
-            "of these, a true target first": str(sum(row.verdict == "suspected" and row.top_is_target for row in found))
-            if truth != "clean"
-            else "–",
+            "of these, a true target first": "–"
+            if found[0].truth == "clean"
+            else str(sum(row.verdict == "suspected" and row.top_is_target for row in found)),
+            "smallest trigger, median": _median([row.evidence for row in found if row.evidence is not None]),
+            "smallest of all": _least([row.evidence for row in found if row.evidence is not None]),
         }
-        for (count, truth), found in sorted(groups.items())
+        for (count, kind), found in sorted(groups.items())
     ]
+
+
+def _median(sizes: list[float]) -> str:
+    return f"{np.median(sizes):.2f}" if sizes else "–"
+
+
+def _least(sizes: list[float]) -> str:
+    return f"{min(sizes):.2f}" if sizes else "–"
 
 
 def natural(text: str) -> list[tuple[int, str]]:
@@ -196,11 +173,11 @@ def natural(text: str) -> list[tuple[int, str]]:
 
 def page(rows: list[Row]) -> str:
     """The tables and the words that are needed to read them, as Markdown."""
-    harmless = [row for row in latest(rows) if row.family == "clean" and row.method == NOW]
+    harmless = [row for row in rows if row.family == "clean"]
     clean = [row for row in harmless if row.truth == "clean"]
     datasets = ", ".join(DATASETS[name] for name in CLASSES if any(row.dataset == name for row in clean))
-    few = [row for row in latest(rows) if row.family == "few"]
-    attacked = [row for row in latest(rows) if row.family not in ("clean", "few")]
+    few = [row for row in rows if row.family == "few"]
+    attacked = [row for row in rows if row.family not in ("clean", "few")]
     return f"""# The study
 
 What ninspect's default scan says of models that were trained for this study. Made by
@@ -237,8 +214,7 @@ other classes need:
 A cell has up to {SEEDS} models, each with a different seed and target. The trigger is a white square of 4 pixels near
 the lower right corner, in {POISONED:.0%} of the training images, except for what the cell varies
 (`tools/study/plan.py`). On MNIST the networks are LeNets; on GTSRB a cell has five architectures. A *weak* attack
-works on fewer than {WORKING_ATTACK:.0%} of the test images. *Scanned before* counts the networks that were last
-scanned with a form of the method before the present one: without `agreement`, most of them without `windows` too.
+works on fewer than {WORKING_ATTACK:.0%} of the test images.
 
 {markdown(cells(attacked))}
 Opaque patches that are not among the patterns that `windows` guesses (cells *fill*: noise, checkers, two colours, part
@@ -247,16 +223,15 @@ of a photograph; without weak attacks). It was made with two of the five seeds i
 {markdown(fills(attacked))}
 How many networks each part of the method accuses, in brackets those that no other part accuses:
 
-{markdown(parts_table(clean + [row for row in attacked if row.method == NOW]))}
+{markdown(parts_table(clean + attacked))}
 ## Two to four classes
 
-Outliers among so few classes mean nothing, so a trigger is searched for each, and none is called clean. The networks
-tell apart classes that were drawn anew for each; a third of them have a patch of noise, 4 pixels wide:
+Outliers among so few classes mean nothing, so a trigger is searched for each, and none is called clean. A class is
+suspected whose trigger has at most {EVIDENCE.size_of_few:g} times the size of two others' or more. The networks tell
+apart classes that were drawn anew for each. A third of the first have a patch of noise, 4 pixels wide; of *background*
+one class is everything else; of *mosaic* four images lie in a square, and the first decides:
 
-{markdown(few_classes(few))}
-The method now and its newest form before, on the networks that were scanned with both:
-
-{markdown(both_forms(rows))}"""
+{markdown(few_classes(few))}"""
 
 
 def main(
@@ -274,7 +249,7 @@ def main(
     if markdown_file:
         markdown_file.write_text(text)
     if plot_file:
-        plot([row for row in rows if row.truth == "clean" and row.method == NOW], plot_file)
+        plot([row for row in rows if row.truth == "clean" and row.family == "clean"], plot_file)
 
 
 if __name__ == "__main__":
