@@ -100,10 +100,12 @@ class UnsupportedOperatorError(ModelError):
         operator, name = nodes[0]
         kinds = {operator: _kind(operator) for operator in self.operators}
         missing = ", ".join(f"{operator} ({kind})" if kind else operator for operator, kind in kinds.items())
-        learners = not {*kinds.values()} - {_TREES, _MACHINE}
+        learners = bool({*kinds.values()} & {_TREES, _MACHINE})
         advice = "export the model without these operators, or ask for the rule with this message"
+        kind = f" ({kinds[operator]})" if kinds[operator] else ""
+        others = f"; without a rule in this model: {missing}" if len(kinds) > 1 else ""
         super().__init__(
-            f"operator {operator} (node '{name}') has no gradient rule; without a rule in this model: {missing}; "
+            f"operator {operator}{kind if not others else ''} (node '{name}') has no gradient rule{others}; "
             f"{_NETWORKS_ONLY if learners else advice}"
         )
 
@@ -111,7 +113,8 @@ class UnsupportedOperatorError(ModelError):
 def _kind(operator: str) -> str:
     domain, _, _ = operator.rpartition("::")
     custom = domain not in ("", "ai.onnx.ml", "com.microsoft")
-    return _KINDS.get(operator, f"a custom operator of {domain}" if custom else "")
+    known = _KINDS.get(operator) or _KINDS.get(f"ai.onnx.ml::{operator}")
+    return known or (f"a custom operator of {domain}" if custom else "")
 
 
 def describe(error: Exception) -> tuple[ExitCode, str]:

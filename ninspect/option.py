@@ -91,6 +91,9 @@ def validated(kind: type[T], values: Mapping[str, Any], what: str) -> T:
 # From the text of an option to its value; the name of the option is for the message where that fails.
 
 
+_SWITCHES = {"false": "0", "true": "1"}
+
+
 def numbers(text: str, option: str) -> float | tuple[float, ...]:
     """`0.5` or `0.485,0.456,0.406`."""
     try:
@@ -113,7 +116,7 @@ def feeds(texts: Iterable[str]) -> dict[str, tuple[float, ...]]:
         name, _, values = text.rpartition("=")
         if not name:
             raise UsageError(f"--feed '{text}' is not of the form NAME=VALUE, such as meta=0 or meta=0.5,1,0")
-        given = numbers(values, f"--feed {name}")
+        given = numbers(_SWITCHES.get(values.lower(), values), f"--feed {name}")
         found[name] = given if isinstance(given, tuple) else (given,)
     return found
 

@@ -44,11 +44,14 @@ def infer_preset(network: Network, samples: Samples, preprocess: Preprocess) -> 
     tried = ", ".join(f"{name} {each.mean():.1%}" for name, each in right.items())
     doubt = None
     if not _clearly(right[best], right[following]):
+        ahead = right[following].sum() > right[best].sum()
+        first, second = (following, best) if ahead else (best, following)
         doubt = (
-            f"the preprocessing was inferred, and {best} is not clearly better than {following} ({tried}); "
-            "say which is right with --preset, or with --mean and --std"
+            f"the preprocessing was inferred as {best}, and {first} is not clearly better than {second} (answers that "
+            f"go with the labels: {tried}); say which is right with --preset, or with --mean and --std"
         )
-    return Resolved(preprocess.preset(best), f"preset {best}, inferred from the labels: right about {tried}", doubt)
+    source = f"preset {best}, inferred from the labels, with which so many answers go: {tried}"
+    return Resolved(preprocess.preset(best), source, doubt)
 
 
 def _right(labels: NDArray[np.int64], logits: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -134,7 +134,7 @@ def names_for(request: ScanRequest, classifier: Classifier | None = None) -> tup
     found = class_names(request.model, given)
     if found or classifier is None:
         return found
-    own = names_in_metadata(classifier.metadata)
+    own = classifier.names or names_in_metadata(classifier.metadata)
     return own if len(own) == classifier.classes else ()
 
 

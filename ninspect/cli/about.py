@@ -115,19 +115,30 @@ def operators(format_: opt.InfoFormat = "text") -> None:
         _show({name: f"{support.how:11}  {support.formula}".rstrip() for name, support in known}, format_)
 
 
-def rules(format_: opt.InfoFormat = "text") -> None:
+def rules(
+    wanted: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="Only these findings.", show_default=False)
+    ] = None,
+    format_: opt.InfoFormat = "text",
+) -> None:
     """Show what every finding means and what to do about it.
 
     Example: ninspect rules
+
+    Example: ninspect rules BD001
     """
     from dataclasses import asdict
 
     from ninspect.findings import RULES
 
+    unknown = [name for name in wanted or () if name.upper() not in RULES]
+    if unknown:
+        raise UsageError(f"there is no finding {unknown[0]}; ninspect rules lists them")
+    shown = [RULES[name.upper()] for name in wanted] if wanted else [*RULES.values()]
     if format_ == "json":
-        emit(json.dumps([asdict(rule) for rule in RULES.values()], indent=2) + "\n")
+        emit(json.dumps([asdict(rule) for rule in shown], indent=2) + "\n")
     else:
-        emit("\n".join(_paragraphs(f"{r.id}  {r.title} ({r.severity})", (r.meaning, r.advice)) for r in RULES.values()))
+        emit("\n".join(_paragraphs(f"{r.id}  {r.title} ({r.severity})", (r.meaning, r.advice)) for r in shown))
 
 
 def _show(facts: Mapping[str, Any], format_: str) -> None:

@@ -213,6 +213,8 @@ def info(request: InfoRequest, process: opt.LimitOptions, format_: opt.InfoForma
 
 def _make(file: Path, request: ExplainRequest | AugmentRequest, process: opt.LimitOptions) -> dict[str, Any]:
     """Have a file written by a job, as a whole or not at all; returns the job's answer."""
+    if str(file) == opt.STDOUT:
+        raise UsageError("what is written is no text for stdout; give --output the name of a file")
     limits = process.limits(request.memory)
     answer: dict[str, Any] = {}
     replace_file(file, lambda stream: answer.update(perform(request, limits, Listener(write=stream.write))))

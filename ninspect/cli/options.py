@@ -114,19 +114,20 @@ class OutputOptions:
             check_folder(folder)
         if self.write_class_map is not None and self.write_class_map.exists():
             raise UsageError(f"{self.write_class_map} exists already; name a new file for the class map, or remove it")
-        default = "text" if self.file is None else format_of(self.file.name) or "text"
+        file = None if str(self.file) == STDOUT else self.file
+        default = "text" if file is None else format_of(file.name) or "text"
         wanted: dict[Path | None, Format] = {}
         for text in self.format or (default,):
             name, path = _format_and_path(text)
-            path = None if str(path) == STDOUT else path or self.file
+            path = None if str(path) == STDOUT else path or file
             if path in wanted:
                 where = "stdout" if path is None else path
                 raise UsageError(
                     f"{wanted[path]} and {name} both go to {where}; give one a path, as in --format {name}:FILE"
                 )
             wanted[path] = name
-        if self.file is not None and self.file not in wanted:
-            raise UsageError(f"--output {self.file} is left without a format; every --format has a path of its own")
+        if file is not None and file not in wanted:
+            raise UsageError(f"--output {file} is left without a format; every --format has a path of its own")
         for path in filter(None, (*wanted, self.write_class_map)):
             check_writable(path)
         return wanted

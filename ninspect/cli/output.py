@@ -33,7 +33,7 @@ def write(result: Result, outputs: Mapping[Path | None, Format], shown: OutputOp
         if format_ == "text" and file is None and _coloured():
             print_result(result, details=details)
         else:
-            text = render(result, format_, details)
+            text = render(result, format_, details, _columns() if file is None else None)
             emit(text.translate(_ASCII) if format_ == "text" and file is None and _speaks_ascii() else text, file)
     if shown.pictures is not None:
         save_pictures(result, shown.pictures)
@@ -54,6 +54,12 @@ def _write_class_map(result: Result, file: Path) -> None:
 def _coloured() -> bool:
     """Whether stdout shows colours: on a terminal, and where FORCE_COLOR says so, as logs of pipelines do."""
     return sys.stdout.isatty() or bool(os.environ.get("FORCE_COLOR"))
+
+
+def _columns() -> int | None:
+    """The width that COLUMNS asks for, as logs of pipelines do."""
+    columns = os.environ.get("COLUMNS", "")
+    return max(int(columns), 40) if columns.isdecimal() and len(columns) < 6 else None
 
 
 def _speaks_ascii() -> bool:

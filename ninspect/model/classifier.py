@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +25,8 @@ from ninspect.model.image_input import ImageInput, Said, take_image
 from ninspect.model.inputs import Feed, OtherInput
 from ninspect.model.layout import ImageLayout
 from ninspect.model.load import ModelFile, read_model
-from ninspect.model.outputs import check_rows, find_answer, two_classes
+from ninspect.model.outputs import Answer, check_rows, find_answer, two_classes
+from ninspect.model.renaming import told
 from ninspect.names import Color, Layout
 
 NOTHING_SAID = Said()
@@ -61,7 +62,8 @@ class Classifier:
         parameters: numbers in the file's initializers.
         operators: how often the file's graph has each.
         metadata: the file's own metadata properties.
-        remarks: what a person should know of the inputs, in sentences without their full stop.
+        names: what the file itself calls the classes, where it has words for them.
+        remarks: what a person should know of inputs and labels, in sentences without their full stop.
     """
 
     file: ModelFile
@@ -85,6 +87,7 @@ class Classifier:
     parameters: int
     operators: Mapping[str, int]
     metadata: Mapping[str, str] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -214,8 +217,18 @@ def understand(
         parameters=parameters,
         operators=operators,
         metadata={entry.key: entry.value for entry in proto.metadata_props},
-        remarks=(*image.remarks, *map(_remark, image.others)),
+        names=tuple(map(str, answer.names)) if answer.worded else (),
+        remarks=(*image.remarks, *map(_remark, image.others), *_renumbered(answer)),
     )
+
+
+def _renumbered(answer: Answer) -> Iterator[str]:
+    """That a file numbers its classes otherwise than its scores are ordered."""
+    if not answer.worded and (other := told(answer.names)):
+        yield (
+            f"output '{answer.output}' numbers the classes otherwise: {other}; here they are numbered in the order of "
+            "the scores"
+        )
 
 
 def _refuse_unfed(image: ImageInput, scores: ir.Value) -> None:

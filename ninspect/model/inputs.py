@@ -50,7 +50,7 @@ class OtherInput:
         shape = tuple(count if size is None else size for size in self.shape)
         if self.value is None:
             return np.full(shape, "") if self.dtype == np.object_ else np.zeros(shape, self.dtype)
-        return np.ascontiguousarray(np.broadcast_to(self.value, shape))
+        return np.array(np.broadcast_to(self.value, shape))  # a number stays a tensor without axes
 
 
 def image_and_others(
@@ -87,7 +87,11 @@ def image_and_others(
             f"several inputs of the model could be the image; give the others with --feed NAME=VALUE: {listed}"
         )
     if not images:
-        raise ModelError(f"no single input of the model is an image batch; its inputs are: {listed}")
+        types = {
+            onnx.TensorProto.DataType.Name(value.type.tensor_type.elem_type) for value in inputs if _rank(value) > 2
+        }
+        other = f" of type {' and '.join(sorted(types))}" if types else ""
+        raise ModelError(f"no single input of the model is an image batch; its inputs are: {listed}{other}")
     return images[0], [value for value in inputs if value is not images[0]]
 
 

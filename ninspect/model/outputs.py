@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import onnx_ir as ir
 
 from ninspect.errors import ModelError, UnsupportedOperatorError, UsageError
 from ninspect.graph.shapes import ForgetShapes, InferShapes
 from ninspect.model.order import VIEWS, is_constant, ordered, stretches_before, vector_length
+from ninspect.model.renaming import renamed
 
 # What picks classes out of scores by their order; the scores themselves are behind it.
 _PICKING = ("ArgMax", "ArgMin", "TopK")
@@ -38,6 +40,7 @@ class Answer:
         logits: the tensor before all steps that leave the classes in order.
         passed: the operators between logits and output, in graph order.
         falling: the smallest score is that of the class.
+        names: what the file calls each class, in its order; empty where it says nothing of it.
     """
 
     output: str
@@ -46,11 +49,17 @@ class Answer:
     logits: ir.Value
     passed: tuple[str, ...]
     falling: bool = False
+    names: tuple[int | float | str, ...] = ()
 
     @property
     def classes(self) -> int | None:
         """Number of logits of an image, as far as shapes tell; one where it tells two classes apart."""
         return vector_length(self.logits.shape) or vector_length(self.scores.shape)
+
+    @property
+    def worded(self) -> bool:
+        """Whether the file has words for its classes."""
+        return bool(self.names) and isinstance(self.names[0], str)
 
     @property
     def ending(self) -> str:
@@ -92,7 +101,9 @@ def find_answer(graph: ir.Graph, outputs: Mapping[str, ir.Value], name: str | No
         fitting = [one for one in answers if (one.direct, one.classes == 1) == wanted]
         found = {one.logits: one for one in reversed(fitting)}
         if len(found) == 1:
-            return _counted(graph, found.popitem()[1])
+            answer = found.popitem()[1]
+            beside = [one.names for one in answers if one.logits is answer.logits and one.names]
+            return _counted(graph, replace(answer, names=next(iter(beside), ())))
         if found:
             raise ModelError(
                 f"several outputs of the model could be class scores; choose with --logits from: {_listed(outputs)}"
@@ -189,12 +200,43 @@ def _answer(name: str, value: ir.Value, order: Mapping[ir.Node, int]) -> Answer:
             "costs; export the model with its class scores as an output"
         )
     passed = [*nodes, *([] if picking is None else [picking]), *after]
-    return Answer(name, value, scores, logits, tuple(node.op_type for node in passed), not rising)
+    names = () if picking is None else _names(name, after, vector_length(scores.shape) or 0)
+    return Answer(name, value, scores, logits, tuple(node.op_type for node in passed), not rising, names)
+
+
+def _names(output: str, nodes: Sequence[ir.Node], classes: int) -> tuple[int | float | str, ...]:
+    """What a file calls each class.
+
+    Raises:
+        ModelError: it calls several the same, so that more classes are told apart than it answers.
+    """
+    try:
+        names = renamed(nodes, classes)
+    except IndexError:
+        names = None
+    if names is None:
+        return ()
+    if len(np.unique(names)) < len(names):
+        raise ModelError(
+            f"output '{output}' answers {len(np.unique(names))} labels for {classes} classes, so several classes have "
+            "the same; export the model with its class scores as an output, and give a class map for images"
+        )
+    return tuple(name.decode() if isinstance(name, bytes) else name for name in names.tolist())
 
 
 def _maker(value: ir.Value) -> str:
+    """The operator that makes a value, before it was given another type or shape."""
     node = value.producer()
-    return "no operator" if node is None else f"{node.op_type} (node '{node.name}')"
+    while node is not None and node.op_type in VIEWS and node.inputs[0] is not None:
+        before = node.inputs[0].producer()
+        if before is None:
+            break
+        node = before
+    if node is None:
+        return "no operator"
+    return (
+        f"{node.op_type} (node '{node.name}')" if node.name else f"{node.op_type} (it makes '{node.outputs[0].name}')"
+    )
 
 
 def _picked(value: ir.Value) -> tuple[ir.Node | None, list[ir.Node]]:

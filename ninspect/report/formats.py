@@ -12,12 +12,19 @@ from ninspect.report.schema import SCHEMA, Result
 from ninspect.report.text import text_report
 
 
-def render(result: Result, format_: str, details: bool = False) -> str:
-    """The result in one of `ninspect.names.FORMATS`; as text, `details` adds the scores that each method gave."""
+def render(result: Result, format_: str, details: bool = False, width: int | None = None) -> str:
+    """The result in one of `ninspect.names.FORMATS`.
+
+    Args:
+        result: what a scan found.
+        format_: its name.
+        details: as text, also the scores that each method gave the classes.
+        width: of text.
+    """
     if format_ == "json":
         return result.to_json()
     if format_ == "text":
-        return text_report(result, details)
+        return text_report(result, details) if width is None else text_report(result, details, width)
     report = getattr(import_module(f"ninspect.report.{format_}"), f"{format_}_report")
     return str(report(result))
 

@@ -82,6 +82,7 @@ def html_report(result: Result) -> str:
     shown = _shown(result)
     return page.render(
         r=result,
+        nearly=named_classes(result),
         style=style,
         policy=policy,
         shown=shown,

@@ -36,13 +36,14 @@ _SEVERITIES = {"error": "red", "warning": "yellow", "note": "dim"}
 _OUTCOMES = {"passed": "green", "failed": "red", "inconclusive": "yellow", "skipped": "dim"}
 _MOST_CLASSES, _MOST_ROWS = 5, 12
 _PLAIN_WIDTH = 110
+_TABLE_FITS = 64
 _SCORES_FIT = 76  # characters; in a narrower terminal the numbers would be cut
 
 
-def text_report(result: Result, details: bool = False) -> str:
+def text_report(result: Result, details: bool = False, width: int = _PLAIN_WIDTH) -> str:
     """The result as plain text of a fixed width, for logs and files."""
     stream = io.StringIO()
-    print_result(result, Console(file=stream, width=_PLAIN_WIDTH, highlight=False, color_system=None), details)
+    print_result(result, Console(file=stream, width=width, highlight=False, color_system=None), details)
     return "".join(line.rstrip() + "\n" for line in stream.getvalue().splitlines())
 
 
@@ -66,7 +67,7 @@ def print_result(result: Result, console: Console | None = None, details: bool =
     console.print(Text("Asked of the model"))
     console.print(_coverage(result))
     console.print()
-    if table := _standing_out(result):
+    if table := _standing_out(result, narrow=console.width < _TABLE_FITS):
         console.print(table)
         console.print(Padding(Text(MEANING, style="dim"), (0, 0, 1, 2)))
     for detector in detectors_shown(result) if details else ():
@@ -92,8 +93,8 @@ def _coverage(result: Result) -> Table:
     return grid
 
 
-def _standing_out(result: Result) -> Table | None:
-    """The classes that stand out most, with what decides."""
+def _standing_out(result: Result, narrow: bool) -> Table | None:
+    """The classes that stand out most, with what decides; where it is narrow, without what is compared."""
     rows = standing_out(result, _MOST_CLASSES)
     if not rows:
         return None
@@ -102,13 +103,14 @@ def _standing_out(result: Result) -> Table | None:
     known = any(row.name for row in rows)
     if known:
         table.add_column("name", no_wrap=True)
-    for head in HEADS:
+    heads = HEADS[:2] if narrow else HEADS
+    for head in heads:
         table.add_column(head, justify="right")
     table.add_column("", min_width=len("suspected"))
     for row in rows:
         name = [Text(printable(row.name))] if known else []  # plain strings would be read as markup
         mark, style = ("suspected", "bold red") if row.suspected else ("", "")
-        table.add_row(str(row.label), *name, *row.cells, mark, style=style)
+        table.add_row(str(row.label), *name, *row.cells[: len(heads)], mark, style=style)
     return table
 
 

@@ -81,7 +81,7 @@ def _asked(result: Result, answer: AnswerInfo) -> Asked:
     ids = ", ".join(dict.fromkeys(found.rule for found in about))
     if accusing:
         outcome: Outcome = "failed" if any(found.effect == "suspected" for found in accusing) else "inconclusive"
-        word, detail = "found", ids
+        word, detail = "found" if any(found.rule != "BD005" for found in accusing) else "unclear", ids
     elif answer.outcome == "answered":
         outcome, word, detail = "passed", "nothing found", _answered_by(answer)
     elif answer.outcome == "skipped":
@@ -281,7 +281,7 @@ def facts(result: Result) -> list[tuple[str, str]]:
     if samples is not None:
         accuracy = "" if samples.clean_accuracy is None else f", clean accuracy {samples.clean_accuracy:.1%}"
         lines.append(("images", f"{samples.count} from {samples.source} ({samples.kind}){accuracy}"))
-    if settings is not None:
+    if settings is not None and settings.source:
         mapped = f"(pixel · {settings.scale:.4g} − {_list(settings.mean)}) / {_list(settings.std)}"
         lines.append(("input", f"{mapped}, {settings.source}"))
     lines += [

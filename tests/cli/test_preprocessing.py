@@ -41,7 +41,7 @@ def test_labels_tell_which_preset_a_model_wants(tmp_path: Path, name: str, prese
     run = ninspect("scan", tmp_path / "model.onnx", "-s", samples, "--method", "weights", "--format", "json")
     result = json.loads(run.stdout)
     source = result["preprocess"]["source"]
-    assert source.startswith(f"preset {preset}, inferred from the labels: right about unit ")
+    assert source.startswith(f"preset {preset}, inferred from the labels, with which so many answers go: unit ")
     accuracy = result["samples"]["clean_accuracy"]
     assert f"{preset} {accuracy:.1%}" in source
     assert accuracy > 0.95

@@ -35,6 +35,8 @@ PARAMETERS: dict[str, Any] = {
     "k": np.array([3]),
     "all": np.array([10]),
     "table": np.arange(10)[::-1].copy(),
+    "pairs": np.arange(10) // 2,
+    "words": np.array([f"sign {label}" for label in range(10)], object),
     "shape": np.array([-1, 10]),
     "wide": np.array([-1, 10, 1, 1]),
     "step": 1 / 256,
@@ -163,7 +165,7 @@ def test_a_clip_that_leaves_the_largest_probability_alone(tmp_path: Path, bounds
 
 @pytest.mark.parametrize(
     ("tail", "ending"),
-    [("y = Clip(z, less, two)", "Clip (node '')"), ("y = Softmax(z)", ""), ("y = Add(z, bias)", "")],
+    [("y = Clip(z, less, two)", "Clip (it makes 'y')"), ("y = Softmax(z)", ""), ("y = Add(z, bias)", "")],
 )
 def test_a_step_that_saturates_and_stays_is_named(tmp_path: Path, tail: str, ending: str) -> None:
     assert understood(model(tail), tmp_path).ending == ending
@@ -198,8 +200,9 @@ def test_the_scores_behind_labels_and_sorted_scores(tmp_path: Path, tail: str, y
 @pytest.mark.parametrize(
     ("tail", "y", "message"),
     [
-        ("t = Greater(z, none); y = Cast<to = 7>(t)", "int64[N,10] y", r"only the label comes out .* Cast"),
+        ("t = Greater(z, none); y = Cast<to = 7>(t)", "int64[N,10] y", r"only the label .* Greater \(it makes 't'\)"),
         ("y = ArgMin<axis = 1>(z)", "int64[N,1] y", "ArgMin .* smallest of scores that are not known to be costs"),
+        ("a = ArgMax<axis = 1>(z); y = Gather(pairs, a)", "int64[N,1] y", "'y' answers 5 labels for 10 classes"),
         ("y = ArgMax<axis = 0, keepdims = 0>(z)", "int64[10] y", "ArgMax .* does not compare the classes of one image"),
         ("m = ReduceMax(z, axis); b = Greater(m, two); a = ArgMax<axis = 1>(z); c = Cast<to = 7>(b); y = Mul(a, c)",
          "int64[N,1] y", "only the label comes out .* Mul"),
@@ -208,6 +211,20 @@ def test_the_scores_behind_labels_and_sorted_scores(tmp_path: Path, tail: str, y
 def test_labels_without_scores_behind_them_are_refused(tmp_path: Path, tail: str, y: str, message: str) -> None:
     with pytest.raises(ModelError, match=message):
         understood(model(tail, y), tmp_path)
+
+
+def test_other_numbers_for_the_classes_are_told(tmp_path: Path) -> None:
+    (remark,) = understood(model("a = ArgMax<axis = 1>(z); y = Gather(table, a)", "int64[N,1] y"), tmp_path).remarks
+    assert remark.startswith("output 'y' numbers the classes otherwise: class 0 is 9, class 1 is 8, ")
+    assert "and 6 more; here they are numbered in the order of the scores" in remark
+    plain = understood(model("p = Softmax(z); y = ArgMax<axis = 1>(p)", "int64[N,1] y"), tmp_path)
+    assert (plain.remarks, plain.names) == ((), ())
+
+
+def test_words_for_the_classes_are_their_names(tmp_path: Path) -> None:
+    tail = "v, i = TopK(z, k); y = Gather(words, i)"
+    found = understood(model(tail, "string[N,3] y"), tmp_path)
+    assert (found.names, found.remarks) == (tuple(f"sign {label}" for label in range(10)), ())
 
 
 # One logit

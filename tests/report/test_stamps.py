@@ -28,7 +28,7 @@ def test_a_near_miss_names_its_class_in_the_headline_and_answers_the_question() 
     assert "class 7 nearly looks like the target" in text_report(NEAR).splitlines()[1].replace("Class", "class")
     assert named_classes(NEAR) == [7]
     one_target = next(one for one in asked(NEAR) if one.question == "one-target")
-    assert (one_target.outcome, one_target.word, one_target.detail) == ("inconclusive", "found", "BD005")
+    assert (one_target.outcome, one_target.word, one_target.detail) == ("inconclusive", "unclear", "BD005")
     assert next_steps(NEAR)[0][0] == "BD005"
 
 
