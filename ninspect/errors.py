@@ -105,7 +105,7 @@ class UnsupportedOperatorError(ModelError):
         kind = f" ({kinds[operator]})" if kinds[operator] else ""
         others = f"; without a rule in this model: {missing}" if len(kinds) > 1 else ""
         super().__init__(
-            f"operator {operator}{kind if not others else ''} (node '{name}') has no gradient rule{others}; "
+            f"operator {operator} (node '{name}') has no gradient rule{others or kind}; "
             f"{_NETWORKS_ONLY if learners else advice}"
         )
 

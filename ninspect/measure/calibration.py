@@ -24,10 +24,10 @@ class Evidence:
     Attributes:
         size: its mask is at most this share of what other classes need.
         success: it sends at least this share of held-out images to the class.
-        size_of_few: the same where the classes are too few to compare: of 50 clean networks of three or four classes
+        size_of_few: the same where the classes are too few to compare: of 60 clean networks of three or four classes
             the smallest has 0.22 (docs/study.md),
-        fewest_controls: and the triggers of so many other classes are there to compare it with. Of 26 clean networks of
-            two classes, which have one other, four have a trigger below 0.2.
+        fewest_controls: and the triggers of so many other classes are there to compare it with. Of 30 clean networks of
+            two classes, which have one other, three have a trigger below 0.2.
         size_on_drawn, success_on_drawn: the same where the images were drawn.
         p: where classes can be compared, some method has at most this p-value for the class: by itself a small trigger
             is no proof, since some classes have one by nature.

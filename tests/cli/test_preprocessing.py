@@ -52,7 +52,7 @@ def test_a_choice_that_could_be_otherwise_is_a_warning(tmp_path: Path, command_l
     scan = ["scan", "model.onnx", "-s", MODELS / "digits" / "samples", "--method", "weights", "--format", "json"]
     result = json.loads(command_line(*scan)[1])
     assert result["preprocess"]["scale"] == 1 / 255
-    assert any("inferred, and unit is not clearly better than " in text for text in notes(result))
+    assert any("inferred as unit, and " in text for text in notes(result))
     result = json.loads(command_line(*scan, "--preset", "unit")[1])
     assert result["preprocess"]["source"] == "from the options (preset unit)"
     assert not any("inferred" in text for text in notes(result))
