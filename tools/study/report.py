@@ -213,8 +213,8 @@ other classes need:
 
 A cell has up to {SEEDS} models, each with a different seed and target; not all that are planned were trained. The
 trigger is a white square of 4 pixels near the lower right corner, in {POISONED:.0%} of the training images, except for
-what the cell varies (`tools/study/plan.py`). On MNIST the networks are LeNets; on GTSRB a cell has five architectures. A *weak* attack
-works on fewer than {WORKING_ATTACK:.0%} of the test images.
+what the cell varies (`tools/study/plan.py`). On MNIST the networks are LeNets; on GTSRB a cell has five architectures.
+A *weak* attack works on fewer than {WORKING_ATTACK:.0%} of the test images.
 
 {markdown(cells(attacked))}
 Opaque patches that are not among the patterns that `windows` guesses (cells *fill*: noise, checkers, two colours, part
