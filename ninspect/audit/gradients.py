@@ -44,7 +44,10 @@ def gradients_of(
     pixels = given.astype(np.float32) / np.float32(255 if given.dtype == np.uint8 else 1)
     if pixels.size and not (pixels.min() >= 0 and pixels.max() <= 1):
         raise UsageError("the images have values outside 0 to 1; divide them by 255, or give uint8")
-    chosen = np.arange(network.classes) if classes is None else np.atleast_1d(np.asarray(classes, np.int64))
+    try:
+        chosen = np.arange(network.classes) if classes is None else np.atleast_1d(np.asarray(classes, np.int64))
+    except (TypeError, ValueError):
+        raise UsageError(f"classes {classes!r} are no numbers of classes") from None
     if not len(chosen):
         raise UsageError("no class was chosen; name one, or leave classes out for all")
     if not (chosen.min() >= 0 and chosen.max() < network.classes):

@@ -31,7 +31,7 @@ from ninspect.model import hidden_decisions, read_model, with_background
 from ninspect.preprocess import Preprocess, Resolved, from_model, settle
 from ninspect.report import Result
 from ninspect.requests import ScanRequest
-from ninspect.runtime import Pixels
+from ninspect.runtime import Network, Pixels
 from ninspect.samples import load_samples, read_class_map
 
 _LOG = logging.getLogger(__name__)
@@ -48,6 +48,7 @@ _UNSURE = (
     "the model is unsure of most of the images (half get a probability below {:.0%}), as of images that it does not "
     "know or gets in another form, and there are no labels to tell; a small trigger alone then accuses no class"
 )
+_HIDDEN = "the scores are made by {}, behind which no logits were found; export the model without it"
 _NO_EVIDENCE = (
     "no triggers were searched, which finds fewer backdoors, none that work on images of one class alone, "
     "and tells fewer of them from natural classes"
@@ -98,7 +99,8 @@ def scan(
         if _trusted(record, case := _case(record, progress)):
             so_far(record.result())
             if (few := too_few(len(case.classes))) and "one-target" not in request.skip:
-                foreseen(f"{few}; a trigger is searched for each class, but the model will not be called clean")
+                searched = "a trigger is searched for each class, but " if request.evidence else ""
+                foreseen(f"{few}; {searched}the model will not be called clean")
             _examine(record, case, looking, begins, so_far)
     except FindingError as error:
         record.findings.append(error.finding)
@@ -178,6 +180,8 @@ def _trusted(record: Record, case: Case) -> bool:
     record.truth = [check_scores(network, pixels), check_gradient(network, pixels, case.seed)]
     _LOG.info("self-test: %s", ", ".join(f"{test.name} {test.error:.1e}" for test in record.truth))
     failed = [_failure(test, network.classifier.ending) for test in record.truth if not test.passed]
+    if not failed and (cut := _cut_off(network, pixels)):
+        failed = [cut]
     record.findings += failed
     if failed:
         return False
@@ -198,6 +202,14 @@ def _trusted(record: Record, case: Case) -> bool:
     return True
 
 
+def _cut_off(network: Network, pixels: Pixels) -> Finding | None:
+    """That an operator at the end lets no gradient through, such as a Clip that is narrower than all scores."""
+    ending = network.classifier.ending
+    if not ending or network.jacobian(pixels[:_TEST_IMAGES], np.arange(network.classes)).any():
+        return None
+    return Finding("SC002", f"the gradient is zero everywhere; {_HIDDEN.format(ending)}")
+
+
 def _failure(test: TruthTest, ending: str) -> Finding:
     rule, what = {
         "scores": ("SC001", DIFFERENT),
@@ -206,7 +218,7 @@ def _failure(test: TruthTest, ending: str) -> Finding:
     error = f"relative error {test.error:.2g}, allowed {test.tolerance:g}"
     advice = "please report this model's operators"
     if test.name == "gradient" and ending:
-        advice = f"the scores are made by {ending}, behind which no logits were found; export the model without it"
+        advice = _HIDDEN.format(ending)
     return Finding(rule, f"{what} ({error}); {advice}")
 
 

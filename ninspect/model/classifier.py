@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -191,6 +191,7 @@ def understand(
     model = prepare(proto)
     named = {outputs.behind.get(str(value.name), str(value.name)): value for value in model.graph.outputs}
     answer = find_answer(model.graph, named, output)
+    answer = answer if answer.names else replace(answer, names=tuple(outputs.keys(answer.output)))
     _refuse_unfed(image, answer.value)
     check_rows(model, image.name, answer, image.batch)
     one = answer.classes == 1

@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
+from onnx import numpy_helper
 
 import ninspect
 from ninspect.audit import open as opening
@@ -226,6 +227,16 @@ def test_images_that_nothing_vouches_for_are_said_to_be_of_doubt(tmp_path: Path)
     result = scan(model, tmp_path / "unlabelled.npy", **PUBLISHED | {"preprocess": UNIT})
     assert rules(result) == ["IM012"]
     assert "half get a probability below 10%" in result.findings[0].message
+
+
+def test_an_end_that_lets_no_gradient_through_is_named(tmp_path: Path) -> None:
+    model = linear_model(even_weights(), head="p = Softmax(logits); y = Clip(p, low, high)")
+    bounds = {"low": 0.4, "high": 0.41}
+    model.graph.initializer.extend(numpy_helper.from_array(np.float32(value), name) for name, value in bounds.items())
+    images = save_images(tmp_path / "images.npz", random_pixels(60, (12, 12, 1)))
+    result = scan(save(model, tmp_path / "model.onnx"), images, **PUBLISHED | {"preprocess": UNIT})
+    assert (result.verdict, rules(result)[0]) == ("inconclusive", "SC002")
+    assert "the gradient is zero everywhere; the scores are made by Clip (it makes 'y')" in result.reason
 
 
 def test_few_images_deserve_a_warning(tmp_path: Path) -> None:

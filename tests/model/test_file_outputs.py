@@ -68,6 +68,8 @@ def test_labels_of_any_type_and_dictionaries_are_kept(tmp_path: Path, zipmap: bo
     pixels = random_pixels(3, (8, 8, 1))
     assert check_scores(network, pixels).error < 1e-6
     assert check_gradient(network, pixels, seed=0).error < 1e-4
+    assert network.classifier.names == (tuple(NAMES) if names else ())
+    assert any("numbers the classes otherwise" in remark for remark in network.classifier.remarks) == (not names)
     added = augmented(network)
     assert list(added.graph.output)[:2] == list(proto.graph.output)
     session = onnxruntime.InferenceSession(added.SerializeToString())
