@@ -232,7 +232,9 @@ def test_images_that_nothing_vouches_for_are_said_to_be_of_doubt(tmp_path: Path)
 def test_an_end_that_lets_no_gradient_through_is_named(tmp_path: Path) -> None:
     model = linear_model(even_weights(), head="p = Softmax(logits); y = Clip(p, low, high)")
     bounds = {"low": 0.4, "high": 0.41}
-    model.graph.initializer.extend(numpy_helper.from_array(np.array(value, np.float32), name) for name, value in bounds.items())
+    model.graph.initializer.extend(
+        numpy_helper.from_array(np.array(value, np.float32), name) for name, value in bounds.items()
+    )
     images = save_images(tmp_path / "images.npz", random_pixels(60, (12, 12, 1)))
     result = scan(save(model, tmp_path / "model.onnx"), images, **PUBLISHED | {"preprocess": UNIT})
     assert (result.verdict, rules(result)[0]) == ("inconclusive", "SC002")
