@@ -89,8 +89,9 @@ def _near_miss(compared: Sequence[Examination], tried: Sequence[Trigger], alpha:
             limit = NEAR_MISSES.stamp_p if at_one_place else NEAR_MISSES.p
             if (trigger.nearly and (p <= limit or trigger.small)) or (at_one_place and p <= alpha):
                 return _nearly(trigger, f" ({probability(p)})")
-    if not compared:  # too few classes for statistics: the evidence speaks alone
-        return next((_nearly(trigger) for trigger in tried if trigger.nearly), None)
+    if not compared:  # too few classes for statistics: the evidence speaks alone, where the images are the model's own
+        own = (trigger for trigger in tried if trigger.nearly and not (trigger.drawn or trigger.doubtful))
+        return next(map(_nearly, own), None)
     return None
 
 

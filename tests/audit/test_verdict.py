@@ -261,6 +261,8 @@ def test_of_few_classes_the_evidence_decides_alone() -> None:
     assert rules(with_triggers(few_classes(), trigger(0, 50), trigger(1, 30), trigger(2, 45))) == []
     nearly = with_triggers(few_classes(), trigger(0, 50), trigger(1, 20), trigger(2, 45))
     assert rules(nearly) == ["BD005"]
+    blind = replace(trigger(1, 20), drawn=True)
+    assert rules(with_triggers(few_classes(), trigger(0, 50), blind, trigger(2, 45))) == []
     assert decide(nearly).reason.startswith("class 1 nearly looks like the target of a backdoor: a trigger of 20 pix")
 
 

@@ -67,8 +67,8 @@ def test_a_smaller_alpha_asks_for_more() -> None:
     [
         ([np.nan] * 10, "the gradients show no difference between the classes"),
         ([3.0] * 10, "the gradients show no difference between the classes"),
-        ([1.0, 2, 3, 4], "classes that can be compared: 4;"),
-        ([1.0, 2, 3, 4, *[np.nan] * 6], "classes that can be compared: 4;"),
+        ([1.0, 2, 3, 4], "4 classes can be compared, "),
+        ([1.0, 2, 3, 4, *[np.nan] * 6], "4 classes can be compared, "),
         ([np.nan, *ALIKE], "nothing was measured, for class 0$"),
         ([np.nan, *ALIKE, np.nan], "nothing was measured, for classes 0, 10$"),
         ([*ALIKE, *[np.nan] * 12], "for classes 9, 10, 11, 12, 13, 14, 15, 16 and 4 more$"),
@@ -145,5 +145,6 @@ def test_a_convincing_trigger_accuses_whatever_the_p_values(success: float, size
         control_success=0.9,
         examples=np.zeros((0, 5, 5, 1), np.float32),
         answers=np.zeros((2, 0), np.int64),
+        p_value=0.1,
     )
     assert examined("test", [1.0], triggers=(trigger,)).accuses(0.01) == accuses
