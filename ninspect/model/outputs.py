@@ -216,9 +216,9 @@ def _names(output: str, nodes: Sequence[ir.Node], classes: int) -> tuple[int | f
         names = None
     if names is None:
         return ()
-    if len(np.unique(names)) < len(names):
+    if (different := len(np.unique(names))) < len(names):
         raise ModelError(
-            f"output '{output}' answers {len(np.unique(names))} labels for {classes} classes, so several classes have "
+            f"output '{output}' answers {different} labels for {classes} classes, so several classes have "
             "the same; export the model with its class scores as an output, and give a class map for images"
         )
     return tuple(name.decode() if isinstance(name, bytes) else name for name in names.tolist())

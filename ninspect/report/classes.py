@@ -13,6 +13,7 @@ MEANING = (
     "of other images that it sends to the class, and the pixels that other classes need."
 )
 HEADS = ("p", "trigger", "success", "others need")
+_MOST = 5
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class ClassRow:
         return p, f"{self.trigger.size:.0f}", share(self.trigger.success), "–" if needed is None else f"{needed:.0f}"
 
 
-def standing_out(result: Result, most: int) -> list[ClassRow]:
-    """The suspects, then the classes that triggers were searched for, then the others by falling oddity."""
+def standing_out(result: Result) -> list[ClassRow]:
+    """The first few: the suspects, then the classes that triggers were searched for, then others by falling oddity."""
     triggers = {trigger.label: trigger for trigger in reversed(result.triggers)}
     detectors = [d for d in result.detectors if _compares(d) or d.targets]
     rows = [
@@ -67,7 +68,7 @@ def standing_out(result: Result, most: int) -> list[ClassRow]:
             -oddity.get(row.label, -float("inf")),
         )
     )
-    return [row for row in rows if row.p_value is not None or row.trigger is not None or row.suspected][:most]
+    return [row for row in rows if row.p_value is not None or row.trigger is not None or row.suspected][:_MOST]
 
 
 def _compares(detector: DetectorInfo) -> bool:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _FOLDER = Path(__file__).parent / "templates"
-_MOST_CLASSES, _FIRST_ROWS = 5, 12
+_FIRST_ROWS = 12
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def html_report(result: Result) -> str:
         shown=shown,
         found=bool(result.targets or named_classes(result) or result.pairs),
         others=_others(result.attention, {entry.label for entry in shown}),
-        classes=standing_out(result, _MOST_CLASSES),
+        classes=standing_out(result),
         heads=HEADS,
         meaning=MEANING,
         comparisons=[_comparison(result, detector) for detector in detectors_shown(result)],

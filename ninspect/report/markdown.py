@@ -23,7 +23,6 @@ from ninspect.report.wording import (
 )
 from ninspect.text import printable
 
-_MOST_ROWS = 5
 _SIGNS = {"clean": "✅", "suspected": "❌", "inconclusive": "⚠️"}
 
 
@@ -57,7 +56,7 @@ def _lines(result: Result) -> Iterator[str]:
 
 
 def _table(result: Result) -> Iterator[str]:
-    rows = standing_out(result, _MOST_ROWS)
+    rows = standing_out(result)
     if not rows:
         return
     known = any(row.name for row in rows)

@@ -34,7 +34,7 @@ from ninspect.text import printable
 _STYLES = {"clean": "bold green", "suspected": "bold red", "inconclusive": "bold yellow"}
 _SEVERITIES = {"error": "red", "warning": "yellow", "note": "dim"}
 _OUTCOMES = {"passed": "green", "failed": "red", "inconclusive": "yellow", "skipped": "dim"}
-_MOST_CLASSES, _MOST_ROWS = 5, 12
+_MOST_ROWS = 12
 _PLAIN_WIDTH = 110
 _TABLE_FITS = 64
 _SCORES_FIT = 76  # characters; in a narrower terminal the numbers would be cut
@@ -95,7 +95,7 @@ def _coverage(result: Result) -> Table:
 
 def _standing_out(result: Result, narrow: bool) -> Table | None:
     """The classes that stand out most, with what decides; where it is narrow, without what is compared."""
-    rows = standing_out(result, _MOST_CLASSES)
+    rows = standing_out(result)
     if not rows:
         return None
     table = Table(box=box.SIMPLE_HEAD, pad_edge=True, title="Classes that stand out most", title_justify="left")
