@@ -26,8 +26,11 @@ def printable(text: str) -> str:
 
 
 def byte_count(size: int) -> str:
-    """`8.0 GiB`, or `1.5 MiB`."""
-    return f"{size / 1024**3:,.1f} GiB" if size >= 1024**3 else f"{size / 1024**2:,.1f} MiB"
+    """`8.0 GiB`, `1.5 MiB`, or `100.0 KiB`; of a few bytes their number."""
+    for power, unit in (3, "GiB"), (2, "MiB"), (1, "KiB"):
+        if size >= 1024**power:
+            return f"{size / 1024**power:,.1f} {unit}"
+    return f"{size} byte{'s' * (size != 1)}"
 
 
 def probability(p: float | None) -> str:

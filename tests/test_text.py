@@ -1,6 +1,6 @@
 import pytest
 
-from ninspect.text import MOST_CHARACTERS, printable
+from ninspect.text import MOST_CHARACTERS, byte_count, printable
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,8 @@ def test_a_name_of_megabytes_loses_its_middle() -> None:
     assert len(shown) < MOST_CHARACTERS + 50
     assert shown.endswith("ab")
     assert f" … {3_000_001 - MOST_CHARACTERS} characters … " in shown
+
+
+@pytest.mark.parametrize(("size", "shown"), [(1, "1 byte"), (900, "900 bytes"), (2**20 * 3 // 2, "1.5 MiB")])
+def test_a_size_has_the_unit_that_shows_it(size: int, shown: str) -> None:
+    assert byte_count(size) == shown

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ninspect.api.images import image_shape, save_samples
+from ninspect.api.images import ARRAYS, image_shape, save_samples
 from ninspect.api.models import save_model
 from ninspect.audit.gradients import gradients_of
 from ninspect.audit.open import asked
@@ -171,8 +171,8 @@ def _shown(progress: Callable[[int, int], None] | bool | None) -> AbstractContex
 
 
 def _short(text: str, folder: str) -> str:
-    """Without the path of a folder that is gone when someone reads this."""
-    return text.replace(folder + os.sep, "")
+    """Without the path of a folder that is gone when someone reads this, and of arrays that came as an argument."""
+    return text.replace(os.path.join(folder, ARRAYS), "samples").replace(folder + os.sep, "")
 
 
 def _without(result: Result, folder: str) -> Result:

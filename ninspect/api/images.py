@@ -16,6 +16,7 @@ from ninspect.samples.npz import IMAGE_NAMES, LABEL_NAMES
 
 Array = NDArray[Any]
 
+ARRAYS = "images.npz"  # the file that holds them while they are read
 _MOST_BYTES = 2**30  # of images that are held at once
 _READ = 5  # times as many images are read from a loader as are used, so that every class can be among them
 _PICTURE, _CLASS = (*IMAGE_NAMES, "image", "img", "pixel_values"), (*LABEL_NAMES, "label", "fine_label")
@@ -139,7 +140,7 @@ def _array(thing: Any) -> Array:
 def _save(images: list[Array], labels: list[Array], folder: Path) -> Path:
     if len({image.shape[1:] for image in images}) > 1 or len({label.shape[1:] for label in labels}) > 1:
         raise UsageError(_SIZES)
-    path = folder / "images.npz"
+    path = folder / ARRAYS
     arrays = {"x": np.concatenate(images)} | ({"y": np.concatenate(labels)} if labels else {})
     np.savez(path, **arrays)  # type: ignore[arg-type]
     return path

@@ -36,7 +36,7 @@ def infer_preset(network: Network, samples: Samples, preprocess: Preprocess) -> 
     right: dict[Preset, NDArray[np.bool_]] = {}
     for name, values in PRESETS.items():
         if np.ndim(values["mean"]) == 0 or np.size(values["mean"]) == channels:
-            logits = network.with_preprocess(preprocess.preset(name)).logits(pixels)
+            logits = network.with_preprocess(preprocess.with_preset(name)).logits(pixels)
             right[name] = _right(samples.labels, logits)
     ordered = sorted(right, key=lambda name: -right[name].sum())  # keeps the order of equal ones
     best = ordered[0] if _clearly(right[ordered[0]], right["unit"]) else "unit"
@@ -51,7 +51,7 @@ def infer_preset(network: Network, samples: Samples, preprocess: Preprocess) -> 
             f"go with the labels: {tried}); say which is right with --preset, or with --mean and --std"
         )
     source = f"preset {best}, inferred from the labels, with which so many answers go: {tried}"
-    return Resolved(preprocess.preset(best), source, doubt)
+    return Resolved(preprocess.with_preset(best), source, doubt)
 
 
 def _right(labels: NDArray[np.int64], logits: NDArray[np.float32]) -> NDArray[np.bool_]:

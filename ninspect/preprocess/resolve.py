@@ -101,7 +101,7 @@ def specified(model: Path, file: Path | None = None, preset: Preset | None = Non
     if not given:
         return known
     settings = known.preprocess.override(color=flags.get("color"))
-    settings = (settings.preset(preset) if preset else settings).override(**flags)
+    settings = (settings.with_preset(preset) if preset else settings).override(**flags)
     return known.then(settings, f"from the options ({', '.join(given)})")
 
 
@@ -126,7 +126,7 @@ def settle(
     known = from_model(known, metadata, dtype)
     if known.preprocess.ranged:
         return known
-    found = try_presets(known.preprocess) or Resolved(known.preprocess.preset("unit"), DEFAULT, ASSUMED)
+    found = try_presets(known.preprocess) or Resolved(known.preprocess.with_preset("unit"), DEFAULT, ASSUMED)
     return known.then(found.preprocess, found.source, found.doubt)
 
 
@@ -168,7 +168,7 @@ def from_model(known: Resolved, metadata: Mapping[str, str], dtype: np.dtype[Any
     if used:
         known = known.then(settings.override(**found), f"from the model's metadata ({', '.join(used)})")
     if dtype.kind in "iu" and not known.preprocess.ranged:
-        settings = known.preprocess.preset("uint8")
+        settings = known.preprocess.with_preset("uint8")
         settings = settings.override(mean=128.0) if dtype == np.int8 else settings
         known = known.then(settings, "from the model's input, which is of whole numbers")
     return known

@@ -48,8 +48,10 @@ class Preprocess(BaseModel):
     Images are resized to the size that the model wants; with `resize_to` to another one first, the shorter side or
     height and width, and then the middle is cut out.
 
-    >>> Preprocess(color="bgr").preset("minus1_1").mean
-    1.0
+    >>> Preprocess.preset("imagenet").mean
+    (0.485, 0.456, 0.406)
+    >>> Preprocess(color="bgr").with_preset("imagenet").mean
+    (0.406, 0.456, 0.485)
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -102,7 +104,18 @@ class Preprocess(BaseModel):
         """Whether any of scale, mean and std was set; otherwise the range of values that the model expects is open."""
         return not self.model_fields_set.isdisjoint(PRESETS["unit"])
 
-    def preset(self, name: Preset) -> Preprocess:
+    @classmethod
+    def preset(cls, name: Preset) -> Preprocess:
+        """Scale, mean and std of a preset, of RGB images.
+
+        Raises:
+            UsageError: there is no such preset.
+        """
+        if name not in PRESETS:
+            raise UsageError(f"there is no preset '{name}'; give {', '.join(PRESETS)}")
+        return cls().with_preset(name)
+
+    def with_preset(self, name: Preset) -> Preprocess:
         """These settings with scale, mean and std of a preset, in the order of the channels that `color` says."""
         values = PRESETS[name]
         if self.color == "bgr":

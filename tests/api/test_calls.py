@@ -193,7 +193,7 @@ def test_a_scan_of_objects_is_made_behind_the_sandbox_and_leaves_nothing(
 
 
 def test_messages_do_not_name_temporary_files() -> None:
-    with pytest.raises(UsageError, match=r"^the image array in images\.npz ranges from -1 to 0; give pixels"):
+    with pytest.raises(UsageError, match=r"^the image array in samples ranges from -1 to 0; give pixels"):
         ninspect.scan(linear_model(even_weights()), PIXELS[..., :1] - 1, sandbox="off")
 
 

@@ -17,7 +17,7 @@ def test_the_preset_is_found_and_the_network_stays_as_it_is(tmp_path: Path) -> N
     samples = Samples(np.rint(255 * pixels).astype(np.uint8), labels, ("",) * 200, "images", "npz")
     before = network.logits(pixels)
     found = infer_preset(network, samples, Preprocess())
-    assert found.preprocess == Preprocess().preset("minus1_1")
+    assert found.preprocess == Preprocess().with_preset("minus1_1")
     assert found.doubt is None
     assert np.array_equal(network.logits(pixels), before)
     assert (network.with_preprocess(found.preprocess).logits(pixels).argmax(axis=1) == labels).all()
@@ -29,7 +29,7 @@ def test_the_numbers_of_the_labels_do_not_choose_the_preset(tmp_path: Path, step
     network, pixels = open_network(linear_model(weights), tmp_path), random_pixels(200, (12, 12, 1))
     labels = (linear_answers(weights, 2 * pixels - 1) + step) % 10
     samples = Samples(np.rint(255 * pixels).astype(np.uint8), labels, ("",) * 200, "images", "npz")
-    assert infer_preset(network, samples, Preprocess()).preprocess == Preprocess().preset("minus1_1")
+    assert infer_preset(network, samples, Preprocess()).preprocess == Preprocess().with_preset("minus1_1")
 
 
 def test_a_tie_is_unit(tmp_path: Path) -> None:
@@ -39,6 +39,6 @@ def test_a_tie_is_unit(tmp_path: Path) -> None:
     labels[:20] = 0
     samples = Samples(np.rint(255 * pixels).astype(np.uint8), labels, ("",) * 200, "images", "npz")
     found = infer_preset(network, samples, Preprocess())
-    assert found.preprocess == Preprocess().preset("unit")
+    assert found.preprocess == Preprocess().with_preset("unit")
     assert found.doubt is not None
     assert "--mean and --std" in found.doubt

@@ -271,11 +271,11 @@ def test_each_step_wins_over_the_later_ones(tmp_path: Path, steps: set[str], pre
 
     def try_presets(settings: Preprocess) -> Resolved | None:
         tried.append(settings)
-        found = Resolved(settings.preset("minus1_1"), "preset minus1_1, inferred", "not clearly better")
+        found = Resolved(settings.with_preset("minus1_1"), "preset minus1_1, inferred", "not clearly better")
         return found if "labels" in steps else None
 
     settled = settle(said, metadata, np.dtype(np.uint8 if "whole" in steps else np.float32), try_presets)
-    expected = Preprocess(color=color).preset(cast(Preset, preset))
+    expected = Preprocess(color=color).with_preset(cast(Preset, preset))
     assert settled.preprocess.ranged
     for name in ("scale", "mean", "std", "color"):
         assert getattr(settled.preprocess, name) == getattr(expected, name)
@@ -362,3 +362,9 @@ def test_an_image_that_resizing_would_blow_up_is_skipped(tmp_path: Path) -> None
     samples = load_samples(tmp_path, image_shape=(16, 16, 1), preprocess=Preprocess(resize_to=50))
     assert samples.skipped == ("line.png: resized, it would be 50×5000000, too large",)
     assert len(samples) == 5
+
+
+def test_a_preset_needs_no_settings_before_it() -> None:
+    assert Preprocess.preset("mnist") == Preprocess().with_preset("mnist")
+    with pytest.raises(UsageError, match="there is no preset 'imagnet'; give unit, imagenet"):
+        Preprocess.preset("imagnet")  # type: ignore[arg-type]

@@ -65,12 +65,12 @@ def test_images_of_any_size_are_refused_when_they_are_too_large(tmp_path: Path) 
 
 def test_the_limit_is_the_callers(tmp_path: Path) -> None:
     model, images = linear_scan_files(tmp_path, even_weights())
-    with pytest.raises(ModelError, match=r"would take about .* the limit is 0\.1 MiB"):
+    with pytest.raises(ModelError, match=r"would take about .* the limit is 97\.7 KiB"):
         open_network(model, memory=100_000)
     assert open_network(model, memory=1_000_000).classes == 10
     run = ninspect("scan", model, "-s", images, "--max-memory", "100k", "--sandbox", "off")
     assert run.returncode == 3
-    assert "limit is 0.1 MiB" in run.stdout
+    assert "limit is 100.0 KiB" in run.stdout
 
 
 def test_a_model_of_some_size_fits(tmp_path: Path) -> None:
