@@ -114,8 +114,16 @@ def perform_scan(
     limits: Limits | None,
     progress: Silent,
     log: Callable[[str], None],
+    wanted: Callable[[], bool] = lambda: True,
 ) -> tuple[Result, int]:
     """Judge a model; whatever stops the scan, there is a result, inconclusive and with the reason.
+
+    Args:
+        request: what is asked.
+        limits: of the worker process; None: scan in this process.
+        progress: is told how far the scan is.
+        log: gets what is said of it.
+        wanted: asked now and then whether the scan shall go on; only of a worker process.
 
     Returns:
         The result and the exit code.
@@ -141,7 +149,7 @@ def perform_scan(
         return _known(news, request).stopped(reason, time.perf_counter() - start)
 
     try:
-        answer = perform(request, limits, Listener(tell))
+        answer = perform(request, limits, Listener(tell, wanted=wanted))
         result = _result(answer) or stopped(NONSENSE)
         code: int = result.exit_code
     except Interrupted as stop:

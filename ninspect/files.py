@@ -9,8 +9,9 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, Any
 
 from ninspect.errors import ModelError, NinspectError, UsageError, WriteError
 
@@ -23,7 +24,7 @@ MAX_TEXT = 16 * 2**20  # bytes of a small text file
 _WRONG_PATH = (errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
 
 
-def open_plain(path: Path, *, follow: bool) -> BinaryIO:
+def open_plain(path: Path, *, follow: bool) -> BufferedReader:
     """Open a regular file for reading; anything else is refused before it is opened, and again when it is open.
 
     Args:
@@ -77,6 +78,20 @@ def check_folder(path: Path) -> None:
     if path.exists() and not path.is_dir():
         raise UsageError(f"{path} is a file; give a folder, which is made if it is not there")
     check_writable(path / "file" if path.is_dir() else path)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, if it is not there.
+
+    Raises:
+        UsageError: it is a file, or the one above is missing.
+        WriteError: it cannot be made, or be written.
+    """
+    check_folder(path)
+    try:
+        path.mkdir(exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from error
 
 
 def write_file(path: Path, data: bytes) -> None:
@@ -152,6 +167,11 @@ def beside(model: Path, name: str) -> Path | None:
     if own.is_file():
         return own
     return above if above in companions_above(model) else None
+
+
+def companions(model: Path) -> list[Path]:
+    """The files that belong to a model, wherever they lie."""
+    return [path for name in _COMPANIONS if (path := beside(model, name)) is not None]
 
 
 def companions_above(model: Path) -> list[Path]:

@@ -16,6 +16,7 @@ _LIBRARIES = ("ninspect", "onnx", "onnx-ir", "numpy", "scipy")
 
 
 _FOR_GPUS = ("CUDAExecutionProvider", "TensorrtExecutionProvider", "NvTensorRTRTXExecutionProvider")
+_SCAN_BYTES = 2 * 1024**3  # that a scan should have, of images of 224 pixels
 _RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
 
 
@@ -87,9 +88,14 @@ def library_versions() -> dict[str, str]:
     return versions | {"onnxruntime": onnxruntime.__version__, "python": platform.python_version()}
 
 
+def cores() -> list[int]:
+    """Numbers of the cores that this process may use; all where the system does not tell."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [*range(os.cpu_count() or 1)]
+
+
 def allowed_cores() -> int:
-    """How many cores this process may use; all where the system does not tell."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """How many cores this process may use."""
+    return len(cores())
 
 
 def cuda_device_count() -> int:
@@ -105,6 +111,11 @@ def cuda_device_count() -> int:
     return count.value
 
 
-def spare_memory() -> int:
-    """A limit that suffices for every usual model, and that this machine can bear."""
-    return min(8 * 1024**3, psutil.virtual_memory().total * 3 // 4)
+def spare_memory(jobs: int = 1) -> int:
+    """A limit for each of some processes that suffices for every usual model, and that this machine can bear."""
+    return min(8 * 1024**3, psutil.virtual_memory().total * 3 // 4 // jobs)
+
+
+def fair_jobs() -> int:
+    """How many scans this machine can bear at a time: one for each core, as long as each has some memory."""
+    return max(1, min(allowed_cores(), psutil.virtual_memory().total * 3 // 4 // _SCAN_BYTES))

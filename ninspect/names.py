@@ -10,6 +10,7 @@ DEFAULT_METHODS: tuple[Method, ...] = ("activated", "windows", "agreement", "all
 
 # What detectors do, as their progress has it.
 STEPS: dict[str, str] = {
+    "models": "scanning models",
     "activated": "comparing classes",
     "windows": "covering windows of the images",
     "agreement": "comparing methods",
@@ -56,6 +57,7 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 _ENDINGS: dict[str, Format] = {
     ".txt": "text",
     ".json": "json",
+    ".jsonl": "json",
     ".sarif": "sarif",
     ".sarif.json": "sarif",
     ".xml": "junit",

@@ -47,7 +47,7 @@ class Estimate:
 
     def __init__(self) -> None:
         self.title = ""
-        self._effort, self._before, self._all = 0.0, 0.0, 0.0
+        self._effort, self._before, self._all, self._alone = 0.0, 0.0, 0.0, False
         self._first = self._start = time.monotonic()
 
     def step(self, number: int, names: Sequence[str]) -> None:
@@ -56,6 +56,7 @@ class Estimate:
         self._start = time.monotonic()
         if number == 1:
             self._first = self._start
+        self._alone = len(names) == 1
         efforts = [EFFORTS.get(name, 0.0) for name in names]
         # Of methods whose effort is not known, nothing is said beyond their own step.
         self._all = sum(efforts) if EFFORTS.keys() >= {*names} else 0.0
@@ -67,7 +68,7 @@ class Estimate:
         if self._all:
             done, passed, what = (self._before + share * self._effort) / self._all, now - self._first, "left"
         else:
-            done, passed, what = share, now - self._start, "left in this step"
+            done, passed, what = share, now - self._start, "left" if self._alone else "left in this step"
         return f"about {passed * (1 - done) / done:.0f} s {what}" if done and passed > _SURE else ""
 
 
@@ -90,7 +91,7 @@ class Lines(Silent):
     def advance(self, done: int, total: int) -> None:
         """Say which step it is, how much of it is done, and how long the rest will take."""
         now = time.monotonic()
-        if now - self._last < self._seconds or not total:
+        if now - self._last < self._seconds or not total or done == total:
             return
         self._last = now
         left = self._estimate.left(done / total)
@@ -102,8 +103,9 @@ class Lines(Silent):
 
 
 def title(number: int, count: int, name: str) -> str:
-    """`step 2 of 6, searching for triggers`."""
-    return printable(f"step {number} of {count}, {STEPS.get(name, name)}")
+    """`step 2 of 6, searching for triggers`; of a step that is alone, what it does."""
+    does = STEPS.get(name, name)
+    return printable(f"step {number} of {count}, {does}" if count > 1 else does)
 
 
 @contextmanager

@@ -42,13 +42,14 @@ def test_the_pre_commit_hook_scans_every_model_and_fails_if_one_does(tmp_path: P
     models = [tmp_path / "empty.onnx", DIGITS / "clean_keras.onnx"]
     (tmp_path / "pyproject.toml").write_text(f"[tool.ninspect.scan]\nsamples = '{DIGITS / 'samples'}'\n")
     done = run_hook(tmp_path, *models)
-    assert done.returncode == 2
-    assert f"{models[0]} is empty" in done.stderr
-    assert f"CLEAN  {models[1]}" in done.stdout
+    assert done.returncode == 3
+    assert f"{models[0]} is empty" in done.stdout
+    assert scanned(done) == [str(models[0]), str(models[1])]
 
 
 def scanned(done: subprocess.CompletedProcess[str]) -> list[str]:
-    return re.findall(r"^(?:CLEAN|SUSPECTED|INCONCLUSIVE)  (.*)$", done.stdout, re.MULTILINE)
+    """The models in the headline of one result, or in the table of several."""
+    return re.findall(r"^ ?(?:clean|suspected|inconclusive) +(\S+)", done.stdout, re.MULTILINE | re.IGNORECASE)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ def test_the_pre_commit_hook_scans_the_models_whose_weights_change(
     repository: Path, files: list[str], models: list[str]
 ) -> None:
     done = run_hook(repository, *files)
-    assert scanned(done) == models
+    assert scanned(done) == sorted(models)
     assert done.returncode == (3 if models else 0), done.stderr
 
 
@@ -114,14 +115,16 @@ def test_the_github_action_reports_and_then_fails(tmp_path: Path, model: str, co
 
 def test_the_github_action_takes_patterns_and_keeps_the_worst_exit_code(tmp_path: Path) -> None:
     (tmp_path / "a model.onnx").write_bytes((DIGITS / "clean_keras.onnx").read_bytes()[:100])  # truncated: 3
-    (tmp_path / "b.onnx").touch()  # empty: 2
-    inputs = {"MODEL": "*.onnx", "SAMPLES": "", "ARGUMENTS": "", "SARIF": "out"}
-    places = {name: str(tmp_path / name) for name in ("RUNNER_TEMP", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+    (tmp_path / "b.onnx").write_bytes((DIGITS / "badnet_keras.onnx").read_bytes())  # suspected: 1
+    inputs = {"MODEL": "*.onnx", "SAMPLES": str(DIGITS / "samples"), "ARGUMENTS": "-q", "SARIF": "out"}
+    places = {name: str(tmp_path / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+    places["RUNNER_TEMP"] = str(tmp_path)
     script = steps()["Scan"]["run"]
     done = run(["bash", "-e", "-c", script], tmp_path, **inputs, **places)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "GITHUB_OUTPUT").read_text() == "sarif=1\nexit-code=2\n"
-    assert [log.name for log in (tmp_path / "out").iterdir()] == ["a model.onnx.sarif"]
+    assert (tmp_path / "GITHUB_OUTPUT").read_text() == "sarif=1\nexit-code=1\n"
+    (log,) = (tmp_path / "out").iterdir()
+    assert len(json.loads(log.read_text())["runs"][0]["artifacts"]) == 2
     done = run(["bash", "-e", "-c", script], tmp_path, **inputs | {"MODEL": "none/*.onnx", "SARIF": "no"}, **places)
     assert "there is no file none/*.onnx" in done.stderr
     assert (tmp_path / "GITHUB_OUTPUT").read_text().endswith("sarif=0\nexit-code=2\n")

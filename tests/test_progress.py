@@ -30,7 +30,8 @@ def test_of_a_method_whose_effort_is_not_known_only_the_step_is_estimated() -> N
 
 
 def test_a_step_without_a_name_has_that_of_its_detector_and_nothing_steers_the_terminal() -> None:
-    assert title(1, 1, "mine\x1b") == "step 1 of 1, mine\\u001b"
+    assert title(1, 2, "mine\x1b") == "step 1 of 2, mine\\u001b"
+    assert title(1, 1, "models") == "scanning models"
 
 
 def test_what_is_foreseen_is_said_at_once() -> None:

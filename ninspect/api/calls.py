@@ -172,7 +172,7 @@ def _shown(progress: Callable[[int, int], None] | bool | None) -> AbstractContex
 
 def _short(text: str, folder: str) -> str:
     """Without the path of a folder that is gone when someone reads this, and of arrays that came as an argument."""
-    return text.replace(os.path.join(folder, ARRAYS), "samples").replace(folder + os.sep, "")
+    return text.replace(f"{folder}{os.sep}{ARRAYS}", "samples").replace(folder + os.sep, "")
 
 
 def _without(result: Result, folder: str) -> Result:

@@ -7,7 +7,6 @@ import logging
 import os
 import sys
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -16,13 +15,14 @@ import typer
 from ninspect.cli import about
 from ninspect.cli import options as opt
 from ninspect.cli.command import Command
-from ninspect.cli.derive import from_options
+from ninspect.cli.derive import Unfinished, from_options
 from ninspect.cli.gate import gate
-from ninspect.cli.output import emit, notice, write
+from ninspect.cli.output import emit, notice, write, write_summary
 from ninspect.cli.settings import read_settings
 from ninspect.dispatch import Interrupted, interruptible, perform, perform_scan
 from ninspect.errors import ExitCode, InconclusiveError, UsageError, describe
 from ninspect.files import replace_file
+from ninspect.fleet.find import find_models, has_models, is_model
 from ninspect.isolation import NONSENSE, Listener
 from ninspect.progress import Silent, shown_to_people
 from ninspect.requests import AugmentRequest, ExplainRequest, InfoRequest, ScanRequest
@@ -93,21 +93,53 @@ def _root(
 @app.command(cls=Command)
 @from_options
 def scan(
-    request: ScanRequest,
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="MODEL... [SAMPLES]",
+            help="ONNX files, and folders of them; a path in which there is no .onnx is the same as --samples.",
+            show_default=False,
+        ),
+    ],
+    asked: Unfinished[ScanRequest],
     process: opt.LimitOptions,
     shown: opt.OutputOptions,
     pipeline: opt.PipelineOptions,
-    images: Annotated[
-        Path | None, typer.Argument(metavar="SAMPLES", help="The same as --samples.", show_default=False)
-    ] = None,
+    fleet: opt.FleetOptions,
 ) -> None:
-    """Judge a model, best with clean images: is a class the target of a backdoor?
+    """Judge models, best with clean images: is a class the target of a backdoor?
+
+    Of several models, each has a line in a summary, and the exit code is the worst: 4, 1, 3, 0 in this order.
 
     Example: ninspect scan model.onnx images/ --output report.html
 
-    Example: ninspect scan model.onnx --samples images/ --mean 0.5 --std 0.5 --fail-on suspected
+    Example: ninspect scan models/ --samples images/ --results results/ --output summary.html
     """
-    request = _with_samples(request, images)
+    models, samples = _models_and_samples([Path(path) for path in paths], asked.given("samples"))
+    if fleet.results is None and len(models) == 1 and not models[0].is_dir():
+        _scan_one(asked.of(model=models[0], samples=samples), process, shown, pipeline)
+    from ninspect.cli.many import scan_many
+
+    found = find_models(models)
+    if (remark := found.remark()) and not pipeline.quiet:
+        notice(remark)
+    requests = [asked.of(model=model, samples=samples) for model in found.models]
+    raise typer.Exit(scan_many(requests, process, shown, pipeline, fleet))
+
+
+def _models_and_samples(paths: list[Path], samples: Path | None) -> tuple[list[Path], Path | None]:
+    """The first path is a model; of the others, one in which there is no model is the samples."""
+    first, *others = paths
+    images = [path for path in others if not is_model(path) and not (path.is_dir() and has_models(path))]
+    given = list(dict.fromkeys([*images, *([] if samples is None else [samples])]))
+    if len(given) > 1:
+        raise UsageError(f"samples were given twice, {given[0]} and {given[1]}; leave one out")
+    return [first, *(path for path in others if path not in images)], given[0] if given else None
+
+
+def _scan_one(
+    request: ScanRequest, process: opt.LimitOptions, shown: opt.OutputOptions, pipeline: opt.PipelineOptions
+) -> NoReturn:
     places, known = shown.places(), pipeline.known()
     with nullcontext(Silent()) if pipeline.quiet else shown_to_people(in_log=True) as progress:
         log = notice if pipeline.verbose else lambda line: None
@@ -120,33 +152,38 @@ def scan(
     raise typer.Exit(code)
 
 
-def _with_samples(request: ScanRequest, images: Path | None) -> ScanRequest:
-    """The request, with the samples that were given beside the model."""
-    if images is None:
-        return request
-    if images.suffix == ".onnx":
-        raise UsageError(f"{request.model} and {images} are two models; scan one at a time, with its images after it")
-    if request.samples not in (None, images):
-        raise UsageError(f"samples were given twice, {images} and {request.samples}; leave one out")
-    return replace(request, samples=images)
-
-
 @app.command(cls=Command)
 @from_options
 def report(
-    result: Annotated[
-        Path, typer.Argument(metavar="RESULT", help="What scan --format json wrote.", show_default=False)
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RESULT...",
+            help="What scan --format json wrote; of several, or of a folder of --results, the summary is shown.",
+            show_default=False,
+        ),
     ],
     shown: opt.OutputOptions,
 ) -> None:
-    """Show a saved result again, in any format. The exit code is 0, whatever the verdict.
+    """Show saved results again, in any format. The exit code is 0, whatever the verdict.
 
     Example: ninspect report result.json --format html:report.html
+
+    Example: ninspect report results/ --output summary.html
     """
     from ninspect.report import load_result
 
+    files = [Path(path) for path in paths]
+    if len(files) == 1 and not files[0].is_dir():
+        write(load_result(files[0]), shown.places(), shown)
+        return
+    from ninspect.fleet.store import saved_results
+    from ninspect.report.summary import Row
+
+    shown.refuse_for_several()
     places = shown.places()
-    write(load_result(result), places, shown)
+    saved = [file for path in files for file in saved_results(path)]
+    write_summary([Row.of(load_result(file), file) for file in saved], places)
 
 
 @app.command(cls=Command)

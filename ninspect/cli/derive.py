@@ -10,11 +10,34 @@ from inspect import Parameter, Signature, signature
 from keyword import iskeyword
 from pathlib import Path
 from types import GenericAlias, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin
 
 import typer
 
 from ninspect.option import Option, options
+
+T = TypeVar("T")
+
+
+class Unfinished(Generic[T]):
+    """A dataclass of options of which the command supplies the fields that have no default."""
+
+    def __init__(self, kind: type[T], values: dict[str, Any]) -> None:
+        """What was parsed.
+
+        Args:
+            kind: the dataclass.
+            values: of the fields that have a default.
+        """
+        self._kind, self._values = kind, values
+
+    def given(self, name: str) -> Any:
+        """The value of a field."""
+        return self._values[name]
+
+    def of(self, **required: Any) -> T:
+        """The dataclass, with the fields that were missing, and others in place of what was parsed."""
+        return self._kind(**self._values | required)
 
 
 def from_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -41,6 +64,10 @@ def _is_path(annotation: Any) -> bool:
 
 def _value(kind: Any, name: str, values: dict[str, Any]) -> Any:
     """A value that was parsed, or the dataclass that several make."""
+    if get_origin(kind) is Unfinished:
+        inner = get_args(kind)[0]
+        given = {f.name: _value(hint, _name(f, option), values) for f, hint, option in options(inner) if _optional(f)}
+        return Unfinished(inner, given)
     if not is_dataclass(kind):
         return tuple(map(str, values[name])) if isinstance(values[name], list) else values[name]
     assert isinstance(kind, type)
@@ -48,11 +75,15 @@ def _value(kind: Any, name: str, values: dict[str, Any]) -> Any:
 
 
 def _parameters(parameter: Parameter) -> Iterator[Parameter]:
-    if not is_dataclass(parameter.annotation):
+    unfinished = get_origin(parameter.annotation) is Unfinished
+    kind = get_args(parameter.annotation)[0] if unfinished else parameter.annotation
+    if not is_dataclass(kind):
         yield parameter.replace(kind=Parameter.KEYWORD_ONLY)
         return
-    assert isinstance(parameter.annotation, type)
-    for each, hint, option in options(parameter.annotation):
+    assert isinstance(kind, type)
+    for each, hint, option in options(kind):
+        if unfinished and not _optional(each):
+            continue
         if option is None:
             yield from _parameters(Parameter(each.name, Parameter.KEYWORD_ONLY, annotation=hint))
         else:
@@ -63,6 +94,10 @@ def _parameters(parameter: Parameter) -> Iterator[Parameter]:
                 default=Parameter.empty if default is MISSING else default,
                 annotation=Annotated[_typer_type(hint, option), _typer_option(each, hint, option)],
             )
+
+
+def _optional(each: Field[Any]) -> bool:
+    return each.default is not MISSING or each.default_factory is not MISSING
 
 
 def _name(each: Field[Any], option: Option | None) -> str:

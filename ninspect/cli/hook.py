@@ -9,17 +9,17 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from mmap import ACCESS_READ, mmap
+from collections.abc import Sequence
 from pathlib import Path
+
+from ninspect.fleet.identity import named_in
 
 
 def main() -> None:
-    """Scan one model at a time; the last exit code that is not 0 is the hook's."""
+    """Scan the models; the exit code is that of the scan."""
     models = models_of(list(map(Path, sys.argv[1:])))
-    command = [sys.executable, "-P", "-m", "ninspect", "scan", "--"]
-    codes = [subprocess.run([*command, str(model)], check=False).returncode for model in models]
-    sys.exit(next(filter(None, reversed(codes)), 0))
+    command = [sys.executable, "-P", "-m", "ninspect", "scan", "--", *map(str, models)]
+    sys.exit(subprocess.run(command, check=False).returncode if models else 0)
 
 
 def models_of(files: Sequence[Path]) -> list[Path]:
@@ -29,27 +29,13 @@ def models_of(files: Sequence[Path]) -> list[Path]:
         files: relative to the folder in which the search for models ends.
     """
     models = dict.fromkeys(path for path in files if path.suffix == ".onnx")
-    others: dict[Path, list[str]] = defaultdict(list)
+    others: dict[Path, list[Path]] = defaultdict(list)
     for path in files:
         for folder in path.parents if path not in models else ():
-            others[folder].append(path.name)
-    for folder, names in others.items():
-        models |= dict.fromkeys(path for path in sorted(folder.glob("*.onnx")) if _names(path, names))
+            others[folder].append(path)
+    for folder, inside in others.items():
+        models |= dict.fromkeys(path for path in sorted(folder.glob("*.onnx")) if named_in(path, inside))
     return list(models)
-
-
-def _names(model: Path, files: Iterable[str]) -> bool:
-    """Whether a model may keep weights in files of these names: it is not parsed, only searched for the names.
-
-    Protobuf stores text as it is, so no name is missed; letters may be of either case, as on Windows and macOS.
-    """
-    if not model.is_file() or model.stat().st_size == 0:
-        return False
-    with model.open("rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as content:
-        if content.find(b"location") < 0:  # the field that all weights in other files have
-            return False
-        text = content[:].lower()
-    return any(name.encode(errors="surrogateescape").lower() in text for name in files)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from ninspect.files import check_folder, check_writable
 from ninspect.isolation import Limits
 from ninspect.names import FORMATS, Format, Sandbox, format_of
 from ninspect.option import Option
-from ninspect.requests.shared import GATE, OUTPUT, SAFETY
+from ninspect.requests.shared import GATE, MANY, OUTPUT, SAFETY
 
 if TYPE_CHECKING:
     from ninspect.report import Result
@@ -103,6 +103,20 @@ class OutputOptions:
         ),
     ] = None
 
+    def refuse_for_several(self) -> None:
+        """Refuse what is of one model.
+
+        Raises:
+            UsageError: it was asked for.
+        """
+        given = {
+            "--pictures": self.pictures,
+            "--triggers": self.triggers,
+            "--write-class-map": self.write_class_map,
+        }
+        if wrong := [name for name, value in given.items() if value is not None]:
+            raise UsageError(f"{wrong[0]} is for one model; give it to ninspect report with the result of that one")
+
     def places(self) -> dict[Path | None, Format]:
         """Where each format goes; None is stdout.
 
@@ -182,3 +196,38 @@ class PipelineOptions:
         from ninspect.report import load_result
 
         return None if self.baseline is None else load_result(self.baseline)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FleetOptions:
+    """How several models are scanned."""
+
+    jobs: Annotated[
+        int | None,
+        Option(
+            "Of several models, scan this many at a time, each on its share of the cores. Default: one for each core, "
+            "as far as the memory goes.",
+            min=1,
+            max=1024,
+            panel=MANY,
+        ),
+    ] = None
+    results: Annotated[
+        Path | None,
+        Option(
+            "Keep each result in this folder, as JSON. A model that has one there is not scanned again, as long as "
+            "nothing has changed that it depends on.",
+            metavar="FOLDER",
+            panel=MANY,
+        ),
+    ] = None
+    force: Annotated[bool, Option("Scan again what has a result.", panel=MANY)] = False
+
+    def __post_init__(self) -> None:
+        """Refuse what means nothing.
+
+        Raises:
+            UsageError: an option does not fit another.
+        """
+        if self.force and self.results is None:
+            raise UsageError("--force belongs to --results; leave it out, or name the folder")

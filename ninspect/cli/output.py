@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from ninspect.errors import ExitCode, WriteError
-from ninspect.files import create_file, write_file
+from ninspect.files import create_file, replace_file
 from ninspect.text import printable
 
 if TYPE_CHECKING:
     from ninspect.cli.options import OutputOptions
     from ninspect.names import Format
     from ninspect.report import Result
+    from ninspect.report.summary import Row
 
 
 # How the signs of a report look where there is ASCII alone.
@@ -30,17 +31,31 @@ def write(result: Result, outputs: Mapping[Path | None, Format], shown: OutputOp
     from ninspect.report import print_result, render, save_pictures, save_triggers
 
     for file, format_ in outputs.items():
-        if format_ == "text" and file is None and _coloured():
+        if format_ == "text" and file is None and coloured():
             print_result(result, details=details)
         else:
-            text = render(result, format_, details, _columns() if file is None else None)
-            emit(text.translate(_ASCII) if format_ == "text" and file is None and _speaks_ascii() else text, file)
+            text = render(result, format_, details, columns() if file is None else None)
+            emit(fitting(text) if format_ == "text" and file is None else text, file)
     if shown.pictures is not None:
         save_pictures(result, shown.pictures)
     if shown.triggers is not None:
         save_triggers(result, shown.triggers)
     if shown.write_class_map is not None:
         _write_class_map(result, shown.write_class_map)
+
+
+def write_summary(rows: Iterable[Row], outputs: Mapping[Path | None, Format]) -> None:
+    """What was found in several models, in each format, to its file or to stdout."""
+    from ninspect.report.summary import print_summary, render_summary, with_pages, worst_first
+
+    ordered = worst_first(rows)
+    for file, format_ in outputs.items():
+        if format_ == "text" and file is None and coloured():
+            print_summary(ordered)
+            continue
+        shown = with_pages(ordered, file) if format_ == "html" and file is not None else ordered
+        pieces = render_summary(shown, format_, columns() if file is None else None)
+        emit(map(fitting, pieces) if format_ == "text" and file is None else pieces, file)
 
 
 def _write_class_map(result: Result, file: Path) -> None:
@@ -51,33 +66,34 @@ def _write_class_map(result: Result, file: Path) -> None:
     create_file(file, (json.dumps(found, ensure_ascii=False, indent=2) + "\n").encode())
 
 
-def _coloured() -> bool:
+def coloured() -> bool:
     """Whether stdout shows colours: on a terminal, and where FORCE_COLOR says so, as logs of pipelines do."""
     return sys.stdout.isatty() or bool(os.environ.get("FORCE_COLOR"))
 
 
-def _columns() -> int | None:
+def columns() -> int | None:
     """The width that COLUMNS asks for, as logs of pipelines do."""
     columns = os.environ.get("COLUMNS", "")
     return max(int(columns), 40) if columns.isdecimal() and len(columns) < 6 else None
 
 
-def _speaks_ascii() -> bool:
-    """Whether stdout shows no signs beyond ASCII, as under a bare C locale."""
-    return "utf" not in (sys.stdout.encoding or "").lower()
+def fitting(text: str) -> str:
+    """Text as stdout can show it: under a bare C locale, no signs beyond ASCII."""
+    return text if "utf" in (sys.stdout.encoding or "").lower() else text.translate(_ASCII)
 
 
-def emit(text: str, file: Path | None = None) -> None:
-    """Text to stdout, or to a file that is replaced as a whole.
+def emit(text: str | Iterable[str], file: Path | None = None) -> None:
+    """Text, perhaps in pieces, to stdout, or to a file that is replaced as a whole.
 
     Raises:
         WriteError: it cannot be written.
     """
+    pieces = [text] if isinstance(text, str) else text
     if file is not None:
-        write_file(file, text.encode())
+        replace_file(file, lambda stream: stream.writelines(piece.encode() for piece in pieces))
         return
     try:
-        sys.stdout.write(text)
+        sys.stdout.writelines(pieces)
         sys.stdout.flush()
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would try the rest again at its end

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,11 +50,13 @@ class Limits:
         required: work only behind all layers of the lock.
         seconds: wall time.
         memory: bytes.
+        cores: numbers of those that it may use; None: all.
     """
 
     required: bool
     seconds: float
     memory: int
+    cores: tuple[int, ...] | None = None
 
 
 def run(
@@ -75,10 +77,12 @@ def run(
 
     Raises:
         NinspectError: as the worker raised it.
-        InconclusiveError: the worker died, took too much time or memory, or sent nonsense.
+        InconclusiveError: the worker died, took too much time or memory, sent nonsense, or is no longer wanted.
     """
     worker = _start(module)
     try:
+        if limits.cores is not None:
+            _keep_to(limits.cores, worker)
         request = {
             "work": work,
             "readable": [str(path) for path in readable],
@@ -88,7 +92,7 @@ def run(
             **vars(limits),
         }
         _send(request, worker)
-        for kind, value in _messages(worker, limits):
+        for kind, value in _messages(worker, limits, listener.wanted):
             if kind == "answer":
                 return dict(value)
             if kind == "error":
@@ -114,6 +118,12 @@ def _start(module: str) -> subprocess.Popen[bytes]:
     )
 
 
+def _keep_to(cores: Sequence[int], worker: subprocess.Popen[bytes]) -> None:
+    """Keep a process to some cores, before it has more than one thread; macOS leaves that to its scheduler."""
+    with suppress(psutil.Error, AttributeError, ValueError):
+        psutil.Process(worker.pid).cpu_affinity([*cores])
+
+
 def _send(request: dict[str, Any], worker: subprocess.Popen[bytes]) -> None:
     assert worker.stdin is not None
     with suppress(BrokenPipeError), worker.stdin as stdin:  # a worker that died at once is noticed soon enough
@@ -125,13 +135,15 @@ def _environment() -> dict[str, str]:
     return kept | _ENVIRONMENT
 
 
-def _messages(worker: subprocess.Popen[bytes], limits: Limits) -> Iterator[tuple[str, Any]]:
+def _messages(worker: subprocess.Popen[bytes], limits: Limits, wanted: Callable[[], bool]) -> Iterator[tuple[str, Any]]:
     """What the worker sends, until it ends or breaks a rule."""
     assert worker.stdout is not None
     received: queue.Queue[tuple[str, Any] | None] = queue.Queue(maxsize=4)
     threading.Thread(target=_receive, args=(worker.stdout, received), daemon=True).start()
     deadline = time.monotonic() + limits.seconds
     while True:
+        if not wanted():
+            raise InconclusiveError("it was stopped")
         if time.monotonic() > deadline:
             raise InconclusiveError(
                 f"it took more than {limits.seconds:g} s and was stopped; allow more with --timeout"

@@ -21,7 +21,9 @@ class Listener:
         tell: called with the kind of the news and its value. `missing`: why layers of the lock are missing, by layer;
             `progress`: [done, total]; `partial`: a result as far as it is known; `log`: a line.
         write: called with the next piece of the file that the work makes.
+        wanted: asked now and then whether the work shall go on.
     """
 
     tell: Callable[[str, Any], None] = _ignore
     write: Callable[[bytes], object] = _ignore
+    wanted: Callable[[], bool] = lambda: True

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import shlex
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from ninspect.report.chart import HEIGHT, Chart, chart
 from ninspect.report.checks import other_checks
 from ninspect.report.classes import HEADS, MEANING, standing_out
+from ninspect.report.page import page
 from ninspect.report.pictured import AttentionInfo, HeatmapInfo, PairInfo, StampInfo, TriggerInfo
 from ninspect.report.schema import DetectorInfo, PreprocessInfo, Result
 from ninspect.report.wording import (
@@ -33,12 +30,8 @@ from ninspect.report.wording import (
     share,
     uncovered,
 )
-from ninspect.text import printable, probability
+from ninspect.text import probability
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
-_FOLDER = Path(__file__).parent / "templates"
 _FIRST_ROWS = 12
 
 
@@ -75,16 +68,13 @@ class _Comparison:
 
 def html_report(result: Result) -> str:
     """The result as a page that answers: is it suspected, of which class, show me, compared to what, under what."""
-    style = (_FOLDER / "report.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    page = _environment().get_template("report.html")
     shown = _shown(result)
-    return page.render(
+    return page(
+        "report.html",
+        ["report.css"],
+        [class_name, evidence, named, number, probability, reading, sentence, share],
         r=result,
         nearly=named_classes(result),
-        style=style,
-        policy=policy,
         shown=shown,
         found=bool(result.targets or named_classes(result) or result.pairs),
         others=_others(result.attention, {entry.label for entry in shown}),
@@ -102,27 +92,6 @@ def html_report(result: Result) -> str:
         height=HEIGHT,
         not_a_proof=NOT_A_PROOF,
     )
-
-
-def _environment() -> Environment:
-    """Every value is escaped, and what could steer or mislead in it made visible."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_visible,
-    )
-    for function in (class_name, evidence, named, number, probability, reading, sentence, share):
-        environment.globals[function.__name__] = function
-    return environment
-
-
-def _visible(value: Any) -> Any:
-    return printable(value) if type(value) is str else value
 
 
 def _shown(result: Result) -> list[_Shown]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from xml.etree import ElementTree
 
 from ninspect.report.checks import Check, checks
@@ -10,14 +11,19 @@ from ninspect.report.wording import Outcome, sentence
 from ninspect.text import printable
 
 _ELEMENTS = {"failed": "failure", "inconclusive": "error", "skipped": "skipped"}
-_VERDICTS: dict[str, Outcome] = {"clean": "passed", "suspected": "failed", "inconclusive": "inconclusive"}
+VERDICTS: dict[str, Outcome] = {"clean": "passed", "suspected": "failed", "inconclusive": "inconclusive"}
 
 
 def junit_report(result: Result) -> str:
     """The result as one test suite. What speaks for a backdoor is a failure; what could not be judged, an error."""
-    suite = ElementTree.Element("testsuite", name="ninspect", time=f"{result.seconds:.3f}")
-    verdict = Check("verdict", _VERDICTS[result.verdict], sentence(result.reason))
-    outcomes = [_case(suite, check, result.model.path) for check in (verdict, *checks(result))]
+    verdict = Check("verdict", VERDICTS[result.verdict], sentence(result.reason))
+    return junit_suite([(result.model.path, check) for check in (verdict, *checks(result))], result.seconds)
+
+
+def junit_suite(cases: Iterable[tuple[str, Check]], seconds: float) -> str:
+    """One test suite of checks, each with the path of its model."""
+    suite = ElementTree.Element("testsuite", name="ninspect", time=f"{seconds:.3f}")
+    outcomes = [_case(suite, check, model) for model, check in cases]
     counts = {"tests": len(outcomes)} | {
         name: outcomes.count(outcome)
         for name, outcome in (("failures", "failed"), ("errors", "inconclusive"), ("skipped", "skipped"))

@@ -23,7 +23,7 @@ from ninspect.report.wording import (
 )
 from ninspect.text import printable
 
-_SIGNS = {"clean": "✅", "suspected": "❌", "inconclusive": "⚠️"}
+SIGNS = {"clean": "✅", "suspected": "❌", "inconclusive": "⚠️"}
 
 
 def markdown_report(result: Result) -> str:
@@ -32,26 +32,28 @@ def markdown_report(result: Result) -> str:
 
 
 def _lines(result: Result) -> Iterator[str]:
-    yield f"### {_SIGNS[result.verdict]} ninspect: {result.verdict}"
+    yield f"### {SIGNS[result.verdict]} ninspect: {result.verdict}"
     yield ""
-    yield f"Model {_text(result.model.path)}: {_text(judgement(result))}"
+    yield f"Model {escaped(result.model.path)}: {escaped(judgement(result))}"
     yield ""
-    yield from (f"**{_text(line)}**\n" for line in uncovered(result))
-    yield from (f"What now ({_text(rules)}): {_text(advice)}\n" for rules, advice in next_steps(result))
+    yield from (f"**{escaped(line)}**\n" for line in uncovered(result))
+    yield from (f"What now ({escaped(rules)}): {escaped(advice)}\n" for rules, advice in next_steps(result))
     yield from ("| asked | | |", "| --- | --- | --- |")
-    yield from (f"| {one.title} | {_bold(one)} | {_text(one.detail)} |" for one in asked(result))
+    yield from (f"| {one.title} | {_bold(one)} | {escaped(one.detail)} |" for one in asked(result))
     yield ""
     yield from _table(result)
     for trigger in triggers_shown(result):
-        yield from (_text(evidence(trigger)), "")
-    yield from (f"{_text(text)}\n" for text in explanations(result))
+        yield from (escaped(evidence(trigger)), "")
+    yield from (f"{escaped(text)}\n" for text in explanations(result))
     for remark in remarks(result):
-        yield from (f"Note: {_text(sentence(remark))}", "")
+        yield from (f"Note: {escaped(sentence(remark))}", "")
     yield from ("<details><summary>What was checked, and under which conditions</summary>", "")
     yield from ("| check | outcome | |", "| --- | --- | --- |")
-    yield from (f"| {_text(check.name)} | {check.outcome} | {_text(check.detail)} |" for check in other_checks(result))
+    yield from (
+        f"| {escaped(check.name)} | {check.outcome} | {escaped(check.detail)} |" for check in other_checks(result)
+    )
     yield from ("", "| | |", "| --- | --- |")
-    yield from (f"| {name} | {_text(text)} |" for name, text in facts(result))
+    yield from (f"| {name} | {escaped(text)} |" for name, text in facts(result))
     yield from ("", "</details>")
 
 
@@ -65,7 +67,7 @@ def _table(result: Result) -> Iterator[str]:
     yield f"|{'|'.join(' --- ' if head in ('name', '') else ' ---: ' for head in heads)}|"
     for row in rows:
         mark = "**suspected**" if row.suspected else ""
-        yield f"| {' | '.join([str(row.label), *([_text(row.name)] if known else []), *row.cells, mark])} |"
+        yield f"| {' | '.join([str(row.label), *([escaped(row.name)] if known else []), *row.cells, mark])} |"
     yield from ("", MEANING, "")
 
 
@@ -73,8 +75,8 @@ def _bold(one: Asked) -> str:
     return one.word if one.outcome == "passed" else f"**{one.word}**"
 
 
-def _text(text: str) -> str:
+def escaped(text: str) -> str:
     """Text that came from outside, so that it is shown as it is: no formatting, links, mentions, images or HTML."""
-    escaped = re.sub(r"([\\`*_\[\]<>|~&$])", r"\\\1", printable(text))
-    escaped = re.sub(r"(www|:)(\.|//)", lambda match: f"{match[1]}\\{match[2]}", escaped)
-    return re.sub(r"([@#])", r"`\1`", escaped)  # as code: a mention or a number of an issue would still be linked
+    plain = re.sub(r"([\\`*_\[\]<>|~&$])", r"\\\1", printable(text))
+    plain = re.sub(r"(www|:)(\.|//)", lambda match: f"{match[1]}\\{match[2]}", plain)
+    return re.sub(r"([@#])", r"`\1`", plain)  # as code: a mention or a number of an issue would still be linked

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 from pathlib import Path
 
-from ninspect.files import unwritable, write_file
+from ninspect.files import make_folder, write_file
 from ninspect.report.pictured import TriggerInfo
 from ninspect.report.schema import Result
 
@@ -56,9 +56,6 @@ def save_triggers(result: Result, folder: Path) -> None:
 
 
 def _save(files: Mapping[str, bytes], folder: Path) -> None:
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise unwritable(folder, error) from error
+    make_folder(folder)
     for name, data in files.items():
         write_file(folder / name, data)

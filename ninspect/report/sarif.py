@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -25,20 +25,36 @@ _ATLAS = {"name": "MITRE ATLAS", "index": 0}
 
 def sarif_report(result: Result) -> str:
     """The result as a SARIF log with one run."""
+    return sarif_summary([result])
+
+
+def sarif_summary(results: Iterable[Result]) -> str:
+    """Results of several models as a SARIF log with one run."""
+    artifacts: list[dict[str, Any]] = []
+    found: list[dict[str, Any]] = []
+    invocations, models = list[dict[str, Any]](), list[dict[str, Any]]()
+    version = "unknown"
+    for result in results:
+        place = len(artifacts)
+        artifacts += _artifacts(result, place)
+        found += _results(result, place)
+        invocations.append(_invocation(result))
+        version = result.versions.get("ninspect", version)
+        models.append({"verdict": result.verdict, "coverage": _coverage(result)})
     driver = {
         "name": "ninspect",
-        "version": result.versions.get("ninspect", "unknown"),
+        "version": version,
         "rules": [_rule(rule) for rule in RULES.values()],
         "supportedTaxonomies": [_ATLAS],
     }
     run = {
         "tool": {"driver": driver},
         "taxonomies": [_taxonomy()],
-        "artifacts": list(_artifacts(result)),
-        "results": list(_results(result)),
-        "invocations": [_invocation(result)],
+        "artifacts": artifacts,
+        "results": found,
+        "invocations": invocations,
         "columnKind": "unicodeCodePoints",
-        "properties": {"verdict": result.verdict, "coverage": _coverage(result)},
+        "properties": models[0] if len(models) == 1 else {"models": models},
     }
     log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(_without_nulls(log), indent=2) + "\n"
@@ -80,18 +96,18 @@ def _taxonomy() -> dict[str, Any]:
     }
 
 
-def _artifacts(result: Result) -> Iterator[dict[str, Any]]:
+def _artifacts(result: Result, place: int) -> Iterator[dict[str, Any]]:
     """The .onnx file, then those that its weights lie in."""
     files = result.model.files
     hashes = {"sha-256": files[0].sha256} if files else None
-    yield {"location": _location(result), "roles": ["analysisTarget"], "hashes": hashes}
+    yield {"location": _location(result, place), "roles": ["analysisTarget"], "hashes": hashes}
     for file in files[1:]:
         location = {"uri": _uri(Path(result.model.path).parent / file.name)}
-        yield {"location": location, "parentIndex": 0, "hashes": {"sha-256": file.sha256}, "length": file.bytes}
+        yield {"location": location, "parentIndex": place, "hashes": {"sha-256": file.sha256}, "length": file.bytes}
 
 
-def _location(result: Result) -> dict[str, Any]:
-    return {"uri": _uri(Path(result.model.path)), "index": 0}
+def _location(result: Result, place: int) -> dict[str, Any]:
+    return {"uri": _uri(Path(result.model.path)), "index": place}
 
 
 def _uri(path: Path) -> str:
@@ -99,13 +115,13 @@ def _uri(path: Path) -> str:
     return f"file://{encoded}" if path.is_absolute() else encoded
 
 
-def _results(result: Result) -> Iterator[dict[str, Any]]:
-    """One result for each suspected class, and for each other finding that is not only told."""
+def _results(result: Result, place: int) -> Iterator[dict[str, Any]]:
+    """One entry for each suspected class, and for each other finding that is not only told."""
     for found in result.findings:
         if found.rule == _TARGET and found.classes:
-            yield from (_suspect(result, found, label) for label in found.classes)
+            yield from (_suspect(result, place, found, label) for label in found.classes)
         elif found not in _told(result):
-            yield _result(result, found, finding(found))
+            yield _result(result, place, found, finding(found))
 
 
 def _told(result: Result) -> list[FindingInfo]:
@@ -126,15 +142,15 @@ def _line(one: Asked) -> str:
     return printable(sentence(f"{one.title}: {one.word}: {one.detail}"))
 
 
-def _suspect(result: Result, found: FindingInfo, label: int) -> dict[str, Any]:
+def _suspect(result: Result, place: int, found: FindingInfo, label: int) -> dict[str, Any]:
     index = next((d.index[result.explained.index(label)] for d in result.detectors if label in d.targets), None)
     text = f"{named(result, label)} looks like the target of a backdoor ({probability(result.p_value)})."
     shown = [evidence(trigger) for trigger in (*result.stamps, *result.triggers) if trigger.label == label]
     properties = {"class": label, "index": index, "confidence": result.confidence}
-    return _result(result, found, sentence(" ".join([text, *shown])), label) | {"properties": properties}
+    return _result(result, place, found, sentence(" ".join([text, *shown])), label) | {"properties": properties}
 
 
-def _result(result: Result, found: FindingInfo, text: str, label: int | None = None) -> dict[str, Any]:
+def _result(result: Result, place: int, found: FindingInfo, text: str, label: int | None = None) -> dict[str, Any]:
     accepted = {"kind": "external", "justification": "accepted with --ignore"}
     known = RULES.get(found.rule)  # a result of a later version may have rules that this one lacks
     return {
@@ -143,7 +159,7 @@ def _result(result: Result, found: FindingInfo, text: str, label: int | None = N
         "level": found.severity,
         "message": {"text": printable(text)},
         # A model has no lines, but code scanning shows nothing without one.
-        "locations": [{"physicalLocation": {"artifactLocation": _location(result), "region": {"startLine": 1}}}],
+        "locations": [{"physicalLocation": {"artifactLocation": _location(result, place), "region": {"startLine": 1}}}],
         # The second name is the only one that GitHub looks at.
         "partialFingerprints": dict.fromkeys(
             ("modelAndClass/v1", "primaryLocationLineHash"), _fingerprint(result, found.rule, label)

@@ -31,16 +31,16 @@ from ninspect.report.wording import (
 )
 from ninspect.text import printable
 
-_STYLES = {"clean": "bold green", "suspected": "bold red", "inconclusive": "bold yellow"}
+STYLES = {"clean": "bold green", "suspected": "bold red", "inconclusive": "bold yellow"}
 _SEVERITIES = {"error": "red", "warning": "yellow", "note": "dim"}
 _OUTCOMES = {"passed": "green", "failed": "red", "inconclusive": "yellow", "skipped": "dim"}
 _MOST_ROWS = 12
-_PLAIN_WIDTH = 110
+PLAIN_WIDTH = 110
 _TABLE_FITS = 64
 _SCORES_FIT = 76  # characters; in a narrower terminal the numbers would be cut
 
 
-def text_report(result: Result, details: bool = False, width: int = _PLAIN_WIDTH) -> str:
+def text_report(result: Result, details: bool = False, width: int = PLAIN_WIDTH) -> str:
     """The result as plain text of a fixed width, for logs and files."""
     stream = io.StringIO()
     print_result(result, Console(file=stream, width=width, highlight=False, color_system=None), details)
@@ -56,7 +56,7 @@ def print_result(result: Result, console: Console | None = None, details: bool =
         details: also the scores that each method gave the classes.
     """
     console = console or Console(highlight=False)
-    headline = Text.assemble((result.verdict.upper(), _STYLES[result.verdict]), "  ", printable(result.model.path))
+    headline = Text.assemble((result.verdict.upper(), STYLES[result.verdict]), "  ", printable(result.model.path))
     console.print(headline, soft_wrap=True)
     console.print(Padding(Text(printable(judgement(result))), (0, 0, 0, 2)))
     for line in uncovered(result):

@@ -10,10 +10,11 @@ from ninspect.names import SKIPPABLE, TITLES, Color, Device, Layout, Objective, 
 from ninspect.option import Option, height_and_width, memory_size, numbers, side_or_size
 
 # The headings, in the order of the help: what everybody needs first.
-INPUT, OUTPUT, GATE, PREPROCESSING, QUESTIONS_ASKED, SAFETY, EXPERTS = PANELS = (
+INPUT, OUTPUT, GATE, MANY, PREPROCESSING, QUESTIONS_ASKED, SAFETY, EXPERTS = PANELS = (
     "Input",
     "Output",
     "Gate",
+    "Several models",
     "Preprocessing",
     "Questions",
     "Safety",

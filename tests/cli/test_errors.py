@@ -76,9 +76,11 @@ def test_what_plainly_is_no_model_is_a_wrong_path_and_no_verdict(
     assert re.search(reason, err)
 
 
-def test_a_folder_is_a_wrong_path(tmp_path: Path, command_line: CommandLine) -> None:
+def test_a_folder_without_models_is_a_wrong_path(tmp_path: Path, command_line: CommandLine) -> None:
     (tmp_path / "fleet").mkdir()
     code, out, err = command_line("scan", "fleet")
+    assert (code, out, err) == (2, "", "ninspect: there is no .onnx file in fleet or below; give the path of a model\n")
+    code, out, err = command_line("info", "fleet")
     assert (code, out, err) == (2, "", "ninspect: fleet is a folder; give the path of an .onnx file in it\n")
 
 
@@ -187,7 +189,7 @@ def test_a_wrong_request_is_one_line_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["scan"], "Missing argument 'MODEL'"),
+        (["scan"], "Missing argument 'MODEL... [SAMPLES]'"),
         (["scan", "model.onnx", "-s", "x", "--alpha", "nan"], "should be"),
         (["scan", "model.onnx", "-s", "x", "--alpha", "0.7"], "should be less than or equal to 0.5"),
         (["scan", "model.onnx", "-s", "x", "--threshold", "nan"], "should be"),

@@ -1,0 +1,94 @@
+"""Several models: scanned side by side, with a line for each while it goes on and a table at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from ninspect.cli import options as opt
+from ninspect.cli.gate import gate
+from ninspect.cli.output import notice, write_summary
+from ninspect.dispatch import Interrupted
+from ninspect.errors import ExitCode, UsageError
+from ninspect.machine import fair_jobs, spare_memory
+from ninspect.progress import Silent, shown_to_people
+from ninspect.requests import ScanRequest
+
+if TYPE_CHECKING:
+    from ninspect.fleet.pool import Outcome
+
+# Of several exit codes, the last of these is the one of all.
+_GRAVITY = (ExitCode.CLEAN, ExitCode.INCONCLUSIVE, ExitCode.SUSPECTED, ExitCode.USAGE, ExitCode.INTERNAL)
+
+
+def scan_many(
+    requests: Sequence[ScanRequest],
+    process: opt.LimitOptions,
+    shown: opt.OutputOptions,
+    pipeline: opt.PipelineOptions,
+    fleet: opt.FleetOptions,
+) -> int:
+    """Scan all of them, write a summary, and say the worst exit code.
+
+    Raises:
+        UsageError: an option is for one model alone.
+        WriteError: a result, or the summary, cannot be written.
+    """
+    from ninspect.fleet.pool import Pool
+    from ninspect.fleet.store import Store
+    from ninspect.report.summary import Row
+
+    shown.refuse_for_several()
+    if pipeline.baseline is not None:
+        raise UsageError("--baseline is for one model; of several, --results keeps what is known")
+    places = shown.places()
+    jobs = 1 if process.sandbox == "off" else min(fleet.jobs or fair_jobs(), len(requests))
+    if process.sandbox == "off" and fleet.jobs not in (None, 1):
+        raise UsageError("--jobs needs worker processes; leave it out, or --sandbox off")
+    memory = requests[0].memory or spare_memory(jobs)
+    limits = process.limits(memory)
+    fail_on = "never" if pipeline.exit_zero else pipeline.fail_on
+    rows: list[Row] = []
+    codes = [ExitCode.CLEAN]
+    stopped: Interrupted | None = None
+    with _folder(fleet.results) as folder:
+        pool = Pool(Store(folder), limits, jobs, force=fleet.force)
+        with nullcontext(Silent()) if pipeline.quiet else shown_to_people(in_log=True) as progress:
+            progress.step(1, ["models"])
+
+            def finished(outcome: Outcome) -> None:
+                rows.append(Row.of(outcome.result, outcome.saved, outcome.source))
+                codes.append(ExitCode(gate(outcome.result, outcome.code, fail_on, None)[0]))
+                progress.say(_line(outcome, len(rows), len(requests)))
+                progress.advance(len(rows), len(requests))
+
+            try:
+                pool.run((replace(request, memory=memory) for request in requests), finished)
+            except Interrupted as stop:
+                stopped = stop
+        write_summary(rows, places)
+    if stopped is not None:
+        notice(f"{stopped}; {len(rows)} of {len(requests)} models were scanned")
+        return stopped.exit_code
+    return max(codes, key=_GRAVITY.index)
+
+
+@contextmanager
+def _folder(wanted: Path | None) -> Iterator[Path]:
+    """Where results are kept; a folder that nobody named is gone afterwards."""
+    if wanted is not None:
+        yield wanted
+        return
+    with TemporaryDirectory(prefix="ninspect-") as name:
+        yield Path(name)
+
+
+def _line(outcome: Outcome, number: int, total: int) -> str:
+    from ninspect.report.summary import SOURCES
+
+    how = SOURCES[outcome.source] or f"{outcome.result.seconds:.1f} s"
+    return f"{number:{len(str(total))}} of {total}  {outcome.result.verdict:12}  {outcome.path}  ({how})"

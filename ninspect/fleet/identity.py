@@ -1,0 +1,95 @@
+"""What a result depends on, as one number: where it is the same, a scan would say the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.metadata import version
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from typing import Any
+
+from ninspect.errors import NinspectError
+from ninspect.files import companions, open_plain
+from ninspect.requests import ScanRequest
+
+# Where a model is and on what it runs; its content and that of its images count instead.
+_PLACES = ("model", "samples", "device", "memory")
+
+
+def identity(request: ScanRequest) -> str:
+    """SHA-256 of all that decides what a scan says.
+
+    These are the version of ninspect, the options, and the content of the model, of the files that its weights lie in,
+    of those beside it that say how it is fed and what its classes are called, and of the samples. The model is not
+    parsed for that: every file in its folder or below whose name it contains counts as weights.
+
+    Raises:
+        NinspectError: the model is no regular file.
+        OSError: a file cannot be read.
+    """
+    model = request.model
+    known = {
+        "ninspect": version("ninspect"),
+        "options": {name: _content(value) for name, value in request.facts().items() if name not in _PLACES},
+        "model": _sha256(model, follow=True),
+        "weights": {str(path.relative_to(model.parent)): _sha256(path) for path in named_in(model)},
+        "beside": {path.name: _sha256(path) for path in companions(model)},
+        "samples": None if request.samples is None else _samples(request.samples),
+    }
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+
+
+def key_of(request: ScanRequest) -> str:
+    """The same; of a model that cannot be read, a number that its path alone has: the scan says what is wrong."""
+    try:
+        return identity(request)
+    except (NinspectError, OSError):
+        return hashlib.sha256(os.fsencode(request.model)).hexdigest()
+
+
+def named_in(model: Path, files: Iterable[Path] | None = None) -> list[Path]:
+    """Files that a model may keep weights in: it is not parsed, only searched for their names.
+
+    Protobuf stores text as it is, so no name is missed; letters may be of either case, as on Windows and macOS.
+
+    Args:
+        model: the ONNX file.
+        files: among these; None: all in its folder and below.
+    """
+    if not model.is_file() or model.stat().st_size == 0:
+        return []
+    with open_plain(model, follow=True) as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as content:
+        if content.find(b"location") < 0:  # the field that all weights in other files have
+            return []
+        text = content[:].lower()
+    among = _others(model.parent) if files is None else files
+    return [path for path in among if path.name.encode(errors="surrogateescape").lower() in text]
+
+
+def _others(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.suffix != ".onnx" and path.is_file())
+
+
+def _content(value: Any) -> Any:
+    """An option; in place of a path to a file, what the file holds."""
+    if isinstance(value, dict):
+        return {name: _content(entry) for name, entry in value.items()}
+    is_file = isinstance(value, str) and len(value) < 4096 and Path(value).is_file()
+    return _sha256(Path(value)) if is_file else value
+
+
+@cache
+def _samples(path: Path) -> str:
+    """SHA-256 of images: of a folder the names and the content of all files. Asked once for many models."""
+    files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
+    listed = [[str(one.relative_to(path)), _sha256(one)] for one in files]
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+
+
+def _sha256(path: Path, *, follow: bool = True) -> str:
+    with open_plain(path, follow=follow) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
