@@ -38,7 +38,7 @@ def save_samples(samples: Any, folder: Path, limit: int) -> Path:
     if isinstance(samples, str | os.PathLike):
         return Path(samples)
     if isinstance(samples, tuple) and len(samples) == 2:
-        return _save([_array(samples[0])], [_array(samples[1])], folder)
+        return _save([_array(samples[0])], [_classes(samples[1])], folder)
     if (whole := _maybe_array(samples)) is not None:
         return _save([whole], [], folder)
     pictures: list[Any] = []
@@ -47,9 +47,9 @@ def save_samples(samples: Any, folder: Path, limit: int) -> Path:
     for picture, label in map(_parts, _items(samples, limit * _READ)):
         if _is_picture(picture):
             pictures.append(picture)
-            labels += [] if label is None else [_array(label).reshape(1)]
+            labels += [] if label is None else [_classes(label).reshape(1)]
         else:
-            images, classes = _batch(_array(picture), None if label is None else _array(label))
+            images, classes = _batch(_array(picture), None if label is None else _classes(label))
             pictures.append(images)
             labels += [] if classes is None else [classes]
             size += images.nbytes
@@ -135,6 +135,12 @@ def _array(thing: Any) -> Array:
     if array.dtype.kind not in "biuf":
         raise UsageError(f"samples hold {type(thing).__name__}; give {_KINDS}")
     return array
+
+
+def _classes(thing: Any) -> Array:
+    """Labels: numbers, or words."""
+    words = np.asarray(thing) if isinstance(thing, str | list | tuple | np.ndarray) else None
+    return words if words is not None and words.dtype.kind == "U" else _array(thing)
 
 
 def _save(images: list[Array], labels: list[Array], folder: Path) -> Path:

@@ -63,9 +63,9 @@ SCAN_RULES = (
         "SC002",
         "warning",
         "a gradient that is not the derivative",
-        "The gradient is compared with differences of the logits at a few images, and it disagrees: nothing that is "
-        "measured with it could be trusted.",
-        "Report the operators of this model.",
+        "The gradient is compared with differences of the logits at a few images, and it disagrees, or it is zero "
+        "where it should not be: nothing that is measured with it could be trusted.",
+        "Export the model with its logits as an output; if it has them, report its operators.",
     ),
     Rule(
         "SC003",

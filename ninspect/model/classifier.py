@@ -25,6 +25,7 @@ from ninspect.model.image_input import ImageInput, Said, take_image
 from ninspect.model.inputs import Feed, OtherInput
 from ninspect.model.layout import ImageLayout
 from ninspect.model.load import ModelFile, read_model
+from ninspect.model.mixtures import log_probabilities, made_of_probabilities
 from ninspect.model.outputs import Answer, check_rows, find_answer, two_classes
 from ninspect.model.renaming import told
 from ninspect.names import Color, Layout
@@ -144,6 +145,9 @@ class Classifier:
             return None
 
 
+_MIXED = "the scores are made of probabilities, so their logarithms are judged"
+
+
 def load_classifier(
     path: Path | str,
     *,
@@ -195,7 +199,9 @@ def understand(
     _refuse_unfed(image, answer.value)
     check_rows(model, image.name, answer, image.batch)
     one = answer.classes == 1
-    logits = two_classes(model.graph, answer.logits) if one else answer.logits
+    mixed = not one and not answer.falling and made_of_probabilities(answer.logits)
+    append = two_classes if one else log_probabilities if mixed else None
+    logits = answer.logits if append is None else append(model.graph, answer.logits)
     return Classifier(
         file=file,
         model=model,
@@ -219,7 +225,7 @@ def understand(
         operators=operators,
         metadata={entry.key: entry.value for entry in proto.metadata_props},
         names=tuple(map(str, answer.names)) if answer.worded else (),
-        remarks=(*image.remarks, *map(_remark, image.others), *_renumbered(answer)),
+        remarks=(*image.remarks, *map(_remark, image.others), *_renumbered(answer), *([_MIXED] if mixed else [])),
     )
 
 

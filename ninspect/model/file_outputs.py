@@ -51,9 +51,19 @@ class FileOutputs:
         return []
 
     def restore(self, graph: onnx.GraphProto) -> None:
-        """Give a graph made of the prepared model the outputs of the file, before those that were added."""
+        """Give a graph made of the prepared model the outputs of the file, before those that were added.
+
+        What onnx's checker wants and ONNX Runtime does not is added where the file lacks it: the name of the graph, and
+        shapes of outputs.
+        """
+        own = {value.name: onnx.ValueInfoProto.FromString(value.SerializeToString()) for value in graph.output}
         names = {value.name for value in self.declared}
-        added = [value for value in graph.output if value.name not in names]
+        kept = [value if _complete(value) else own.get(value.name, value) for value in self.declared]
         del graph.output[:]
-        graph.output.extend([*self.declared, *added])
+        graph.output.extend([*kept, *(value for name, value in own.items() if name not in names)])
         graph.node.extend(self.dictionaries)
+        graph.name = graph.name or "graph"
+
+
+def _complete(value: onnx.ValueInfoProto) -> bool:
+    return not value.type.HasField("tensor_type") or value.type.tensor_type.HasField("shape")

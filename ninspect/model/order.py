@@ -306,6 +306,17 @@ def _rounded(proof: _Proof, node: ir.Node) -> Known | None:
     return clipped(x, low, high, slack=1.5 * step / reach)
 
 
+def _to_whole_numbers(proof: _Proof, node: ir.Node) -> Known | None:
+    """Numbers rounded to whole ones, which is little for their range, as of percentages."""
+    x = proof.of(node.inputs[0])
+    if not isinstance(x, Ordered):
+        return None
+    reach = x.high - x.low
+    if not (math.isfinite(reach) and _COARSEST * reach >= 1):
+        return None
+    return clipped(x, round(x.low), round(x.high), slack=1.5 / reach)
+
+
 def _read_back(proof: _Proof, node: ir.Node) -> Known | None:
     """Integers, as the numbers that they stand for."""
     source = node.inputs[0]
@@ -342,5 +353,6 @@ _STEPS: dict[str, Step] = {
     "Neg": _negated,
     "QuantizeLinear": _rounded,
     "Reciprocal": _inverse,
+    "Round": _to_whole_numbers,
     "Softmax": _softmax,
 }

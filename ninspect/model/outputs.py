@@ -15,15 +15,15 @@ from ninspect.model.order import VIEWS, is_constant, ordered, stretches_before, 
 from ninspect.model.renaming import renamed
 
 # What picks classes out of scores by their order; the scores themselves are behind it.
-_PICKING = ("ArgMax", "ArgMin", "TopK")
+_PICKING = ("ArgMax", "ArgMin", "Hardmax", "TopK")
 # What makes a gradient zero where it saturates, so that it matters when the logits are not behind it.
 _SATURATING = frozenset([
-    "Clip", "DequantizeLinear", "Hardmax", "HardSigmoid", "Log", "LogSoftmax", "Max", "Min", "Pow", "QuantizeLinear",
+    "Clip", "DequantizeLinear", "Erf", "HardSigmoid", "Log", "LogSoftmax", "Max", "Min", "Pow", "QuantizeLinear",
     "Relu", "Round", "Sigmoid", "Softmax", "Sqrt", "Tanh", "Where",
 ])  # fmt: skip
 # What may follow: other numbers or names for the classes, the same for every image, and what is done to what is sorted.
 _RENAMING = frozenset([
-    *VIEWS, "Add", "ArrayFeatureExtractor", "Gather", "LabelEncoder", "LogSoftmax", "Softmax", "Sub",
+    *VIEWS, "Add", "ArrayFeatureExtractor", "Gather", "LabelEncoder", "LogSoftmax", "OneHot", "Softmax", "Sub",
 ])  # fmt: skip
 _OF_ONE = VIEWS | frozenset(["Clip", "DequantizeLinear", "QuantizeLinear", "Sigmoid"])
 
@@ -96,14 +96,15 @@ def find_answer(graph: ir.Graph, outputs: Mapping[str, ir.Value], name: str | No
             answers.append(_answer(each, value, order))
         except ModelError as error:
             reasons.append(str(error))
-    # Scores before labels, and many classes before one number beside them.
-    for wanted in ((True, False), (True, True), (False, False)):
+    # Scores before labels, and many classes before one number beside them, such as the confidence beside a label.
+    for wanted in ((True, False), (False, False), (True, True)):
         fitting = [one for one in answers if (one.direct, one.classes == 1) == wanted]
         found = {one.logits: one for one in reversed(fitting)}
         if len(found) == 1:
             answer = found.popitem()[1]
-            beside = [one.names for one in answers if one.logits is answer.logits and one.names]
-            return _counted(graph, replace(answer, names=next(iter(beside), ())))
+            beside = [one for one in answers if one.logits is answer.logits and one.names]
+            beside.sort(key=lambda one: not one.worded)  # words say more than numbers
+            return _counted(graph, replace(answer, names=beside[0].names if beside else ()))
         if found:
             raise ModelError(
                 f"several outputs of the model could be class scores; choose with --logits from: {_listed(outputs)}"
@@ -178,12 +179,20 @@ def _answer(name: str, value: ir.Value, order: Mapping[ir.Node, int]) -> Answer:
     scores = value if picking is None else picking.inputs[0]
     assert scores is not None
     if scores.dtype is not None and not scores.dtype.is_floating_point():
+        if (vector_length(value.shape) or 0) > 1:
+            raise ModelError(
+                f"output '{name}' holds the scores as {value.dtype}, which no gradient gets through; export the model "
+                "with them as floats"
+            )
         raise ModelError(
             f"only the label comes out of this model: output '{name}' is made by {_maker(scores)}, behind which no "
             "scores were found; export the model with its class scores as an output"
         )
     if scores.shape is not None and vector_length(scores.shape) is None:
-        raise ModelError(f"no output looks like class scores; choose with --logits from: {_listed({name: value})}")
+        raise ModelError(
+            f"no output looks like class scores: {_listed({name: value})} does not have one number for each image and "
+            "class; export the model with an output [images, classes]"
+        )
     smallest = picking is not None and _picks_smallest(picking)
     if picking is not None and not _along_classes(picking, scores):
         raise ModelError(
@@ -249,9 +258,17 @@ def _picked(value: ir.Value) -> tuple[ir.Node | None, list[ir.Node]]:
         varying = [v for v in read if v is not None and not is_constant(v)]
         if node.op_type not in _RENAMING or len(varying) != 1:
             break
+        if node.op_type == "OneHot" and not _marks_with_more(node):
+            break
         after.insert(0, node)
         value = varying[0]
     return None, []
+
+
+def _marks_with_more(node: ir.Node) -> bool:
+    """Whether a OneHot has the larger number where the class is."""
+    marks = None if node.inputs[2] is None else ir.convenience.get_const_tensor(node.inputs[2])
+    return marks is not None and bool(marks.numpy()[1] > marks.numpy()[0])
 
 
 def _picks_smallest(node: ir.Node) -> bool:
@@ -263,7 +280,7 @@ def _along_classes(node: ir.Node, scores: ir.Value) -> bool:
     count, shape = vector_length(scores.shape), scores.shape
     if shape is None or count is None or count < 2:
         return False
-    axis = node.attributes.get_int("axis", -1 if node.op_type == "TopK" else 0)
+    axis = node.attributes.get_int("axis", 0 if node.op_type.startswith("Arg") else -1)
     return shape[axis] == count and (axis % len(shape) > 0 or len(shape) == 1)
 
 

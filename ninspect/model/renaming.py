@@ -33,9 +33,24 @@ def renamed(nodes: Sequence[ir.Node], classes: int) -> NDArray[Any] | None:
             if by is None or by.size != 1 or names.dtype.kind not in "iuf":
                 return None
             names = names + by.numpy().item() * (1 if node.op_type == "Add" else -1)
+        elif node.op_type == "LabelEncoder":
+            encoded = _encoder(node)
+            if encoded is None or not encoded.keys() >= {*names.tolist()}:
+                return None
+            names = np.array([encoded[name] for name in names.tolist()])
         elif node.op_type not in VIEWS:
             return None
     return names
+
+
+def _encoder(node: ir.Node) -> dict[Any, Any] | None:
+    """What a LabelEncoder makes of each of its keys."""
+    given = {name.partition("_")[0]: attribute.value for name, attribute in node.attributes.items()}
+    keys, values = given.get("keys"), given.get("values")
+    if keys is None or values is None:
+        return None
+    tables = (one.numpy().tolist() if isinstance(one, ir.TensorProtocol) else list(one) for one in (keys, values))
+    return dict(zip(*tables, strict=False))
 
 
 def told(names: Sequence[int | float | str]) -> str:

@@ -35,10 +35,19 @@ def scan_request(model: object, samples: object = None, options: Mapping[str, An
         if field in target:
             raise UsageError(f"{field} was given twice; leave one out")
         plain = value.tolist() if hasattr(value, "tolist") else value
+        if field == "feed" and isinstance(plain, Mapping):  # as on the command line
+            plain = tuple(f"{each}={','.join(map(str, _numbers(given)))}" for each, given in plain.items())
         target[field] = (plain,) if several and isinstance(plain, str) else plain
     preprocess = PreprocessOptions(**inner)
     images = None if samples is None else path_of(samples, "samples")
     return ScanRequest(path_of(model, "the model"), images, preprocess=preprocess, **values).checked()
+
+
+def _numbers(given: Any) -> list[Any]:
+    """One number, or the numbers of a list or an array, flat."""
+    import numpy as np
+
+    return list(np.ravel(given).tolist())
 
 
 def path_of(given: object, what: str) -> Path:

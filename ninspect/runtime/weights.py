@@ -67,14 +67,16 @@ def check_and_write(
     rest = graph.SerializeToString()
     proto.ClearField("graph")
     # One at a time, and twice: all of them at once would be another copy of the model.
-    size = len(rest) + sum(len(_initializer(tensor)) for tensor in weights.values())
+    size = len(rest) + sum(len(_initializer(*named)) for named in weights.items())
     write(proto.SerializeToString() + _head(_GRAPH, size) + rest)
-    for tensor in weights.values():
-        write(_initializer(tensor))
+    for named in weights.items():
+        write(_initializer(*named))
 
 
-def _initializer(tensor: ir.TensorProtocol) -> bytes:
-    encoded: bytes = ir.to_proto(tensor).SerializeToString()
+def _initializer(name: str, tensor: ir.TensorProtocol) -> bytes:
+    proto = ir.to_proto(tensor)
+    proto.name = name  # that of the value, which a tensor need not share
+    encoded: bytes = proto.SerializeToString()
     return _head(_INITIALIZER, len(encoded)) + encoded
 
 

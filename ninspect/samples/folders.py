@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -11,8 +12,10 @@ from pathlib import Path
 from ninspect.files import reading
 from ninspect.samples.limits import check_count
 
+_TABLES = (".csv", ".tsv", ".jsonl")
 # Parts of data sets, the first that there is; never classes.
-SPLITS = ("test", "testing", "val", "validation", "valid", "train", "training")
+SPLITS = ("test", "testing", "holdout", "val", "validation", "valid", "eval", "dev", "train", "training")
+_PART = re.compile(r"[\s_.-]*(set|data|images|split)$")  # as in `test_set`
 _MAX_DEPTH = 8  # of folders within that of a class
 
 
@@ -62,7 +65,7 @@ class Folder:
     @property
     def splits(self) -> list[str]:
         """The folders in it that are parts of a data set, the one to use first."""
-        known = {name.lower(): name for name in self.folders}
+        known = {_PART.sub("", name.lower()): name for name in self.folders}
         found = [split for split in SPLITS if split in known]
         return [] if found == ["valid"] else [known[split] for split in found]  # beside `invalid`, say, it is a class
 
@@ -110,14 +113,31 @@ def left_out(others: Iterable[str], outside: Iterable[str]) -> list[str]:
     return not_read(others) + not_read(outside, "left out, as links lead out of the folder")
 
 
+def unlabelled(columns: Sequence[str]) -> list[str]:
+    """That columns, or arrays, beside the images are not known to be labels, as a note; none where there are none."""
+    shown = ", ".join(columns[:6])
+    return (
+        [f"no labels were read, as {shown} is no name that labels are known to have; call them label"] if shown else []
+    )
+
+
 def not_read(names: Iterable[str], what: str = "not understood") -> list[str]:
     """How many files of which kind were left out, as a note; none where there are none.
 
     >>> not_read(["a.heic", "b.heic", "README"])
     ['3 files were not understood: 2 .heic, 1 without an ending']
     """
+    names = list(names)
     kinds = Counter(Path(name).suffix.lower()[:12] or "without an ending" for name in names)
     if not (count := kinds.total()):
         return []
     listed = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common(6))
-    return [f"{count} {'file was' if count == 1 else 'files were'} {what}: {listed}{', …' if len(kinds) > 6 else ''}"]
+    verb = "file was" if count == 1 else "files were"
+    more = ", …" if len(kinds) > 6 else ""
+    return [f"{count} {verb} {what}: {listed}{more}{_tables(names)}"]
+
+
+def _tables(names: Sequence[str]) -> str:
+    """Which of the files are tables, and what they lack."""
+    tables = [Path(name).name for name in names if Path(name).suffix.lower() in _TABLES]
+    return f" ({', '.join(tables[:3])}: a table of labels needs a header such as path,label)" if tables else ""

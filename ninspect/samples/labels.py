@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ClassMap = Mapping[str, int]
 _NUMBER = re.compile("[0-9]{1,9}")
 _WHOLE = re.compile(r"([0-9]{1,9})(\.0*)?")  # pandas writes whole numbers as floats where some are missing
+_AT_END = re.compile(r"(?<![0-9.])([0-9]{1,9})$")
 _NUMERIC = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|inf|nan)", re.IGNORECASE)
 _SEPARATOR = r"[\s,;:=]+(?=[^\s,;:=]+$)"  # the last on a line
 _WANTED = 'a JSON object such as {"stop": 14}, or a text file with a name and a number on each line'
@@ -169,8 +170,12 @@ def _own_numbers(labels: Labels, where: Path, classes: int | None) -> list[int] 
         wrong = next(name for name, found in zip(labels.names, whole, strict=True) if not found)
         raise UsageError(f"label '{wrong[:60]}' in {where} is not a class number; correct it")
     leading = [number for name in labels.names if (number := leading_number(name)) is not None]
-    fits = len(set(leading)) == len(labels.names) and (classes is None or max(leading) <= classes)
-    return leading if fits else None
+    if len(set(leading)) == len(labels.names) and (classes is None or max(leading) <= classes):
+        return leading
+    # `class1`, `class2`, …, `class10`: all of the numbers, or these numbers are of something else.
+    last = [int(found[1]) for name in labels.names if (found := _AT_END.search(name))]
+    whole_range = {min(last, default=0) + place for place in range(len(labels.names))}
+    return last if {*last} == whole_range and len(last) > 1 and min(last) in (0, 1) else None
 
 
 def _matched(labels: Labels, where: Path, class_names: Sequence[str], refuse: bool) -> list[int] | None:

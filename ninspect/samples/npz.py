@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ninspect.errors import UsageError
 from ninspect.files import reading
+from ninspect.samples.folders import unlabelled
 from ninspect.samples.interface import Reader, Source
 from ninspect.samples.limits import MAX_BYTES, is_bomb
 
@@ -36,8 +38,12 @@ def npz_source(path: Path) -> Source:
         image_name = _image_name(path, archive, members)
         label_name = _label_name(image_name, members)
         images = _member(path, archive, members[image_name])
-        labels = _member(path, archive, members[label_name]) if label_name else None
-    return array_source("npz", path, images, labels)
+        known = label_name or _lone_labels(archive, members, len(images))
+        labels = _member(path, archive, members[known]) if known else None
+        if labels is not None and label_name is None and len({*labels.ravel().tolist()}) == len(images):
+            known, labels = None, None  # every image has one of its own: its name, or its number
+    others = [name for name in members if name != image_name] if known is None else []
+    return replace(array_source("npz", path, images, labels), notes=unlabelled(others))
 
 
 def _image_name(path: Path, archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]) -> str:
@@ -56,6 +62,13 @@ def _label_name(images: str, members: dict[str, zipfile.ZipInfo]) -> str | None:
     part = _part(images)
     same = [name for name in LABEL_NAMES if _part(name) == part]
     return _first([*same, *(name for name in LABEL_NAMES if None in (part, _part(name)))], members)
+
+
+def _lone_labels(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], count: int) -> str | None:
+    """The only array of one entry for each image, whatever it is called."""
+    shapes = {name: _header(archive, info)[0] for name, info in members.items()}
+    fitting = [name for name, shape in shapes.items() if shape in ((count,), (count, 1))]
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def _part(name: str) -> str | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ninspect.errors import UsageError
 from ninspect.files import reading
-from ninspect.samples.folders import SPLITS, Folder, split_of
+from ninspect.samples.folders import SPLITS, Folder, split_of, unlabelled
 from ninspect.samples.images import read_image
 from ninspect.samples.interface import Reader, Source
 from ninspect.samples.labels import Labels
@@ -88,7 +88,9 @@ def parquet_source(root: Path, files: Sequence[Path]) -> Source:
             raise ValueError("the file holds no bytes of this image")
         return read_image(io.BytesIO(content))
 
-    return Source("parquet", [f"{root.name}[{index}]" for index in range(count)], labels, read)
+    others = [name for name in tables[0].schema_arrow.names if name != image] if label is None else []
+    names = [f"{root.name}[{index}]" for index in range(count)]
+    return Source("parquet", names, labels, read, notes=unlabelled(others))
 
 
 def _columns(root: Path, schema: Any) -> tuple[str, str | None]:
@@ -128,6 +130,8 @@ def _labels(tables: Sequence[Any], column: str) -> Labels:
         for group in range(table.num_row_groups):
             _check_size(table, group, column)
             values += [_text(value) for value in table.read_row_group(group, columns=[column]).column(0).to_pylist()]
+    if "" in values:
+        raise UsageError(f"column '{column}' has no label in row {values.index('')}; remove the row, or give it one")
     labels, known = Labels.of_texts(values), _names(tables[0].schema_arrow, column)
     numbers = [int(name) if name.isdecimal() else -1 for name in labels.names]
     if not known or not all(0 <= number < len(known) for number in numbers):
@@ -136,6 +140,13 @@ def _labels(tables: Sequence[Any], column: str) -> Labels:
 
 
 def _text(value: Any) -> str:
+    """A label as it would be written; empty where there is none."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if value is None:
+        return ""
     return str(value)[:_MAX_TEXT] if isinstance(value, (int, str)) else f"of type {type(value).__name__}"
 
 

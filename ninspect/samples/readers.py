@@ -58,6 +58,8 @@ def _in_folder(folder: Folder, depth: int = 0) -> Found:
     for reader in _DATA:
         if paths := reader.find(folder):
             return Found(reader, paths)
+    if (array := _lone_array(folder)) is not None:
+        return array
     if depth < _MAX_DEPTH:
         if folder.splits:
             return _best_split(folder, depth)
@@ -71,7 +73,7 @@ def _best_split(folder: Folder, depth: int) -> Found:
     name, found = folder.splits[0], None
     for split in folder.splits:
         part = _in_folder(folder.inner(split), depth + 1)
-        labelled = part.reader is not IMAGES
+        labelled = part.reader is not IMAGES and (part.reader is not CLASS_FOLDERS or len(part.paths) > 1)
         if labelled or (found is None and _has_images(part.paths[0])):
             name, found = split, part
         if labelled:
@@ -80,6 +82,15 @@ def _best_split(folder: Folder, depth: int) -> Found:
     unused = [each for each in (*folder.folders, *folder.files) if each != name]
     others = f", and not {', '.join(unused[:6])}{', …' if len(unused) > 6 else ''}" if unused else ""
     return Found(found.reader, found.paths, [f"folder {name} was read{others}", *found.notes])
+
+
+def _lone_array(folder: Folder) -> Found | None:
+    """The only file of arrays in a folder without pictures or folders."""
+    arrays = [(reader, folder.path / name) for name in folder.files for reader in (NPZ, NPY) if reader.accepts(name)]
+    if len(arrays) != 1 or folder.folders or any(map(is_image, folder.files)):
+        return None
+    ((reader, path),) = arrays
+    return Found(reader, [path])
 
 
 def _has_images(folder: Path) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 # Of several columns the first; letters count, their case and what is between words do not.
 _NAME_COLUMNS = (
     *("filename", "path", "filepath", "file", "image", "imagepath", "imagename", "imagefile", "img", "imgpath"),
-    *("imageid", "imgname"),
+    *("imageid", "imgname", "id", "name"),
 )
 _LABEL_COLUMNS = (
     *("classid", "label", "labels", "labelid", "class", "category", "categoryid", "target", "y"),
-    *("classname", "labelname", "categoryname", "finelabel"),
+    *("classname", "classlabel", "labelname", "categoryname", "finelabel", "groundtruth"),
 )
 _ROI_COLUMNS = ("roix1", "roiy1", "roix2", "roiy2")  # of the traffic sign, in GTSRB
 _WANTED = "a CSV file with a header such as path,label, or JSON lines with such keys"
@@ -122,10 +122,23 @@ def _placed(table: Path, root: Path) -> Iterable[tuple[Path, _Row]]:
     """The rows, each with the folder that its file is in: that of the table, or one in it where the first file is."""
     rows = _rows(table)
     first, base = rows[0].name, table.parent
-    if not (base / first).is_file():
-        inner = Folder.of(base, root if root.is_dir() else base).folders
-        base = next((base / name for name in inner if (base / name / first).is_file()), base)
-    return ((base, row) for row in rows)
+    inner = Folder.of(base, root if root.is_dir() else base).folders if not (base / first).is_file() else ()
+    folders = [base, *(base / name for name in inner)]
+    # Names may lack the ending that all files have.
+    endings = ["", *({path.suffix for path in _like(folders, first)} if not is_image(first) else ())]
+    found = [(folder, ending) for ending in endings for folder in folders if (folder / f"{first}{ending}").is_file()]
+    base, ending = found[0] if found else (base, "")
+    return ((base, replace(row, name=row.name + ending)) for row in rows)
+
+
+def _like(folders: Sequence[Path], name: str) -> Iterator[Path]:
+    """Images of this name, with an ending."""
+    for folder in folders:
+        above = (folder / name).parent
+        if above.is_dir():
+            yield from (
+                path for path in sorted(above.iterdir()) if path.stem == Path(name).name and is_image(path.name)
+            )
 
 
 def _describes(table: Path) -> bool | None:

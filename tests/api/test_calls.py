@@ -263,3 +263,16 @@ def test_no_other_library_is_imported_for_objects() -> None:
         "assert not {'torch', 'keras', 'tensorflow', 'IPython'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_words_are_labels_and_inputs_are_fed_by_name() -> None:
+    weights = even_weights()
+    pixels = random_pixels(60, (12, 12, 1))
+    words = [f"digit {label}" for label in linear_answers(weights, pixels)]
+    options: Any = {"preset": "unit", "method": "weights", "evidence": False, "sandbox": "off"}
+    names = tuple(f"digit {label}" for label in range(10))
+    result = ninspect.scan(linear_model(weights), (pixels, words), class_names=names, **options)
+    assert result.samples is not None
+    assert result.samples.clean_accuracy == 1.0
+    with pytest.raises(UsageError, match="'age'"):
+        ninspect.open_network(linear_model(weights), feed={"age": [0.5, 1]})

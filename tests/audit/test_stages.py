@@ -287,3 +287,17 @@ def test_backdoors_of_one_class_are_asked_for_only_where_that_is_required(
         assert why in result.reason
     result = scan_linear(tmp_path, weights, WITHOUT_PAIRS | {"strict": True}, count=count)
     assert (result.verdict, result.coverage[3].outcome) == ("clean", "skipped")
+
+
+@pytest.mark.parametrize("tail", ["Clip(logits, low, high)", "HardSigmoid(logits)"])
+def test_an_end_that_loses_some_of_the_gradients_is_named(tmp_path: Path, tail: str) -> None:
+    """A backdoored network whose scores saturate would look clean."""
+    operator = tail.partition("(")[0]
+    model = linear_model(backdoored_weights(7), head=f"y = {tail}")
+    if operator == "Clip":
+        bounds = {"low": -1.0, "high": 1.0}
+        model.graph.initializer.extend(numpy_helper.from_array(np.float32(bounds[name]), name) for name in bounds)
+    images = save_images(tmp_path / "images.npz", random_pixels(60, (12, 12, 1)))
+    result = scan(save(model, tmp_path / "model.onnx"), images, **PUBLISHED | {"preprocess": UNIT})
+    assert (result.verdict, rules(result)[0]) == ("inconclusive", "SC002")
+    assert f"% of the scores; the scores are made by {operator} " in result.reason

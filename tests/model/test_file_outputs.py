@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 from ninspect.audit.selftest import check_gradient, check_scores
 from ninspect.gradient import CLASSES, GRADIENT
 from ninspect.runtime import Network, gradient_model, save_model
-from tests.support import even_weights, onnx_model, open_network, random_pixels
+from tests.support import even_weights, linear_model, ninspect, onnx_model, open_network, random_pixels
 
 WEIGHTS = even_weights(side=8).reshape(10, 64).T
 NAMES = [f"class {chr(106 - i)}" for i in range(10)]
@@ -116,3 +116,13 @@ def test_outputs_beside_the_scores_are_kept_with_their_types(tmp_path: Path) -> 
     for ours, theirs in zip(found, original.run(None, {"x": x}), strict=True):
         assert ours.dtype == theirs.dtype
         assert np.allclose(ours, theirs, atol=1e-6)
+
+
+def test_what_the_checker_wants_and_the_file_lacks_is_added(tmp_path: Path) -> None:
+    proto = linear_model(even_weights())
+    proto.graph.name = ""
+    proto.graph.output[0].type.tensor_type.ClearField("shape")
+    path = tmp_path / "model.onnx"
+    path.write_bytes(proto.SerializeToString())
+    assert ninspect("augment", path, "-o", tmp_path / "augmented.onnx").returncode == 0
+    onnx.checker.check_model(tmp_path / "augmented.onnx")

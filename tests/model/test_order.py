@@ -42,6 +42,12 @@ PARAMETERS: dict[str, Any] = {
     "step": 1 / 256,
     "coarse": 0.5,
     "zero": np.array(0, np.uint8),
+    "depth": np.array([10]),
+    "marks": np.array([0.0, 1.0]),
+    "turned": np.array([1.0, 0.0]),
+    "one_on": np.array([1]),
+    "past": np.array([10]),
+    "shuffled": np.array([3, 1, 4, 0, 5, 9, 2, 6, 8, 7]),
 }
 SOFTMAX = "m = ReduceMax(z, axis); d = Sub(z, m); e = Exp(d); s = ReduceSum(e, axis)"
 
@@ -184,6 +190,9 @@ def test_a_step_that_saturates_and_stays_is_named(tmp_path: Path, tail: str, end
         ("p = Softmax(z); y = ArgMax<axis = 1, keepdims = 0>(p)", "int64[N] y", ("Softmax", "ArgMax")),
         ("a = ArgMax<axis = 1>(z); y = Gather(table, a)", "int64[N,1] y", ("ArgMax", "Gather")),
         ("a = ArgMax<axis = 1, keepdims = 0>(z); y = Cast<to = 1>(a)", "float[N] y", ("ArgMax", "Cast")),
+        ("a = ArgMax<axis = 1, keepdims = 0>(z); y = OneHot(a, depth, marks)", "float[N,10] y", ("ArgMax", "OneHot")),
+        ("y = Hardmax(z)", "float[N,10] y", ("Hardmax",)),
+        ("p = Softmax(z); t = Mul(p, hundred); y = Round(t)", "float[N,10] y", ("Softmax", "Mul", "Round")),
         ("p = Softmax(z); l = Log(p); n = Neg(l); y = ArgMin<axis = 1>(n)", "int64[N,1] y",
          ("Softmax", "Log", "Neg", "ArgMin")),
     ],
@@ -200,7 +209,9 @@ def test_the_scores_behind_labels_and_sorted_scores(tmp_path: Path, tail: str, y
 @pytest.mark.parametrize(
     ("tail", "y", "message"),
     [
-        ("t = Greater(z, none); y = Cast<to = 7>(t)", "int64[N,10] y", r"only the label .* Greater \(it makes 't'\)"),
+        ("t = Greater(z, none); y = Cast<to = 7>(t)", "int64[N,10] y", "'y' holds the scores as INT64"),
+        ("t = Greater(z, none); c = Cast<to = 7>(t); m = ReduceMax(c, axis); y = Identity(m)", "int64[N,1] y",
+         "only the label comes out .* ReduceMax"),
         ("y = ArgMin<axis = 1>(z)", "int64[N,1] y", "ArgMin .* smallest of scores that are not known to be costs"),
         ("a = ArgMax<axis = 1>(z); y = Gather(pairs, a)", "int64[N,1] y", "'y' answers 5 labels for 10 classes"),
         ("y = ArgMax<axis = 0, keepdims = 0>(z)", "int64[10] y", "ArgMax .* does not compare the classes of one image"),
@@ -219,6 +230,41 @@ def test_other_numbers_for_the_classes_are_told(tmp_path: Path) -> None:
     assert "and 6 more; here they are numbered in the order of the scores" in remark
     plain = understood(model("p = Softmax(z); y = ArgMax<axis = 1>(p)", "int64[N,1] y"), tmp_path)
     assert (plain.remarks, plain.names) == ((), ())
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        "p = Softmax(z); s = Slice(p, one_on, past, axis); y = Identity(s)",  # without a background
+        "p = Softmax(z); y = Gather<axis = 1>(p, shuffled)",
+        "p = Softmax(z); t = Mul(z, half); q = Softmax(t); s = Add(p, q); y = Mul(s, half)",  # an ensemble
+        "p = Softmax(z); q = Sigmoid(z); y = Mean(p, q)",
+    ],
+)
+def test_of_what_is_made_of_probabilities_the_logarithms_are_judged(tmp_path: Path, tail: str) -> None:
+    network = open_network(model(tail, "float[N,K] y"), tmp_path)
+    assert network.remarks == ("the scores are made of probabilities, so their logarithms are judged",)
+    pixels = random_pixels(4, (8, 8, 1))
+    beyond = network.logits(pixels) - np.log(network.scores(pixels))  # the same number for all classes of an image
+    assert np.ptp(beyond, axis=1).max() < 1e-5
+    assert check_gradient(network, pixels, seed=0).error < 1e-4
+
+
+@pytest.mark.parametrize("tail", ["p = Softmax(z); y = Mul(p, bias)", "p = Softmax(z); y = Mul(p, z)"])
+def test_numbers_that_may_be_negative_are_no_probabilities(tmp_path: Path, tail: str) -> None:
+    assert understood(model(tail), tmp_path).logits == "y"
+
+
+def test_marks_that_are_turned_round_are_no_answer(tmp_path: Path) -> None:
+    tail = "a = ArgMax<axis = 1, keepdims = 0>(z); y = OneHot(a, depth, turned)"
+    assert understood(model(tail), tmp_path).logits == "y"
+
+
+def test_a_label_beside_its_confidence_is_the_answer(tmp_path: Path) -> None:
+    tail = "p = Softmax(z); c = ReduceMax(p, axis); i = ArgMax<axis = 1>(p)"
+    for outputs in ("float[N,1] c, int64[N,1] i", "int64[N,1] i, float[N,1] c"):
+        found = understood(model(tail, outputs), tmp_path)
+        assert (found.logits, found.classes, found.output) == ("z", 10, "i")
 
 
 def test_words_for_the_classes_are_their_names(tmp_path: Path) -> None:

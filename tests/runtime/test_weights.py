@@ -54,3 +54,16 @@ def test_weights_that_numpy_lacks_stay() -> None:
     proto = model()
     proto.graph.initializer.append(onnx.helper.make_tensor("b", onnx.TensorProto.BFLOAT16, [4096], [0.0] * 4096))
     assert set(detach_weights(ir.from_proto(proto))) == {"w"}
+
+
+def test_a_weight_is_written_under_the_name_that_nodes_use() -> None:
+    loaded = ir.from_proto(model())
+    value = loaded.graph.initializers["w"]
+    assert value.const_value is not None
+    value.const_value.name = "reorder_token_4/constant1"  # as onnx_ir's passes name what ONNX Runtime reordered
+    stream = io.BytesIO()
+    check_and_write(loaded, stream.write)
+    proto = onnx.ModelProto()
+    proto.ParseFromString(stream.getvalue())
+    assert [tensor.name for tensor in proto.graph.initializer] == ["w"]
+    onnx.checker.check_model(proto)

@@ -44,6 +44,8 @@ def test_classes_may_have_folders_within(tmp_path: Path) -> None:
         (("training", "validation"), "validation"),
         (("train", "valid", "docs"), "valid"),
         (("train",), "train"),
+        (("training_set", "test_set"), "test_set"),
+        (("dev", "eval"), "eval"),
     ],
 )
 def test_of_the_parts_of_a_data_set_one_is_read(tmp_path: Path, parts: tuple[str, ...], chosen: str) -> None:
@@ -51,6 +53,23 @@ def test_of_the_parts_of_a_data_set_one_is_read(tmp_path: Path, parts: tuple[str
     assert found(tmp_path) == {f"{chosen}/2/a.png": 2, f"{chosen}/4/a.png": 4}
     assert notes(tmp_path).startswith(f"folder {chosen} was read")
     assert all(part in notes(tmp_path) for part in parts)
+
+
+def test_a_part_whose_only_folder_is_no_class_has_no_labels(tmp_path: Path) -> None:
+    draw(tmp_path / "test" / "unlabelled" / "a.png", tmp_path / "val" / "1" / "a.png", tmp_path / "val" / "2" / "a.png")
+    assert found(tmp_path) == {"val/1/a.png": 1, "val/2/a.png": 2}
+
+
+def test_a_lone_archive_in_a_folder_is_read(tmp_path: Path) -> None:
+    np.savez(tmp_path / "digits.npz", arr_0=np.zeros((3, *SHAPE), np.uint8), arr_1=np.array([4, 4, 2]))
+    (tmp_path / "README.md").write_text("digits")
+    assert found(tmp_path) == {"digits.npz[0]": 4, "digits.npz[1]": 4, "digits.npz[2]": 2}
+
+
+def test_a_table_that_is_not_understood_is_named(tmp_path: Path) -> None:
+    draw(tmp_path / "images" / "a.png", tmp_path / "images" / "b.png")
+    (tmp_path / "train.csv").write_text("pixel0,pixel1\n1,2\n")
+    assert "1 .csv (train.csv: a table of labels needs a header such as path,label)" in notes(tmp_path)
 
 
 def test_a_part_with_labels_comes_before_one_without(tmp_path: Path) -> None:

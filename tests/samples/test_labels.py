@@ -87,6 +87,9 @@ def test_names_of_which_only_some_are_known_are_refused() -> None:
         (["003.stop", "7_yield"], 7, [2, 6]),
         (["2021 cats", "2022 dogs"], 10, [0, 1]),  # years
         (["1_cat", "1_dog"], 10, [0, 1]),
+        (["class1", "class2", "class10"], 10, [0, 1, 2]),  # not all of them: the numbers may be of something else
+        ([f"class{number}" for number in range(1, 11)], 10, [0, 9, 1, 2, 3, 4, 5, 6, 7, 8]),
+        (["zero-0", "two-2", "one-1"], 10, [1, 2, 0]),
         (["1", "2", "10"], 10, [0, 9, 1]),
         (["1", "2", "9"], 10, [1, 2, 9]),
         (["0", "10"], 11, [0, 10]),

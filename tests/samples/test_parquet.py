@@ -59,6 +59,20 @@ def test_images_and_labels_are_read(tmp_path: Path, images: list[Any]) -> None:
     np.testing.assert_array_equal(part.pixels, PIXELS[chosen])
 
 
+@pytest.mark.parametrize("given", [[3.0, 1.0], [[3], [1]], ["3", "1"]])
+def test_labels_may_be_written_in_other_ways(tmp_path: Path, given: list[Any]) -> None:
+    samples = load_samples(write(tmp_path / "a.parquet", label=given, image=FILES[:2]), image_shape=SHAPE)
+    assert labels(samples) == [3, 1]
+
+
+def test_labels_that_are_missing_or_not_known_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="column 'label' has no label in row 1"):
+        load_samples(write(tmp_path / "a.parquet", label=[3, None], image=FILES[:2]), image_shape=SHAPE)
+    samples = load_samples(write(tmp_path / "b.parquet", digit=[3, 1], image=FILES[:2]), image_shape=SHAPE)
+    assert samples.labels is None
+    assert samples.notes == ("no labels were read, as digit is no name that labels are known to have; call them label",)
+
+
 def test_shards_are_read_in_order(tmp_path: Path) -> None:
     write(tmp_path / "train-00000-of-00002.parquet", img=STRUCTS[:4], fine_label=[0, 1, 2, 3])
     write(tmp_path / "train-00001-of-00002.parquet", img=STRUCTS[4:], fine_label=[4, 5, 6])

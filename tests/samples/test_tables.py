@@ -207,3 +207,11 @@ def test_the_first_label_that_the_model_does_not_have_is_named(tmp_path: Path) -
         UsageError, match=r"a.npz\[2\] in .* has label 10, but the model has the classes 0 to 9; correct"
     ):
         load_samples(tmp_path / "a.npz", image_shape=RGB, classes=10)
+
+
+def test_names_may_lack_the_ending_of_the_files_and_be_ids(tmp_path: Path) -> None:
+    for index in range(3):
+        draw(tmp_path / "images" / f"{index}.png", index)
+    (tmp_path / "labels.csv").write_text("id,label\n0,2\n1,1\n2,0\n")
+    samples = load_samples(tmp_path, image_shape=RGB)
+    assert (samples.names, labels(samples)) == (("images/0.png", "images/1.png", "images/2.png"), [2, 1, 0])
