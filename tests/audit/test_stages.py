@@ -296,7 +296,9 @@ def test_an_end_that_loses_some_of_the_gradients_is_named(tmp_path: Path, tail: 
     model = linear_model(backdoored_weights(7), head=f"y = {tail}")
     if operator == "Clip":
         bounds = {"low": -1.0, "high": 1.0}
-        model.graph.initializer.extend(numpy_helper.from_array(np.float32(bounds[name]), name) for name in bounds)
+        model.graph.initializer.extend(
+            numpy_helper.from_array(np.array(bounds[name], np.float32), name) for name in bounds
+        )
     images = save_images(tmp_path / "images.npz", random_pixels(60, (12, 12, 1)))
     result = scan(save(model, tmp_path / "model.onnx"), images, **PUBLISHED | {"preprocess": UNIT})
     assert (result.verdict, rules(result)[0]) == ("inconclusive", "SC002")
