@@ -28,6 +28,7 @@ FLOORS = (
     {"audit"},
     {"jobs"},
     {"dispatch"},
+    {"fleet"},
     {"worker", "cli", "api"},
     {"__init__", "__main__"},
 )
