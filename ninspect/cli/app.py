@@ -23,6 +23,7 @@ from ninspect.dispatch import Interrupted, interruptible, perform, perform_scan
 from ninspect.errors import ExitCode, InconclusiveError, UsageError, describe
 from ninspect.files import replace_file
 from ninspect.fleet.find import find_models, has_models, is_model
+from ninspect.fleet.manifest import Rules, read_manifest
 from ninspect.isolation import NONSENSE, Listener
 from ninspect.progress import Silent, shown_to_people
 from ninspect.requests import AugmentRequest, ExplainRequest, InfoRequest, ScanRequest
@@ -87,25 +88,26 @@ def _root(
 
     Every option of a command can also be given as an environment variable, such as NINSPECT_SCAN_ALPHA=0.05.
     """
-    context.default_map = read_settings(config, context)
+    context.default_map, context.obj = read_settings(config, context)
 
 
 @app.command(cls=Command)
 @from_options
 def scan(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="MODEL... [SAMPLES]",
-            help="ONNX files, and folders of them; a path in which there is no .onnx is the same as --samples.",
-            show_default=False,
-        ),
-    ],
+    context: typer.Context,
     asked: Unfinished[ScanRequest],
     process: opt.LimitOptions,
     shown: opt.OutputOptions,
     pipeline: opt.PipelineOptions,
     fleet: opt.FleetOptions,
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="MODEL... [SAMPLES]",
+            help="ONNX files, and folders of them; a path in which there is no .onnx is the same as --samples.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Judge models, best with clean images: is a class the target of a backdoor?
 
@@ -115,26 +117,35 @@ def scan(
 
     Example: ninspect scan models/ --samples images/ --results results/ --output summary.html
     """
-    models, samples = _models_and_samples([Path(path) for path in paths], asked.given("samples"))
-    if fleet.results is None and len(models) == 1 and not models[0].is_dir():
-        _scan_one(asked.of(model=models[0], samples=samples), process, shown, pipeline)
+    if not paths and fleet.manifest is None:
+        raise UsageError("scan needs a model: give the path of an .onnx file, or of a folder of them")
+    models, samples = _models_and_samples([Path(path) for path in paths or ()], asked.given("samples"))
+    rules: Rules = context.obj
+    alone = len(models) == 1 and not models[0].is_dir()
+    if alone and fleet.manifest is None and fleet.results is None:
+        (request,) = rules.apply([asked.of(model=models[0], samples=samples)])
+        _scan_one(request, process, shown, pipeline)
     from ninspect.cli.many import scan_many
 
     found = find_models(models)
     if (remark := found.remark()) and not pipeline.quiet:
         notice(remark)
-    requests = [asked.of(model=model, samples=samples) for model in found.models]
+    requests = rules.apply([asked.of(model=model, samples=samples) for model in found.models])
+    if fleet.manifest is not None:
+        listed = read_manifest(fleet.manifest)
+        ruled = rules.apply([asked.of(model=model, samples=samples) for model, _ in listed])
+        requests += [entry.applied(request) for (_, entry), request in zip(listed, ruled, strict=True)]
     raise typer.Exit(scan_many(requests, process, shown, pipeline, fleet))
 
 
 def _models_and_samples(paths: list[Path], samples: Path | None) -> tuple[list[Path], Path | None]:
     """The first path is a model; of the others, one in which there is no model is the samples."""
-    first, *others = paths
+    first, others = paths[:1], paths[1:]
     images = [path for path in others if not is_model(path) and not (path.is_dir() and has_models(path))]
     given = list(dict.fromkeys([*images, *([] if samples is None else [samples])]))
     if len(given) > 1:
         raise UsageError(f"samples were given twice, {given[0]} and {given[1]}; leave one out")
-    return [first, *(path for path in others if path not in images)], given[0] if given else None
+    return [*first, *(path for path in others if path not in images)], given[0] if given else None
 
 
 def _scan_one(

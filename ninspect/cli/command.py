@@ -26,7 +26,10 @@ class Command(TyperCommand):
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """`MODEL`, without Typer's braces."""
-        return [re.sub(r"^\{(.*)\}(\.\.\.)?$", r"\1", piece) for piece in super().collect_usage_pieces(ctx)]
+        return [
+            re.sub(r"^(?:\{(.*)\}|\[(MODEL.*)\])(?:\.\.\.)?$", _inside, piece)
+            for piece in super().collect_usage_pieces(ctx)
+        ]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write a list of names and meanings below each heading: first what everybody needs, experts last."""
@@ -42,6 +45,10 @@ class Command(TyperCommand):
             if rows:
                 with formatter.section(heading):
                     formatter.write_dl(rows)
+
+
+def _inside(piece: re.Match[str]) -> str:
+    return piece[1] or piece[2]
 
 
 def _renamed(args: Iterable[str], known: set[str]) -> Iterator[str]:

@@ -222,6 +222,15 @@ class FleetOptions:
         ),
     ] = None
     force: Annotated[bool, Option("Scan again what has a result.", panel=MANY)] = False
+    manifest: Annotated[
+        Path | None,
+        Option(
+            "Scan the models that this file names: CSV with a header, or JSON lines, with path and perhaps samples, "
+            "preprocess and class_names of each.",
+            metavar="FILE",
+            panel=MANY,
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
         """Refuse what means nothing.

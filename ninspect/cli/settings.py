@@ -14,21 +14,24 @@ from typer.core import TyperGroup
 from ninspect.cli.command import FORMER, say_renamed
 from ninspect.cli.output import notice
 from ninspect.errors import UsageError
+from ninspect.fleet.manifest import Rules
 
 _PROJECT = "pyproject.toml"
+_MODELS = "models"
 
 # Of each command, the values of its options, by name without the dashes.
 Tables = dict[str, dict[str, Any]]
 
 
-def read_settings(file: Path | None, context: typer.Context) -> Tables:
-    """Defaults for the options of all commands, as Typer takes them: by name of the parameter.
+def read_settings(file: Path | None, context: typer.Context) -> tuple[Tables, Rules]:
+    """Defaults for the options of all commands, as Typer takes them: by name of the parameter; and rules for models.
 
     Variables such as `NINSPECT_SCAN_ALPHA` come before the file.
 
     Args:
         file: with tables such as `[scan]`; None: the nearest pyproject.toml with a table such as
-            `[tool.ninspect.scan]`, here or in a folder above. Paths in a file are relative to its folder.
+            `[tool.ninspect.scan]`, here or in a folder above. Paths in a file are relative to its folder. Tables
+            `[[models]]`, or `[[tool.ninspect.models]]`, are the rules.
         context: of the command line.
 
     Raises:
@@ -39,6 +42,7 @@ def read_settings(file: Path | None, context: typer.Context) -> Tables:
     path, tables = _project() if file is None else (file, _read(file))
     if file is None and context.invoked_subcommand in tables:  # a file that nobody named is not used silently
         notice(f"options from {path}: {', '.join(tables[context.invoked_subcommand])}")
+    rules = Rules.of(tables.pop(_MODELS, []), path)
     settings: Tables = {}
     for name, command in group.commands.items():
         options = {flag[2:]: p for p in command.params for flag in p.opts if flag.startswith("--")}
@@ -57,7 +61,7 @@ def read_settings(file: Path | None, context: typer.Context) -> Tables:
         settings[name] = {str(options[option].name): value for option, value in given.items()}
     if tables:
         raise UsageError(f"{path}: '{next(iter(tables))}' is not a command; there are {', '.join(group.commands)}")
-    return settings
+    return settings, rules
 
 
 def _refuse_unknown(command: str, known: Collection[str]) -> None:
@@ -100,6 +104,7 @@ def _read(path: Path, *, inside_project: bool = False) -> Tables:
     except ValueError as error:
         raise UsageError(f"{path} is not TOML: {error}") from error
     tables = content.get("tool", {}).get("ninspect", {}) if inside_project else content
-    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+    commands = {name: table for name, table in tables.items() if name != _MODELS} if isinstance(tables, dict) else None
+    if commands is None or not all(isinstance(table, dict) for table in commands.values()):
         raise UsageError(f"{path} must have a table for each command, such as [scan], with its options")
     return tables

@@ -189,7 +189,7 @@ def test_a_wrong_request_is_one_line_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["scan"], "Missing argument 'MODEL... [SAMPLES]'"),
+        (["scan"], "scan needs a model: give the path of an .onnx file"),
         (["scan", "model.onnx", "-s", "x", "--alpha", "nan"], "should be"),
         (["scan", "model.onnx", "-s", "x", "--alpha", "0.7"], "should be less than or equal to 0.5"),
         (["scan", "model.onnx", "-s", "x", "--threshold", "nan"], "should be"),

@@ -26,7 +26,7 @@ def parsed(*arguments: str) -> tuple[ScanRequest, Path | None]:
 
     @own.callback()
     def root(context: typer.Context) -> None:
-        context.default_map = read_settings(None, context)
+        context.default_map, _ = read_settings(None, context)
 
     @own.command()
     @from_options

@@ -185,3 +185,24 @@ def test_a_folder_of_results_is_shown_again_in_every_format(folder: Path) -> Non
     sarif = json.loads(ninspect("report", "results", "--format", "sarif", cwd=folder).stdout)
     assert [one["level"] for one in sarif["runs"][0]["results"] if one["level"] == "error"] == ["error"]
     assert ninspect("report", "models", cwd=folder).returncode == 2
+
+
+def test_a_manifest_and_rules_say_what_differs_between_models(folder: Path) -> None:
+    save_images(folder / "dark.npz", random_pixels(100, (12, 12, 1)) * 0.5)
+    (folder / "models.csv").write_text("path,samples\nmodels/bad.onnx,images.npz\nmodels/gone.onnx,images.npz\n")
+    (folder / "pyproject.toml").write_text(
+        "[[tool.ninspect.models]]\npath = 'models/vendor/*.onnx'\nsamples = 'dark.npz'\n"
+    )
+    command = ["scan", "models/vendor", "--manifest", "models.csv", *FAST, "--format", "json"]
+    run = ninspect(*command, cwd=folder)
+    assert run.returncode == 1, run.stderr
+    found = {Path(one["model"]["path"]).name: one for one in lines(run.stdout)}
+    assert {name: one["verdict"] for name, one in found.items()} == {
+        "bad.onnx": "suspected",
+        "gone.onnx": "inconclusive",
+        "fine.onnx": "clean",
+        "good.onnx": "clean",
+    }
+    assert [found[name]["samples"]["count"] for name in ("bad.onnx", "good.onnx")] == [200, 100]
+    alone = ninspect("scan", "models/vendor/good.onnx", *FAST, "--format", "json", cwd=folder)
+    assert json.loads(alone.stdout)["samples"]["count"] == 100
