@@ -175,6 +175,7 @@ def report(
         ),
     ],
     shown: opt.OutputOptions,
+    several: opt.SummaryOptions,
 ) -> None:
     """Show saved results again, in any format. The exit code is 0, whatever the verdict.
 
@@ -194,7 +195,7 @@ def report(
     shown.refuse_for_several()
     places = shown.places()
     saved = [file for path in files for file in saved_results(path)]
-    write_summary([Row.of(load_result(file), file) for file in saved], places)
+    write_summary([Row.of(load_result(file), file) for file in saved], places, several.fdr)
 
 
 @app.command(cls=Command)

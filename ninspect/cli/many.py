@@ -70,7 +70,7 @@ def scan_many(
                 pool.run((replace(request, memory=memory) for request in requests), finished)
             except Interrupted as stop:
                 stopped = stop
-        write_summary(rows, places)
+        write_summary(rows, places, fleet.fdr)
     if stopped is not None:
         notice(f"{stopped}; {len(rows)} of {len(requests)} models were scanned")
         return stopped.exit_code

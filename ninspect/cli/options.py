@@ -199,7 +199,24 @@ class PipelineOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FleetOptions:
+class SummaryOptions:
+    """What a summary of several models says besides."""
+
+    fdr: Annotated[
+        float | None,
+        Option(
+            "Of several models, also name those that stand out if at most this share of them may be clean (Benjamini "
+            "and Hochberg). The verdict of each model stays its own.",
+            metavar="X",
+            min=0.0001,
+            max=0.5,
+            panel=MANY,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FleetOptions(SummaryOptions):
     """How several models are scanned."""
 
     jobs: Annotated[

@@ -44,17 +44,17 @@ def write(result: Result, outputs: Mapping[Path | None, Format], shown: OutputOp
         _write_class_map(result, shown.write_class_map)
 
 
-def write_summary(rows: Iterable[Row], outputs: Mapping[Path | None, Format]) -> None:
+def write_summary(rows: Iterable[Row], outputs: Mapping[Path | None, Format], rate: float | None = None) -> None:
     """What was found in several models, in each format, to its file or to stdout."""
     from ninspect.report.summary import print_summary, render_summary, with_pages, worst_first
 
     ordered = worst_first(rows)
     for file, format_ in outputs.items():
         if format_ == "text" and file is None and coloured():
-            print_summary(ordered)
+            print_summary(ordered, rate)
             continue
         shown = with_pages(ordered, file) if format_ == "html" and file is not None else ordered
-        pieces = render_summary(shown, format_, columns() if file is None else None)
+        pieces = render_summary(shown, format_, rate, columns() if file is None else None)
         emit(map(fitting, pieces) if format_ == "text" and file is None else pieces, file)
 
 

@@ -71,6 +71,18 @@ def test_junit_has_a_case_a_model(rows: list[Row]) -> None:
     assert [case.get("classname") for case in suite] == ["b/signs.onnx", "z/empty.onnx"]
 
 
+def test_models_that_stand_out_among_many_are_named_at_a_rate_of_false_ones(tmp_path: Path) -> None:
+    p_values = [0.001, 0.02, 0.5, 0.9, None]
+    results = [moved(example(p_value=p), f"{number}.onnx") for number, p in enumerate(p_values)]
+    rows = kept(tmp_path, *results)
+    assert [row.q_value for row in rows] == [0.004, 0.04, pytest.approx(2 / 3), 0.9, None]
+    for format_ in ("text", "markdown", "html"):
+        text = " ".join("".join(render_summary(rows, format_, 0.05)).split())
+        assert "2 models have q ≤ 0.05 (0.onnx, 1.onnx); of models chosen so, 5% or fewer are expected" in text
+        assert "q ≤" not in "".join(render_summary(rows, format_))
+    assert "no model has q ≤ 0.001" in "".join(render_summary(rows, "text", 0.001))
+
+
 def test_markdown_and_text_name_every_model_and_why(rows: list[Row]) -> None:
     for format_ in ("markdown", "text"):
         text = "".join(render_summary(rows, format_))

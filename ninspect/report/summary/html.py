@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ninspect.report.page import page
-from ninspect.report.summary.row import VERDICTS, Row, counted, p_shown
+from ninspect.report.summary.row import VERDICTS, Row, counted, discoveries, shown
 from ninspect.report.wording import NOT_A_PROOF
 
 
-def html_summary(rows: Sequence[Row]) -> str:
+def html_summary(rows: Sequence[Row], rate: float | None = None) -> str:
     """A table for each order, of which one is shown; each model leads to its own report where there is one."""
     orders = {
         "verdict": rows,
@@ -21,10 +21,11 @@ def html_summary(rows: Sequence[Row]) -> str:
     return page(
         "summary.html",
         ["report.css", "summary.css"],
-        [p_shown],
+        [shown],
         counted=counted(rows),
         counts=Counter(row.verdict for row in rows),
         verdicts=VERDICTS,
         orders=orders,
+        discoveries="" if rate is None else discoveries(rows, rate),
         not_a_proof=NOT_A_PROOF,
     )

@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ninspect.report.markdown import SIGNS, escaped
-from ninspect.report.summary.row import Row, counted, p_shown
+from ninspect.report.summary.row import Row, counted, discoveries, shown
 
 
-def markdown_summary(rows: Sequence[Row]) -> str:
+def markdown_summary(rows: Sequence[Row], rate: float | None = None) -> str:
     """A table of the models, and the reasons of those that are not clean."""
-    return "\n".join(_lines(rows)) + "\n"
+    return "\n".join(_lines(rows, rate)) + "\n"
 
 
-def _lines(rows: Sequence[Row]) -> Iterator[str]:
+def _lines(rows: Sequence[Row], rate: float | None) -> Iterator[str]:
     worst = rows[0].verdict if rows else "clean"
     yield f"### {SIGNS[worst]} ninspect: {counted(rows)}"
     yield ""
-    yield "| verdict | model | class | p | seconds |"
-    yield "| --- | --- | --- | ---: | ---: |"
+    yield "| verdict | model | class | p | q | seconds |"
+    yield "| --- | --- | --- | ---: | ---: | ---: |"
     for row in rows:
         verdict = row.verdict if row.verdict == "clean" else f"**{row.verdict}**"
-        yield f"| {verdict} | {escaped(row.path)} | {escaped(row.classes)} | {p_shown(row)} | {row.seconds:.1f} |"
+        cells = (verdict, escaped(row.path), escaped(row.classes), shown(row.p_value), shown(row.q_value))
+        yield f"| {' | '.join(cells)} | {row.seconds:.1f} |"
+    if rate is not None:
+        yield from ("", escaped(discoveries(rows, rate)))
     for row in rows:
         if row.verdict != "clean":
             yield ""

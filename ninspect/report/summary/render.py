@@ -10,12 +10,15 @@ from ninspect.report.summary.row import Row
 from ninspect.report.summary.text import text_summary
 
 
-def render_summary(rows: Sequence[Row], format_: str, width: int | None = None) -> Iterator[str]:
+def render_summary(
+    rows: Sequence[Row], format_: str, rate: float | None = None, width: int | None = None
+) -> Iterator[str]:
     """The summary in one of `ninspect.names.FORMATS`.
 
     Args:
         rows: of the models, the worst first.
         format_: its name. As JSON it is a line for each result, and SARIF has all findings; the others have the rows.
+        rate: say which models are discoveries at this rate of false ones.
         width: of text.
     """
     if format_ == "json":
@@ -25,7 +28,7 @@ def render_summary(rows: Sequence[Row], format_: str, width: int | None = None) 
 
         yield sarif_summary(row.result() for row in rows)
     elif format_ == "text":
-        yield text_summary(rows, width)
+        yield text_summary(rows, rate, width)
     else:
         summary = getattr(import_module(f"ninspect.report.summary.{format_}"), f"{format_}_summary")
-        yield str(summary(rows))
+        yield str(summary(rows, rate))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from ninspect.findings import Verdict
+from ninspect.measure.discoveries import q_values
 from ninspect.report.formats import load_result
 from ninspect.report.schema import Result
 from ninspect.report.wording import class_name, judgement, named_classes
@@ -16,7 +17,7 @@ from ninspect.report.wording import class_name, judgement, named_classes
 VERDICTS: tuple[Verdict, ...] = ("suspected", "inconclusive", "clean")  # the worst first
 Source = Literal["scan", "earlier", "twin"]
 SOURCES: dict[Source, str] = {"scan": "", "earlier": "known", "twin": "same bytes as another"}
-_MOST_CLASSES = 3
+_MOST_CLASSES, _MOST_NAMED = 3, 5
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Row:
         verdict: of its scan.
         classes: those that are suspected, or nearly, with their names; empty where there are none.
         p_value: of the class that stands out most; None where nothing was measured.
+        q_value: the share of clean ones to be expected among all models with a p-value as small, if they were accused.
         seconds: that the scan took.
         says: the reason of the verdict, in sentences.
         source: whether it was scanned for this summary, or was known before.
@@ -44,18 +46,19 @@ class Row:
     says: str
     source: Source = "scan"
     page: str = ""
+    q_value: float | None = None
 
     @classmethod
     def of(cls, result: Result, saved: Path, source: Source = "scan") -> Row:
         """The line of a result."""
         labels = result.targets or named_classes(result)
-        shown = [f"{label} {class_name(result, label)}".strip() for label in labels[:_MOST_CLASSES]]
+        named = [f"{label} {class_name(result, label)}".strip() for label in labels[:_MOST_CLASSES]]
         more = [f"{len(labels) - _MOST_CLASSES} more"] if len(labels) > _MOST_CLASSES else []
         return cls(
             saved=saved,
             path=result.model.path,
             verdict=result.verdict,
-            classes=", ".join(shown + more),
+            classes=", ".join(named + more),
             p_value=result.p_value,
             seconds=result.seconds,
             says=judgement(result),
@@ -73,8 +76,10 @@ class Row:
 
 
 def worst_first(rows: Iterable[Row]) -> list[Row]:
-    """Suspected models, then inconclusive ones, then clean ones, each by path."""
-    return sorted(rows, key=lambda row: (VERDICTS.index(row.verdict), row.path))
+    """Suspected models, then inconclusive ones, then clean ones, each by path; with their q-values."""
+    rows = list(rows)
+    rated = [replace(row, q_value=q) for row, q in zip(rows, q_values([row.p_value for row in rows]), strict=True)]
+    return sorted(rated, key=lambda row: (VERDICTS.index(row.verdict), row.path))
 
 
 def counted(rows: Iterable[Row]) -> str:
@@ -85,8 +90,21 @@ def counted(rows: Iterable[Row]) -> str:
     return f"{total} model{'s' * (total != 1)}: {each}" if total else "no models"
 
 
-def p_shown(row: Row) -> str:
-    """The p-value in a cell."""
-    if row.p_value is None:
+def discoveries(rows: Iterable[Row], rate: float) -> str:
+    """`2 models have q ≤ 0.05; of these, 5% or fewer are expected to be clean`, by statistics alone."""
+    found = [row for row in rows if row.q_value is not None and row.q_value <= rate]
+    if not found:
+        return f"no model has q ≤ {rate:g}"
+    one = len(found) == 1
+    named = ", ".join(row.path for row in found[:_MOST_NAMED]) + (", …" if len(found) > _MOST_NAMED else "")
+    return (
+        f"{len(found)} model{'' if one else 's'} {'has' if one else 'have'} q ≤ {rate:g} ({named}); "
+        f"of models chosen so, {rate:.0%} or fewer are expected to be clean"
+    )
+
+
+def shown(p: float | None) -> str:
+    """A p-value or a q-value in a cell."""
+    if p is None:
         return "–"
-    return f"{row.p_value:.2g}" if row.p_value >= 0.001 else "< 0.001"
+    return f"{p:.2g}" if p >= 0.001 else "< 0.001"
