@@ -79,7 +79,7 @@ def format_of(file: str) -> Format | None:
 
 Preset = Literal["unit", "imagenet", "minus1_1", "uint8", "cifar10", "mnist"]
 PRESETS: tuple[Preset, ...] = get_args(Preset)
-Layout = Literal["NCHW", "NHWC", "flat"]
+Layout = Literal["NCHW", "NHWC", "flat", "flat_chw"]
 Color = Literal["rgb", "bgr", "gray"]
 Resize = Literal["bilinear", "bicubic", "nearest", "lanczos", "none"]
 

@@ -35,7 +35,7 @@ class Said:
     """What someone says of the inputs, where the file leaves it open.
 
     Attributes:
-        layout: "NCHW", "NHWC" or "flat".
+        layout: as of `image_layout`.
         size: (height, width) of the images.
         color: how many channels there are.
         feed: numbers for inputs beside the image, by name: one for each, or one for each place of an image's entry.
@@ -101,6 +101,8 @@ def take_image(proto: onnx.ModelProto, output: str | None, said: Said) -> ImageI
         height, width, channels = layout.image_shape
         taken = f"{height}x{width} pixels of {count_channels(channels)}"
         remarks.append(f"the input {as_it_was} leaves its size open, and the layers behind it take {taken}")
+    if layout.name == "flat" and layout.image_shape[2] > 1 and said.layout is None:
+        remarks.append(f"the input {as_it_was} is read channels last; if they come first, say --layout flat_chw")
     if not batched:
         remarks.append(f"the input {as_it_was} has no batch axis, so images go through one at a time")
     if dtype.kind in "iu":
@@ -113,7 +115,7 @@ def take_image(proto: onnx.ModelProto, output: str | None, said: Said) -> ImageI
 def _layout(proto: onnx.ModelProto, image: onnx.ValueInfoProto, batched: bool, said: Said) -> ImageLayout:
     """The layout, with the sizes of open axes that the layers behind the image, or else a person, tell."""
     sizes = list(sizes_of(image)[batched:])
-    if len(sizes) != 3 or None not in sizes or said.layout == "flat":
+    if len(sizes) != 3 or None not in sizes or said.layout in ("flat", "flat_chw"):
         return image_layout(tuple(sizes), said.layout, said.size)
     read = channels_read(proto.graph, image.name, len(sizes) + batched)
     if read is not None and sizes[read[0] - batched] is None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ninspect.errors import ModelError, UsageError
 
 _CHANNELS = (1, 3)
+_FLAT = ("flat", "flat_chw")
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,8 @@ class ImageLayout:
     """Where height, width and channels are in the input.
 
     Attributes:
-        name: "NCHW", "NHWC", or "flat": the H·W·C values in this order, whatever the shape of the input is.
+        name: "NCHW", "NHWC", or "flat": the H·W·C values in this order, whatever the shape of the input is; "flat_chw":
+            the C·H·W values.
         input_shape: shape of the input without the batch axis.
         image_shape: (H, W, C), C is 1 or 3.
     """
@@ -24,13 +26,18 @@ class ImageLayout:
     input_shape: tuple[int, ...]
     image_shape: tuple[int, int, int]
 
+    @property
+    def channels_first(self) -> bool:
+        """Whether the values of one channel lie together."""
+        return self.name in ("NCHW", "flat_chw")
+
 
 def image_layout(shape: tuple[int | None, ...], layout: str | None, size: tuple[int, int] | None) -> ImageLayout:
     """Tell the layout from the input's shape and what the user says.
 
     Args:
         shape: of the input, without the batch axis; None where an axis is symbolic.
-        layout: "NCHW", "NHWC", "flat", or None: tell from the shape.
+        layout: "NCHW", "NHWC", "flat", "flat_chw", or None: tell from the shape.
         size: (height, width) of the images or None: as the model says.
 
     Raises:
@@ -39,8 +46,8 @@ def image_layout(shape: tuple[int | None, ...], layout: str | None, size: tuple[
     """
     # A picture one pixel high is a flattened picture.
     line = len(shape) == 3 and 1 in (shape[1:] if shape[0] in _CHANNELS else shape[:2])
-    if layout == "flat" or len(shape) != 3 or line:
-        return _flat(shape, size)
+    if layout in _FLAT or len(shape) != 3 or line:
+        return _flat(shape, size, layout if layout in _FLAT else "flat")
     first, last = shape[0] in _CHANNELS, shape[2] in _CHANNELS
     if layout is None:
         if first and last:
@@ -69,7 +76,7 @@ def _sides(
     return height, width
 
 
-def _flat(shape: tuple[int | None, ...], size: tuple[int, int] | None) -> ImageLayout:
+def _flat(shape: tuple[int | None, ...], size: tuple[int, int] | None, name: str) -> ImageLayout:
     """A row of values; the picture's sides are those given, or those of a square."""
     if None in shape:
         raise UsageError(
@@ -82,7 +89,7 @@ def _flat(shape: tuple[int | None, ...], size: tuple[int, int] | None) -> ImageL
         side = math.isqrt(count // channels)
         height, width = sides or (side, side)
         if height * width * channels == count:
-            return ImageLayout("flat", sizes, (height, width, channels))
+            return ImageLayout(name, sizes, (height, width, channels))
     hint = f"not {size[0]}x{size[1]} pixels of 1 or 3 channels" if size else "say which with --size HEIGHTxWIDTH"
     raise UsageError(f"the model takes {count} values per image; {hint}")
 

@@ -77,7 +77,7 @@ class InputMap:
             `[N, *input_shape]`, contiguous, of the model's type.
         """
         x = self._model_order(pixels) * self.gain + self.offset
-        if self.layout.name == "NCHW":
+        if self.layout.channels_first:
             x = np.moveaxis(x, -1, -3)
         x = x.reshape(len(pixels), *self.layout.input_shape)
         return np.ascontiguousarray(x, dtype=self.dtype)
@@ -93,8 +93,8 @@ class InputMap:
         """
         height, width, channels = self.image_shape
         leading = cotangent.shape[: cotangent.ndim - len(self.layout.input_shape)]
-        if self.layout.name == "NCHW":
-            x = np.moveaxis(cotangent, -3, -1)
+        if self.layout.channels_first:
+            x = np.moveaxis(cotangent.reshape(*leading, channels, height, width), -3, -1)
         else:
             x = cotangent.reshape(*leading, height, width, channels)
         return self._model_order(x.astype(np.float32, copy=False) * self.gain)

@@ -44,7 +44,8 @@ class Preprocess(BaseModel):
     """How the model wants its images: `model input = (pixel · scale − mean) / std`, with `pixel` in 0–255.
 
     A list for `mean` or `std` holds one number per channel, in the order that the model expects (B, G, R for `bgr`).
-    With layout `flat` the H·W·C values are in row-major order, channels last, reshaped to the model's input shape.
+    With layout `flat` the H·W·C values are in row-major order, channels last, reshaped to the model's input shape; with
+    `flat_chw` the C·H·W values, channels first.
     Images are resized to the size that the model wants; with `resize_to` to another one first, the shorter side or
     height and width, and then the middle is cut out.
 
@@ -64,7 +65,7 @@ class Preprocess(BaseModel):
     std: NonZero | Annotated[tuple[NonZero, ...], Field(min_length=1)] = Field(
         1.0, description="a finite number other than 0, or a list with one per channel"
     )
-    layout: Layout | None = Field(None, description="NCHW, NHWC or flat")
+    layout: Layout | None = Field(None, description="NCHW, NHWC, flat or flat_chw")
     color: Color | None = Field(None, description="rgb, bgr or gray")
     size: tuple[Side, Side] | None = Field(None, description="a [height, width] in pixels, each at most 8192")
     resize: Resize = Field("bilinear", description="bilinear, bicubic, nearest, lanczos or none")

@@ -13,6 +13,7 @@ MAPS = {
     "NHWC": InputMap.of(RGB, image_layout((5, 4, 3), None, None)),
     "BGR": InputMap.of(RGB.override(color="bgr"), image_layout((3, 5, 4), None, None)),
     "flat": InputMap.of(RGB, image_layout((60,), None, (5, 4))),
+    "flat_chw": InputMap.of(RGB, image_layout((60,), "flat_chw", (5, 4))),
     "flat bgr": InputMap.of(RGB.override(color="bgr"), image_layout((2, 30), None, (5, 4))),
     "grey": InputMap.of(Preprocess(scale=2.0, mean=7.0, std=3.0), image_layout((1, 5, 4), None, None)),
     "rows": InputMap.of(Preprocess(scale=-1 / 255, mean=-1.0), image_layout((5, 4), None, None)),
@@ -44,6 +45,8 @@ def test_to_model_is_the_formula() -> None:
     np.testing.assert_allclose(MAPS["NHWC"].to_model(pixels), expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(MAPS["NCHW"].to_model(pixels), expected.transpose(0, 3, 1, 2), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(MAPS["flat"].to_model(pixels), expected.reshape(2, 60), rtol=1e-5, atol=1e-6)
+    first = expected.transpose(0, 3, 1, 2).reshape(2, 60)
+    np.testing.assert_allclose(MAPS["flat_chw"].to_model(pixels), first, rtol=1e-5, atol=1e-6)
 
 
 def test_bgr_reverses_the_channels_and_reads_mean_and_std_in_the_order_of_the_model() -> None:

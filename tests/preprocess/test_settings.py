@@ -42,7 +42,7 @@ def test_from_toml_reads_every_key(tmp_path: Path) -> None:
         ("mean = nan", "mean = nan is not a finite number, or a list with one per channel"),
         ("mean = []", r"mean = \[\] is not a finite number"),
         ("std = [0.2, 0.0, 0.2]", r"std = \[0.2, 0.0, 0.2\] is not a finite number other than 0, or a list"),
-        ("layout = 'CHW'", "layout = 'CHW' is not NCHW, NHWC or flat"),
+        ("layout = 'CHW'", "layout = 'CHW' is not NCHW, NHWC, flat or flat_chw"),
         ("color = 'cmyk'", "color = 'cmyk' is not rgb, bgr or gray"),
         ("size = [0, 8]", r"size = \[0, 8\] is not a \[height, width\] in pixels"),
         ("size = 8", r"size = 8 is not a \[height, width\] in pixels"),
