@@ -51,7 +51,10 @@ def prepare(proto: onnx.ModelProto) -> ir.Model:
             proto = onnx.version_converter.convert_version(proto, target)
         model = ir.from_proto(_expand(proto))
     except Exception as error:  # C++ and protobuf raise many types; all mean the same to the user
-        raise ModelError(f"the model cannot be brought to opset {target}: {first_line(error)}") from error
+        why = first_line(error).rstrip(".")
+        trained = "BatchNormalization outputs" in why  # the batch's own mean and variance
+        cure = "; export the model for inference, not for training" if trained else ""
+        raise ModelError(f"the model cannot be brought to opset {target}: {why}{cure}") from error
     if opset < 11:
         RestorePixelPositions()(model)
     try:

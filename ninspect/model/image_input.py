@@ -84,8 +84,8 @@ def take_image(proto: onnx.ModelProto, output: str | None, said: Said) -> ImageI
     """
     image, others = image_and_others(proto, output, said.feed)
     as_it_was = described(image)
-    batched = has_batch_axis(image, proto.graph.output)
     sizes = sizes_of(image)
+    batched = sizes != said.size and has_batch_axis(image, proto.graph.output)
     layout = _layout(proto, image, batched, said)
     if math.prod(layout.input_shape) > MOST_VALUES:
         raise ModelError(f"an image of the model has more than {MOST_VALUES} values: {as_it_was}")

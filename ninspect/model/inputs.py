@@ -91,6 +91,8 @@ def image_and_others(
             onnx.TensorProto.DataType.Name(value.type.tensor_type.elem_type) for value in inputs if _rank(value) > 2
         }
         other = f" of type {' and '.join(sorted(types))}" if types else ""
+        if shapeless := [value.name for value in inputs if not value.type.tensor_type.HasField("shape")]:
+            raise ModelError(f"the input '{shapeless[0]}' has no shape in the file; export the model with it")
         raise ModelError(f"no single input of the model is an image batch; its inputs are: {listed}{other}")
     return images[0], [value for value in inputs if value is not images[0]]
 

@@ -85,12 +85,14 @@ def _best_split(folder: Folder, depth: int) -> Found:
 
 
 def _lone_array(folder: Folder) -> Found | None:
-    """The only file of arrays in a folder without pictures or folders."""
-    arrays = [(reader, folder.path / name) for name in folder.files for reader in (NPZ, NPY) if reader.accepts(name)]
-    if len(arrays) != 1 or folder.folders or any(map(is_image, folder.files)):
+    """The only file of arrays in a folder without pictures or folders, or two `.npy`: images and their labels."""
+    if folder.folders or any(map(is_image, folder.files)):
         return None
-    ((reader, path),) = arrays
-    return Found(reader, [path])
+    for reader, most in ((NPZ, 1), (NPY, 2)):
+        found = [folder.path / name for name in folder.files if reader.accepts(name)]
+        if 0 < len(found) <= most:
+            return Found(reader, found)
+    return None
 
 
 def _has_images(folder: Path) -> bool:

@@ -235,3 +235,20 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
         weights[3, 0, 2, 2] = value
         with pytest.raises(ModelError, match="weight 'w' holds NaN or infinite values"):
             understood(linear_model(weights), tmp_path)
+
+
+def test_an_input_without_a_shape_and_one_that_is_a_picture(tmp_path: Path) -> None:
+    model = onnx_model("f = Flatten(x); y = MatMul(f, w)", w=WEIGHTS)
+    model.graph.input[0].type.tensor_type.ClearField("shape")
+    with pytest.raises(ModelError, match="the input 'x' has no shape in the file; export the model with it"):
+        understood(model, tmp_path)
+    one = onnx_model("f = Reshape(x, row); y = MatMul(f, w)", x="float[8,8] x", w=WEIGHTS, row=np.array([1, 64]))
+    found = load_classifier(save(one, tmp_path / "one.onnx"), size=(8, 8))
+    assert (found.batch, found.layout.image_shape) == (1, (8, 8, 1))
+
+
+def test_a_model_for_training_is_told_from_one_for_inference(tmp_path: Path) -> None:
+    normal = "BatchNormalization(x, g, g, g, g)"
+    model = onnx_model(f"b, m, v, a, c = {normal}; f = Flatten(b); y = MatMul(f, w)", opset=9, w=WEIGHTS, g=np.ones(1))
+    with pytest.raises(ModelError, match="export the model for inference, not for training"):
+        understood(model, tmp_path)

@@ -66,6 +66,14 @@ def test_a_lone_archive_in_a_folder_is_read(tmp_path: Path) -> None:
     assert found(tmp_path) == {"digits.npz[0]": 4, "digits.npz[1]": 4, "digits.npz[2]": 2}
 
 
+@pytest.mark.parametrize("names", [("images", "labels"), ("y", "x")])
+def test_two_arrays_in_a_folder_are_images_and_labels(tmp_path: Path, names: tuple[str, str]) -> None:
+    pixels, labels = np.zeros((3, *SHAPE), np.uint8), np.array([4, 4, 2])
+    for name, array in zip(names, (pixels, labels) if names[0] == "images" else (labels, pixels), strict=True):
+        np.save(tmp_path / f"{name}.npy", array)
+    assert list(found(tmp_path).values()) == [4, 4, 2]
+
+
 def test_a_table_that_is_not_understood_is_named(tmp_path: Path) -> None:
     draw(tmp_path / "images" / "a.png", tmp_path / "images" / "b.png")
     (tmp_path / "train.csv").write_text("pixel0,pixel1\n1,2\n")
