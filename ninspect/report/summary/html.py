@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ninspect.report.page import page
 from ninspect.report.summary.row import VERDICTS, Row, counted, discoveries, shown
-from ninspect.report.wording import NOT_A_PROOF
+from ninspect.report.wording import NOT_A_PROOF, sentence
 
 
 def html_summary(rows: Sequence[Row], rate: float | None = None) -> str:
@@ -26,6 +26,6 @@ def html_summary(rows: Sequence[Row], rate: float | None = None) -> str:
         counts=Counter(row.verdict for row in rows),
         verdicts=VERDICTS,
         orders=orders,
-        discoveries="" if rate is None else discoveries(rows, rate),
+        discoveries="" if rate is None else sentence(discoveries(rows, rate)),
         not_a_proof=NOT_A_PROOF,
     )
