@@ -23,7 +23,7 @@ EXPECTED = {
     "07_gzip": ({2}, "gzip-compressed; decompress it first"),
     "08_zip": ({2}, "zip archive"),
     "09_pickle": ({3}, "HX009"),
-    "10_dir": ({2}, "is a folder"),
+    "10_dir": ({2}, "there is no .onnx file in"),
     "11_fifo": ({3}, "not a regular file"),
     "12_loop": ({2, 3}, "symbolic links"),
     "13_nograph": ({3}, "holds no network"),
