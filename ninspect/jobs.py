@@ -112,7 +112,6 @@ def _explain(request: ExplainRequest, events: Listener) -> Facts:
 def _augment(request: AugmentRequest, events: Listener) -> Facts:
     network, _ = open_settled(request)
     augmented = augmented_model(network, request.objective)
-    check_augmented(augmented.clone(), network)
     added = [str(value.name) for value in augmented.graph.outputs]
     facts = {
         "inputs": [value.name for value in augmented.graph.inputs],
@@ -120,7 +119,10 @@ def _augment(request: AugmentRequest, events: Listener) -> Facts:
         "gradient": network.gradient_kind,
         "remarks": list(network.remarks),
     }
-    save_model(augmented, network.classifier, events.write)
+    pieces: list[bytes] = []
+    save_model(augmented, network.classifier, pieces.append)
+    check_augmented(content := b"".join(pieces), network)
+    events.write(content)
     return facts
 
 

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import onnx_ir as ir
 from numpy.typing import NDArray
 
 from ninspect.errors import ModelError
 from ninspect.gradient import CLASSES, GRADIENT, OBJECTIVE
 from ninspect.measure.calibration import TRUTH_TESTS
 from ninspect.runtime import Network, Pixels, open_session, parts
-from ninspect.runtime.session import open_model, run
+from ninspect.runtime.session import run
 from ninspect.search.direction import unit
 
 DIFFERENT = "the converted model does not answer as the file does in ONNX Runtime"
@@ -62,33 +61,31 @@ def try_out(network: Network) -> None:
     _refuse_other(network, "on noise", network.scores(pixels), original_scores(network, pixels))
 
 
-def check_augmented(model: ir.Model, network: Network) -> None:
-    """Load an augmented model, and compare it with the file, for one image and for three, or for the batch it takes.
+def check_augmented(content: bytes, network: Network) -> None:
+    """Load an augmented file, and compare it with the original, for one image and for three, or for the batch it takes.
 
     Args:
-        model: what `augmented_model` made of the network; it loses its weights.
-        network: the network.
+        content: of the file, as it will be written.
+        network: what it was made of.
 
     Raises:
         ModelError: ONNX Runtime refuses the model or cannot run it, or it answers differently from the file.
     """
     classifier = network.classifier
-    names = {name: tensor for tensor, name in classifier.outputs.behind.items()}
-    kept = [value.name for value in model.graph.outputs]
-    augmented, original = open_model(model, "cpu"), open_session(classifier.file.original, "cpu")
-    shared = [o.name for o in original.get_outputs() if names.get(o.name, o.name) in kept]
+    augmented, original = open_session(content, "cpu"), open_session(classifier.file.original, "cpu")
+    shared = [output.name for output in original.get_outputs()]
     for count in (1, _TRIED) if network.batch is None else (network.batch,):
         feeds = classifier.file_feeds(network.input_map.to_model(_noise(network, count)))
         expected = run(original, shared, feeds)
         given = {value.name for value in augmented.get_inputs()}
         found = run(
             augmented,
-            [names.get(name, name) for name in shared] + [OBJECTIVE, GRADIENT],
+            [*shared, OBJECTIVE, GRADIENT],
             {name: array for name, array in feeds.items() if name in given} | {CLASSES: np.zeros((1, count), np.int64)},
         )
         for name, ours, theirs in zip(shared, found, expected, strict=False):
-            answers = _as_array(theirs, classifier.outputs.keys(name))
-            _refuse_other(network, f"in the output '{name}'", ours, answers)
+            keys = classifier.outputs.keys(name)
+            _refuse_other(network, f"in the output '{name}'", _as_array(ours, keys), _as_array(theirs, keys))
 
 
 def _noise(network: Network, count: int) -> Pixels:
