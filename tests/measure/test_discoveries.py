@@ -1,4 +1,5 @@
 import numpy as np
+from scipy.stats import false_discovery_control
 
 from ninspect.measure.discoveries import q_values
 
@@ -14,6 +15,11 @@ def test_of_those_that_are_named_few_are_clean() -> None:
         found.append(named[80:].mean())
     assert 0.05 < np.mean(shares) < 0.1
     assert np.mean(found) > 0.99
+
+
+def test_they_are_those_of_scipy() -> None:
+    p = np.random.default_rng(0).random(50) ** 3
+    np.testing.assert_allclose(np.array(q_values(p.tolist()), float), false_discovery_control(p, method="bh"))
 
 
 def test_models_without_a_p_value_do_not_count() -> None:
