@@ -15,6 +15,7 @@ from typing import Any
 from ninspect.errors import NinspectError
 from ninspect.files import companions, open_plain
 from ninspect.requests import ScanRequest
+from ninspect.samples import readable
 
 # Where a model is and on what it runs; its content and that of its images count instead.
 _PLACES = ("model", "samples", "device", "memory")
@@ -84,10 +85,12 @@ def _content(value: Any) -> Any:
 
 @cache
 def _samples(path: Path) -> str:
-    """SHA-256 of images: of a folder the names and the content of all files. Asked once for many models."""
-    files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
-    listed = [[str(one.relative_to(path)), _sha256(one)] for one in files]
-    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+    """SHA-256 of images, asked once for many models: names and content of all files in a folder, or beside a table."""
+    *_, widest = readable(path)
+    files = sorted(one for one in widest.rglob("*") if one.is_file()) if widest.is_dir() else [path]
+    chosen = "" if widest == path else path.name
+    listed = [[str(one.relative_to(widest)), _sha256(one)] for one in files]
+    return hashlib.sha256(json.dumps([chosen, *listed]).encode()).hexdigest()
 
 
 def _sha256(path: Path, *, follow: bool = True) -> str:

@@ -62,7 +62,7 @@ def _channels_last(path: Path, images: NDArray[Any]) -> NDArray[Any]:
 
 
 def _scale(path: Path, images: NDArray[Any]) -> float:
-    """What takes the values to 0–255: 255 for floats in [0, 1], otherwise 1."""
+    """What takes the values to 0–255: 255 for floats in [0, 1] and for zeros and ones, otherwise 1."""
     if images.dtype.kind not in "iuf":
         raise UsageError(f"the image array in {path} holds {images.dtype}; save it as uint8, or as floats in [0, 1]")
     low, high = float(images.min()), float(images.max())
@@ -76,7 +76,7 @@ def _scale(path: Path, images: NDArray[Any]) -> float:
             f"the image array in {path} ranges from {low:g} to {high:g}; give pixels in 0–255 or in [0, 1], "
             "not yet normalised"
         )
-    return 255.0 if floating and high <= 1 + ROUNDING else 1.0
+    return 255.0 if high == 1 or (floating and high <= 1 + ROUNDING) else 1.0
 
 
 def _labels(path: Path, labels: NDArray[Any], count: int) -> Labels:

@@ -6,7 +6,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from ninspect.fleet.identity import identity, key_of, named_in
+from ninspect.fleet.identity import _samples, identity, key_of, named_in
 from ninspect.requests import PreprocessOptions, ScanRequest
 from tests.support import even_weights, linear_model, linear_scan_files
 
@@ -78,6 +78,20 @@ def test_one_image_more_counts(folder: Path) -> None:
     shutil.copytree(samples, moved)
     (moved / "2.png").write_bytes(b"2")
     assert identity(replace(asked, samples=moved)) != one
+
+
+def test_images_beside_a_table_count(folder: Path) -> None:
+    samples = folder / "samples"
+    samples.mkdir()
+    (samples / "labels.csv").write_text("path,label\n1.png,0\n")
+    (samples / "1.png").write_bytes(b"1")
+    one = identity(replace(request(folder), samples=samples / "labels.csv"))
+    other = folder / "other"
+    shutil.copytree(samples, other)
+    assert identity(replace(request(folder), samples=other / "labels.csv")) == one
+    (other / "1.png").write_bytes(b"2")
+    _samples.cache_clear()
+    assert identity(replace(request(folder), samples=other / "labels.csv")) != one
 
 
 def test_what_cannot_be_read_has_a_key_of_its_path(tmp_path: Path) -> None:

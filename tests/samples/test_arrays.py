@@ -196,3 +196,9 @@ def test_a_file_that_is_larger_than_anyone_needs_is_not_read(tmp_path: Path) -> 
         file.truncate(file.tell() + 2**30 * 72)  # sparse: no bytes are written
     with pytest.raises(UsageError, match="has 77309411328 bytes; give an array of at most 8 GiB"):
         load_samples(path, image_shape=(6, 4, 3))
+
+
+def test_zeros_and_ones_are_black_and_white(tmp_path: Path) -> None:
+    drawing = (GREY > 127).astype(np.uint8)
+    samples = load_samples(npy(tmp_path, drawing), image_shape=(6, 4, 1))
+    np.testing.assert_array_equal(samples.pixels[..., 0], drawing * 255)
