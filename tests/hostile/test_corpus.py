@@ -74,7 +74,7 @@ EXPECTED = {
     "55_hugeinput": ({3}, "has more than 16777216 values"),
     "56_zeroinput": ({2}, "say which with --size"),
     "57_1class": ({3}, "2 classes can be compared"),
-    "58_noshape": ({2, 3}, "no single input of the model is an image"),
+    "58_noshape": ({2, 3}, "has no shape in the file"),
     "59_random_op": ({3}, "GR002"),
     "60_hostile_strings": ({3}, QUIET),
     "61_meta_eval": ({3}, QUIET),
