@@ -10,8 +10,6 @@ from pathlib import Path
 
 from ninspect.errors import UsageError
 
-MODEL = ".onnx"
-
 
 @dataclass(frozen=True)
 class Found:
@@ -27,13 +25,13 @@ class Found:
 
     def remark(self) -> str:
         """What was passed over, in a sentence; empty where nothing was."""
-        counted = [f"{count} {what}" for what, count in sorted(self.passed_over.items())]
+        counted = [f"{count} {what}" for what, count in sorted(self.passed_over.items()) if count]
         return f"passed over in the folders: {', '.join(counted)}" if counted else ""
 
 
 def is_model(path: Path) -> bool:
     """Whether a path ends as ONNX files do."""
-    return path.suffix.lower() == MODEL
+    return path.suffix.lower() == ".onnx"
 
 
 def find_models(paths: Sequence[Path]) -> Found:
@@ -70,8 +68,7 @@ def _below(folder: Path, passed_over: Counter[str]) -> Iterator[Path]:
     for place, folders, files in os.walk(folder):
         hidden = [name for name in folders if name.startswith(".")]
         linked = [name for name in folders if not name.startswith(".") and (Path(place) / name).is_symlink()]
-        passed_over.update({"hidden": len(hidden)} if hidden else {})
-        passed_over.update({"links": len(linked)} if linked else {})
+        passed_over.update(hidden=len(hidden), links=len(linked))
         folders[:] = sorted({*folders} - {*hidden, *linked})
         for path in sorted(Path(place) / name for name in files if is_model(Path(name))):
             if path.name.startswith("."):

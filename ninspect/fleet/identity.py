@@ -14,6 +14,7 @@ from typing import Any
 
 from ninspect.errors import NinspectError
 from ninspect.files import companions, open_plain
+from ninspect.fleet.find import is_model
 from ninspect.requests import ScanRequest
 from ninspect.samples import readable
 
@@ -36,7 +37,7 @@ def identity(request: ScanRequest) -> str:
     known = {
         "ninspect": version("ninspect"),
         "options": {name: _content(value) for name, value in request.facts().items() if name not in _PLACES},
-        "model": _sha256(model, follow=True),
+        "model": _sha256(model),
         "weights": {str(path.relative_to(model.parent)): _sha256(path) for path in named_in(model)},
         "beside": {path.name: _sha256(path) for path in companions(model)},
         "samples": None if request.samples is None else _samples(request.samples),
@@ -72,7 +73,7 @@ def named_in(model: Path, files: Iterable[Path] | None = None) -> list[Path]:
 
 
 def _others(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.rglob("*")) if path.suffix != ".onnx" and path.is_file())
+    return (path for path in sorted(folder.rglob("*")) if not is_model(path) and path.is_file())
 
 
 def _content(value: Any) -> Any:
@@ -93,6 +94,6 @@ def _samples(path: Path) -> str:
     return hashlib.sha256(json.dumps([chosen, *listed]).encode()).hexdigest()
 
 
-def _sha256(path: Path, *, follow: bool = True) -> str:
-    with open_plain(path, follow=follow) as stream:
+def _sha256(path: Path) -> str:
+    with open_plain(path, follow=True) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

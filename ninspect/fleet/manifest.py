@@ -11,8 +11,8 @@ from typing import Any
 
 from ninspect.errors import UsageError
 from ninspect.files import read_text
-from ninspect.names import PRESETS
-from ninspect.requests import PreprocessOptions, ScanRequest
+from ninspect.names import PRESETS, Preset
+from ninspect.requests import ScanRequest
 
 KEYS = ("path", "samples", "preprocess", "class_names")
 _WANTED = f"a CSV file with a header of {', '.join(KEYS)}, or JSON lines with such keys"
@@ -32,7 +32,7 @@ class Entry:
 
     path: str
     samples: Path | None = None
-    preprocess: str | Path | None = None
+    preprocess: Preset | Path | None = None
     class_names: Path | None = None
 
     @classmethod
@@ -60,7 +60,7 @@ class Entry:
         if isinstance(self.preprocess, Path):
             preprocess = replace(preprocess, file=self.preprocess, preset=None)
         elif self.preprocess is not None:
-            preprocess = PreprocessOptions(**{**vars(preprocess), "preset": self.preprocess})
+            preprocess = replace(preprocess, preset=self.preprocess)
         return replace(
             request,
             samples=self.samples or request.samples,

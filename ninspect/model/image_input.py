@@ -23,7 +23,7 @@ from ninspect.model.inputs import (
     other_input,
     sizes_of,
 )
-from ninspect.model.layout import ImageLayout, count_channels, image_layout
+from ninspect.model.layout import FLAT, ImageLayout, count_channels, image_layout
 from ninspect.model.open_axes import channels_read, side_that_fits
 from ninspect.names import Color, Layout
 
@@ -115,7 +115,7 @@ def take_image(proto: onnx.ModelProto, output: str | None, said: Said) -> ImageI
 def _layout(proto: onnx.ModelProto, image: onnx.ValueInfoProto, batched: bool, said: Said) -> ImageLayout:
     """The layout, with the sizes of open axes that the layers behind the image, or else a person, tell."""
     sizes = list(sizes_of(image)[batched:])
-    if len(sizes) != 3 or None not in sizes or said.layout in ("flat", "flat_chw"):
+    if len(sizes) != 3 or None not in sizes or said.layout in FLAT:
         return image_layout(tuple(sizes), said.layout, said.size)
     read = channels_read(proto.graph, image.name, len(sizes) + batched)
     if read is not None and sizes[read[0] - batched] is None:

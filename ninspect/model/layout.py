@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ninspect.errors import ModelError, UsageError
 
 _CHANNELS = (1, 3)
-_FLAT = ("flat", "flat_chw")
+FLAT = ("flat", "flat_chw")
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ def image_layout(shape: tuple[int | None, ...], layout: str | None, size: tuple[
     """
     # A picture one pixel high is a flattened picture.
     line = len(shape) == 3 and 1 in (shape[1:] if shape[0] in _CHANNELS else shape[:2])
-    if layout in _FLAT or len(shape) != 3 or line:
-        return _flat(shape, size, layout if layout in _FLAT else "flat")
+    if layout in FLAT or len(shape) != 3 or line:
+        return _flat(shape, size, layout if layout in FLAT else "flat")
     first, last = shape[0] in _CHANNELS, shape[2] in _CHANNELS
     if layout is None:
         if first and last:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from onnx import TensorProto, helper
 
 from ninspect.audit.selftest import check_gradient, check_scores
 from ninspect.errors import ModelError
@@ -342,3 +343,19 @@ def test_scores_that_are_averaged_within_the_model_are_those_of_one_image(tmp_pa
     pixels = random_pixels(3, (8, 8, 1))
     assert network.logits(pixels) == pytest.approx(np.zeros((3, 10)), abs=1e-5)  # an image and its negative
     assert check_scores(network, pixels).passed
+
+
+def test_words_behind_a_label_encoder_are_the_names_of_the_classes(tmp_path: Path) -> None:
+    proto = model("y = ArgMax<axis = 1, keepdims = 0>(z)", "int64[N] y")
+    words = [f"sign {label}" for label in range(10)]
+    tables: dict[str, Any] = {"keys_int64s": list(range(10)), "values_strings": words}
+    proto.graph.node.append(helper.make_node("LabelEncoder", ["y"], ["word"], domain="ai.onnx.ml", **tables))
+    proto.opset_import.append(helper.make_opsetid("ai.onnx.ml", 2))
+    proto.graph.output.append(helper.make_tensor_value_info("word", TensorProto.STRING, ["N"]))
+    found = understood(proto, tmp_path)  # of the number and the word, the word says more
+    assert (found.logits, found.names) == ("z", tuple(words))
+    tables["values_strings"] = ["same"] * 2 + words[2:]
+    del proto.graph.node[-1], proto.graph.output[0]
+    proto.graph.node.append(helper.make_node("LabelEncoder", ["y"], ["word"], domain="ai.onnx.ml", **tables))
+    with pytest.raises(ModelError, match="'word' answers 9 labels for 10 classes"):
+        understood(proto, tmp_path)
