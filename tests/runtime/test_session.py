@@ -3,6 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ninspect.errors import ModelError, UsageError, first_line
@@ -66,6 +67,33 @@ def test_a_process_that_is_kept_to_one_core_stays_there(tmp_path: Path) -> None:
 @with_gpu
 def test_auto_takes_the_gpu() -> None:
     assert open_session(MODEL).get_providers()[0] == "CUDAExecutionProvider"
+
+
+_STEPS = "q = QuantizeLinear(x, one, zero); d = DequantizeLinear(q, one, zero); v = DequantizeLinear(w, one, zero_w)"
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        "q = QuantizeLinear(x, one, zero); m = MatMulInteger(q, w); y = Cast<to = 1>(m)",
+        f"{_STEPS}; m = MatMul(d, v); o = QuantizeLinear(m, step, zero); y = DequantizeLinear(o, step, zero)",
+    ],
+    ids=["integers", "fused"],
+)
+def test_sums_of_integers_do_not_overflow_on_any_processor(nodes: str) -> None:
+    total = 64 * 255 * 127
+    model = onnx_model(
+        nodes,
+        x="float[1,64] x",
+        y="float[1,4] y",
+        one=1.0,
+        step=total / 200,
+        zero=np.array(0, np.uint8),
+        zero_w=np.array(0, np.int8),
+        w=np.full((64, 4), 127, np.int8),
+    )
+    (answer,) = open_session(model.SerializeToString(), "cpu").run(["y"], {"x": np.full((1, 64), 255, np.float32)})
+    assert answer == pytest.approx(total, rel=1e-6)
 
 
 @pytest.mark.parametrize(
