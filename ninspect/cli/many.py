@@ -38,6 +38,7 @@ def scan_many(
         UsageError: an option is for one model alone.
         WriteError: a result, or the summary, cannot be written.
     """
+    from ninspect.fleet.engine import Local
     from ninspect.fleet.pool import Pool
     from ninspect.fleet.store import Store
     from ninspect.report.summary import Row
@@ -56,7 +57,7 @@ def scan_many(
     codes = [ExitCode.CLEAN]
     stopped: Interrupted | None = None
     with _folder(fleet.results) as folder:
-        pool = Pool(Store(folder), limits, jobs, force=fleet.force)
+        pool = Pool(Store(folder), Local(limits, jobs), force=fleet.force)
         with nullcontext(Silent()) if pipeline.quiet else shown_to_people(in_log=True) as progress:
             progress.step(1, ["models"])
 

@@ -1,0 +1,80 @@
+"""Where scans run, so many at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from queue import SimpleQueue
+from typing import Protocol
+
+from ninspect.dispatch import perform_scan
+from ninspect.isolation import Limits
+from ninspect.machine import cores
+from ninspect.progress import Silent
+from ninspect.report import Result
+from ninspect.requests import ScanRequest
+
+Scanned = tuple[Result, int]  # the result, and the exit code that the scan would have alone
+
+
+class Engine(Protocol):
+    """What runs scans."""
+
+    @property
+    def slots(self) -> int:
+        """How many can run at a time, now."""
+
+    def begin(self, request: ScanRequest) -> Future[Scanned]:
+        """Have a model scanned."""
+
+    def stop(self) -> None:
+        """End what is running, and wait until it has ended; nothing begins after that."""
+
+
+class Local:
+    """This machine: each scan in a sandboxed process of its own, with its share of the cores.
+
+    One that crashes, hangs or eats memory costs its own result only.
+    """
+
+    def __init__(self, limits: Limits | None, jobs: int) -> None:
+        """Nothing is begun yet.
+
+        Args:
+            limits: of each scan; None: in this process, one after the other.
+            jobs: scans at a time.
+        """
+        self._limits, self.slots = limits, 1 if limits is None else jobs
+        self._threads, self._stop = ThreadPoolExecutor(self.slots), threading.Event()
+        self._shares: SimpleQueue[tuple[int, ...]] = SimpleQueue()
+        for share in shares(cores(), self.slots):
+            self._shares.put(share)
+
+    def begin(self, request: ScanRequest) -> Future[Scanned]:
+        """Have a model scanned."""
+        return self._threads.submit(self._scan, request)
+
+    def stop(self) -> None:
+        """End what is running, and wait until it has ended."""
+        self._stop.set()
+        self._threads.shutdown(cancel_futures=True)
+
+    def _scan(self, request: ScanRequest) -> Scanned:
+        share = self._shares.get()
+        try:
+            limits = None if self._limits is None else replace(self._limits, cores=share)
+            return perform_scan(request, limits, Silent(), lambda line: None, lambda: not self._stop.is_set())
+        finally:
+            self._shares.put(share)
+
+
+def shares(numbers: list[int], jobs: int) -> Iterator[tuple[int, ...]]:
+    """So many parts of the cores, as equal as can be; where there are more parts than cores, some have the same one.
+
+    >>> [*shares([0, 1, 2, 3, 4], 2)], [*shares([0, 1], 3)]
+    ([(0, 2, 4), (1, 3)], [(0,), (1,), (0,)])
+    """
+    for job in range(jobs):
+        yield tuple(numbers[job::jobs]) or (numbers[job % len(numbers)],)
