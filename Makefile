@@ -8,7 +8,7 @@ demo: .venv/installed
 	$(BIN)/python -m tools.demo
 
 test: .venv/installed-dev
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: .venv/installed-dev
 	$(BIN)/ruff check .

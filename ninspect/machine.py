@@ -15,8 +15,9 @@ from ninspect.errors import UsageError
 _LIBRARIES = ("ninspect", "onnx", "onnx-ir", "numpy", "scipy")
 
 
+THREADS = "_NINSPECT_THREADS"  # of a worker process, by its parent: how many cores it may use, whichever they are
 _FOR_GPUS = ("CUDAExecutionProvider", "TensorrtExecutionProvider", "NvTensorRTRTXExecutionProvider")
-_SCAN_BYTES = 2 * 1024**3  # that a scan should have, of images of 224 pixels
+SCAN_BYTES = 2 * 1024**3  # that a scan should have, of images of 224 pixels
 _RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
 
 
@@ -94,8 +95,8 @@ def cores() -> list[int]:
 
 
 def allowed_cores() -> int:
-    """How many cores this process may use."""
-    return len(cores())
+    """How many cores this process may use at a time."""
+    return min(len(cores()), int(os.environ.get(THREADS, sys.maxsize)))
 
 
 def cuda_device_count() -> int:
@@ -118,4 +119,4 @@ def spare_memory(jobs: int = 1) -> int:
 
 def fair_jobs() -> int:
     """How many scans this machine can bear at a time: one for each core, as long as each has some memory."""
-    return max(1, min(allowed_cores(), psutil.virtual_memory().total * 3 // 4 // _SCAN_BYTES))
+    return max(1, min(allowed_cores(), psutil.virtual_memory().total * 3 // 4 // SCAN_BYTES))

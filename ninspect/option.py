@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import Field, dataclass, fields, is_dataclass
+from dataclasses import Field, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -65,6 +65,18 @@ def paths(group: Any) -> Iterator[Path]:
             yield value
         elif is_dataclass(value):
             yield from paths(value)
+
+
+def with_paths(group: T, change: Callable[[Path], Path]) -> T:
+    """A dataclass of options with other paths, those in the groups within it included."""
+    changed: dict[str, Any] = {}
+    for each in fields(group):  # type: ignore[arg-type]
+        value = getattr(group, each.name)
+        if isinstance(value, Path):
+            changed[each.name] = change(value)
+        elif is_dataclass(value):
+            changed[each.name] = with_paths(value, change)
+    return replace(group, **changed)  # type: ignore[type-var]
 
 
 def validated(kind: type[T], values: Mapping[str, Any], what: str) -> T:

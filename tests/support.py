@@ -201,6 +201,6 @@ def ninspect(*arguments: str | Path, cwd: Path | None = None, **environment: str
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=300,
         check=False,
     )

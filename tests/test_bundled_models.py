@@ -12,6 +12,7 @@ from ninspect.audit.stages import scan
 
 MODELS = Path(__file__).parent.parent / "models"
 CARDS = sorted(path for path in MODELS.glob("*/*_*.toml"))
+SELFTEST = [MODELS / "signs" / f"{kind}_torch.toml" for kind in ("badnet", "clean")]  # scanned there, and as examples
 
 
 def name(path: Path) -> str:
@@ -37,7 +38,7 @@ def test_the_card_describes_the_file_beside_it(path: Path) -> None:
     assert ("target" in facts) == (facts["kind"] == "backdoored") == ("trigger" in facts)
 
 
-@pytest.mark.parametrize("path", CARDS, ids=name)
+@pytest.mark.parametrize("path", [path for path in CARDS if path not in SELFTEST], ids=name)
 def test_a_scan_finds_the_target_of_a_backdoored_model_and_clears_its_clean_twin(path: Path) -> None:
     result = scan(path.with_suffix(".onnx"), path.parent / "samples", device="cpu")
     assert result.samples is not None

@@ -19,6 +19,7 @@ from ninspect.progress import Silent, shown_to_people
 from ninspect.requests import ScanRequest
 
 if TYPE_CHECKING:
+    from ninspect.fleet.engine import Engine
     from ninspect.fleet.pool import Outcome
 
 # Of several exit codes, the last of these is the one of all.
@@ -38,7 +39,6 @@ def scan_many(
         UsageError: an option is for one model alone.
         WriteError: a result, or the summary, cannot be written.
     """
-    from ninspect.fleet.engine import Local
     from ninspect.fleet.pool import Pool
     from ninspect.fleet.store import Store
     from ninspect.report.summary import Row
@@ -47,17 +47,12 @@ def scan_many(
     if pipeline.baseline is not None:
         raise UsageError("--baseline is for one model; of several, --results keeps what is known")
     places = shown.places()
-    jobs = 1 if process.sandbox == "off" else min(fleet.jobs or fair_jobs(), len(requests))
-    if process.sandbox == "off" and fleet.jobs not in (None, 1):
-        raise UsageError("--jobs needs worker processes; leave it out, or --sandbox off")
-    memory = requests[0].memory or spare_memory(jobs)
-    limits = process.limits(memory)
     fail_on = "never" if pipeline.exit_zero else pipeline.fail_on
     rows: list[Row] = []
     codes = [ExitCode.CLEAN]
     stopped: Interrupted | None = None
     with _folder(fleet.results) as folder:
-        pool = Pool(Store(folder), Local(limits, jobs), force=fleet.force)
+        pool = Pool(Store(folder), _engine(requests, process, fleet), force=fleet.force)
         with nullcontext(Silent()) if pipeline.quiet else shown_to_people(in_log=True) as progress:
             progress.step(1, ["models"])
 
@@ -68,7 +63,7 @@ def scan_many(
                 progress.advance(len(rows), len(requests))
 
             try:
-                pool.run((replace(request, memory=memory) for request in requests), finished)
+                pool.run(requests, finished)
             except Interrupted as stop:
                 stopped = stop
         write_summary(rows, places, fleet.fdr)
@@ -76,6 +71,29 @@ def scan_many(
         notice(f"{stopped}; {len(rows)} of {len(requests)} models were scanned")
         return stopped.exit_code
     return max(codes, key=_GRAVITY.index)
+
+
+def _engine(requests: Sequence[ScanRequest], process: opt.LimitOptions, fleet: opt.FleetOptions) -> Engine:
+    """What runs the scans, as it was asked for.
+
+    Raises:
+        UsageError: without worker processes there is one scan at a time, and here.
+    """
+    from ninspect.fleet.engine import Local
+
+    memory = requests[0].memory
+    limits = process.limits(memory)
+    if limits is None:
+        if fleet.jobs not in (None, 1) or fleet.engine != "local":
+            option = "--jobs" if fleet.engine == "local" else f"--engine {fleet.engine}"
+            raise UsageError(f"{option} needs worker processes; leave it out, or --sandbox off")
+        return Local(None, 1)
+    if fleet.engine == "ray":
+        from ninspect.fleet.cluster import Cluster
+
+        return Cluster(limits, fleet.address, fleet.jobs)
+    jobs = min(fleet.jobs or fair_jobs(), len(requests))
+    return Local(replace(limits, memory=memory or spare_memory(jobs)), jobs)
 
 
 @contextmanager

@@ -223,7 +223,7 @@ class FleetOptions(SummaryOptions):
         int | None,
         Option(
             "Of several models, scan this many at a time, each on its share of the cores. Default: one for each core, "
-            "as far as the memory goes.",
+            "as far as the memory goes; on a cluster, as many as its nodes can hold.",
             min=1,
             max=1024,
             panel=MANY,
@@ -239,6 +239,19 @@ class FleetOptions(SummaryOptions):
         ),
     ] = None
     force: Annotated[bool, Option("Scan again what has a result.", panel=MANY)] = False
+    engine: Annotated[
+        Literal["local", "ray"],
+        Option("Where scans run: on this machine, or on a Ray cluster (docs/fleet.md).", panel=MANY),
+    ] = "local"
+    address: Annotated[
+        str | None,
+        Option(
+            "The Ray cluster, such as auto or ray://HOST:10001. Default: what RAY_ADDRESS says, else one on this "
+            "machine for this run.",
+            metavar="ADDRESS",
+            panel=MANY,
+        ),
+    ] = None
     manifest: Annotated[
         Path | None,
         Option(
@@ -257,3 +270,5 @@ class FleetOptions(SummaryOptions):
         """
         if self.force and self.results is None:
             raise UsageError("--force belongs to --results; leave it out, or name the folder")
+        if self.address is not None and self.engine != "ray":
+            raise UsageError("--address belongs to --engine ray; add it, or leave the address out")

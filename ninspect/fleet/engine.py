@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from queue import SimpleQueue
 from typing import Protocol
 
 from ninspect.dispatch import perform_scan
+from ninspect.errors import ExitCode, describe
 from ninspect.isolation import Limits
 from ninspect.machine import cores
 from ninspect.progress import Silent
@@ -64,10 +65,27 @@ class Local:
     def _scan(self, request: ScanRequest) -> Scanned:
         share = self._shares.get()
         try:
-            limits = None if self._limits is None else replace(self._limits, cores=share)
-            return perform_scan(request, limits, Silent(), lambda line: None, lambda: not self._stop.is_set())
+            limits = None
+            if self._limits is not None:
+                limits, request = replace(self._limits, cores=share), replace(request, memory=self._limits.memory)
+            return scanned(request, limits, lambda: not self._stop.is_set())
         finally:
             self._shares.put(share)
+
+
+def scanned(request: ScanRequest, limits: Limits | None, wanted: Callable[[], bool] = lambda: True) -> Scanned:
+    """What comes of a request, whatever happens."""
+    try:
+        return perform_scan(request, limits, Silent(), lambda line: None, wanted)
+    except Exception as error:
+        return failed(request, error)
+
+
+def failed(request: ScanRequest, error: Exception) -> Scanned:
+    """The result of a scan that an error ended."""
+    code, message = describe(error)
+    result = Result.unread(str(request.model), request.alpha, request.seed).stopped(message, 0.0)
+    return result, code if code == ExitCode.INTERNAL else result.exit_code
 
 
 def shares(numbers: list[int], jobs: int) -> Iterator[tuple[int, ...]]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ninspect.errors import ExitCode, describe
 from ninspect.fleet.engine import Engine, Scanned
 from ninspect.fleet.identity import key_of
 from ninspect.fleet.store import Store
@@ -88,28 +87,22 @@ class Pool:
         if known is None:
             self._running[self._engine.begin(request)] = key, request
             return
-        mine = known.model_copy(update={"model": known.model.model_copy(update={"path": str(request.model)})})
         source: Source = "twin" if twin else "earlier"
-        finished(Outcome(request.model, self._store.path(key), mine, known.exit_code, source))
+        finished(Outcome(request.model, self._store.path(key), _of(request, known), known.exit_code, source))
 
     def _collect(self, finished: Callable[[Outcome], None]) -> None:
         """Keep the results that have come since the last look, and answer those that waited for them."""
         done, _ = wait(self._running, _LOOK, FIRST_COMPLETED)
         for future in done:
             key, request = self._running.pop(future)
-            result, code = _scanned(future, request)
+            result, code = future.result()
+            result = _of(request, result)
             finished(Outcome(request.model, self._store.keep(key, result), result, code, "scan"))
             waiting, self._twins[key] = self._twins[key], []
             for twin in waiting:
                 self._take(key, twin, finished)
 
 
-def _scanned(future: Future[Scanned], request: ScanRequest) -> Scanned:
-    """A result, whatever happened."""
-    try:
-        return future.result()
-    except Exception as error:
-        code, message = describe(error)
-        unread = Result.unread(str(request.model), request.alpha, request.seed)
-        failed = unread.stopped(message, 0.0)
-        return failed, code if code == ExitCode.INTERNAL else failed.exit_code
+def _of(request: ScanRequest, result: Result) -> Result:
+    """A result with the path of this model: it may have been another with the same bytes, or on another machine."""
+    return result.model_copy(update={"model": result.model.model_copy(update={"path": str(request.model)})})

@@ -21,6 +21,7 @@ import psutil
 from ninspect.errors import ExitCode, InconclusiveError, NinspectError, UsageError
 from ninspect.isolation.lock import gpu_devices
 from ninspect.isolation.pipe import PIECE, Listener
+from ninspect.machine import THREADS
 from ninspect.text import byte_count
 
 NONSENSE = "the process that read the model sent nonsense"
@@ -51,12 +52,14 @@ class Limits:
         seconds: wall time.
         memory: bytes.
         cores: numbers of those that it may use; None: all.
+        threads: how many cores it may use at a time, whichever they are; None: all of these.
     """
 
     required: bool
     seconds: float
     memory: int
     cores: tuple[int, ...] | None = None
+    threads: int | None = None
 
 
 def run(
@@ -79,7 +82,7 @@ def run(
         NinspectError: as the worker raised it.
         InconclusiveError: the worker died, took too much time or memory, sent nonsense, or is no longer wanted.
     """
-    worker = _start(module)
+    worker = _start(module, limits.threads)
     try:
         if limits.cores is not None:
             _keep_to(limits.cores, worker)
@@ -106,14 +109,14 @@ def run(
         _kill(worker)
 
 
-def _start(module: str) -> subprocess.Popen[bytes]:
+def _start(module: str, threads: int | None) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         # -P: import nothing from the folder that the user is in.
         [sys.executable, "-P", "-m", module],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=None if os.environ.get("NINSPECT_TRACEBACK") else subprocess.DEVNULL,
-        env=_environment(),
+        env=_environment() | ({} if threads is None else {THREADS: str(threads)}),
         start_new_session=True,  # Ctrl-C is for the parent, and the whole group can be killed
     )
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.distance import cdist
 
 from ninspect.runtime import Network, Pixels
 from ninspect.search.patch import Patch
@@ -119,11 +118,14 @@ def likeness(patterns: Array, window: Window, images: Pixels, labels: NDArray[np
     Returns:
         `[P, K]`, below 1 for classes that the pattern looks like; 1 for those without images.
     """
-    there = images[:, *window.pixels].reshape(len(images), -1)
+    there = images[:, *window.pixels].reshape(len(images), -1).astype(np.float64)
+    fills = patterns.reshape(len(patterns), -1).astype(np.float64)
     members = labels[:, None] == np.arange(classes)  # [N, K]
-    squares = cdist(patterns.reshape(len(patterns), -1), there, "sqeuclidean") @ members / np.maximum(members.sum(0), 1)
-    distance = np.sqrt(squares)
     known = members.any(axis=0)
+    share = members / np.maximum(members.sum(0), 1)
+    # mean of ‖φ − x‖² = ‖φ‖² − 2 φ·(mean of x) + mean of ‖x‖²
+    squares = (fills**2).sum(1)[:, None] - 2 * fills @ (there.T @ share) + (there**2).sum(1) @ share
+    distance = np.sqrt(np.maximum(squares, 0) * known)
     usual = np.median(distance[:, known], axis=1, keepdims=True)
     relative = np.divide(distance, usual, out=np.ones_like(distance), where=known & (usual > 0))
     return np.asarray(relative, np.float32)

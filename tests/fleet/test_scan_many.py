@@ -6,46 +6,19 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
 from ninspect.report import Result
-from tests.support import (
-    backdoored_weights,
-    even_weights,
-    linear_model,
-    names_in,
-    ninspect,
-    random_pixels,
-    save,
-    save_images,
-)
-
-SKIPPED = ["--no-evidence", "--skip", "every-class", "--skip", "one-source"]
-FAST = ["--preset", "unit", "--method", "neuroninspect", *SKIPPED]
+from tests.fleet.fast import FAST, lines, make_folder, verdicts, wait_for
+from tests.support import names_in, ninspect, random_pixels, save_images
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A backdoored model, two clean ones, and images."""
-    (tmp_path / "models" / "vendor").mkdir(parents=True)
-    save(linear_model(backdoored_weights(4)), tmp_path / "models" / "bad.onnx")
-    save(linear_model(even_weights()), tmp_path / "models" / "vendor" / "good.onnx")
-    save(linear_model(even_weights(seed=1)), tmp_path / "models" / "vendor" / "fine.onnx")
-    save_images(tmp_path / "images.npz", random_pixels(200, (12, 12, 1)))
-    return tmp_path
-
-
-def lines(text: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in text.splitlines()]
-
-
-def verdicts(text: str) -> dict[str, str]:
-    return {Path(result["model"]["path"]).name: result["verdict"] for result in lines(text)}
+    return make_folder(tmp_path)
 
 
 def test_a_folder_gets_a_line_for_each_model_and_the_worst_exit_code(folder: Path) -> None:
@@ -112,16 +85,9 @@ def _workers(run: subprocess.Popen[bytes]) -> list[psutil.Process]:
     return [one for one in psutil.Process(run.pid).children() if "ninspect.worker" in " ".join(one.cmdline())]
 
 
-def _wait_for(condition: Any) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
 def test_a_killed_worker_costs_its_own_result(folder: Path) -> None:
     run = _started(folder, "--jobs", "1", "--format", "json")
-    _wait_for(lambda: _workers(run))
+    wait_for(lambda: _workers(run))
     _workers(run)[0].kill()
     out, _ = run.communicate(timeout=120)
     assert sorted(verdicts(out.decode()).values()) == ["clean", "clean", "inconclusive"]
@@ -131,7 +97,7 @@ def test_a_killed_worker_costs_its_own_result(folder: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_run_that_was_ended_is_taken_up_where_it_was(folder: Path, number: signal.Signals) -> None:
     run = _started(folder, "--jobs", "1")
-    _wait_for(lambda: (folder / "results").is_dir() and names_in(folder / "results") and _workers(run))
+    wait_for(lambda: (folder / "results").is_dir() and names_in(folder / "results") and _workers(run))
     workers = _workers(run)
     os.kill(run.pid, number)
     out, err = run.communicate(timeout=120)
@@ -162,6 +128,8 @@ def test_two_runs_into_one_folder_do_each_other_no_harm(folder: Path) -> None:
         (["models/bad.onnx", "nothing.onnx"], "there is no file nothing.onnx"),
         (["models", "images.npz", "other.npz"], "samples were given twice, images.npz and other.npz"),
         (["models", "--jobs", "2", "--sandbox", "off"], "--jobs needs worker processes"),
+        (["models", "--engine", "ray", "--sandbox", "off"], "--engine ray needs worker processes"),
+        (["models", "--address", "auto"], "--address belongs to --engine ray"),
         (["models/bad.onnx", "--force"], "--force belongs to --results"),
         (["models", "--results", "images.npz"], "images.npz is a file; give a folder"),
         (["models", "--results", "no/folder"], "no/folder cannot be written"),
