@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import signal
+import socket
 import tempfile
 from concurrent.futures import Future
 from contextlib import ExitStack, redirect_stdout
@@ -15,7 +16,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ninspect.errors import InconclusiveError, UsageError, first_line
+from ninspect.errors import InconclusiveError, UsageError
+from ninspect.files import reason
 from ninspect.fleet.engine import Scanned, failed, scanned
 from ninspect.fleet.parcel import Parcel, absolute, files_of_model, files_of_samples, unpacked
 from ninspect.isolation import Limits
@@ -26,6 +28,7 @@ from ninspect.requests import ScanRequest
 CARRIED = 256 * 1024**2  # bytes of a model with its files, or of samples, that travel; larger ones must be shared
 _GPU_PART = 0.25  # of a GPU: what a scan holds there, with the context of CUDA, is below 2 GiB
 _ATTEMPTS = 3  # besides the first, where a process or a node is lost
+_REACH = 20  # seconds
 _INSTALL = "pip install 'ninspect[ray]'"
 
 
@@ -68,10 +71,11 @@ class Cluster:
         self._open.enter_context(redirect_stdout(_Nowhere()))
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
+            _reach(address or os.environ.get("RAY_ADDRESS", ""))
             self._ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL)
         except Exception as error:  # of many kinds
             self._open.close()
-            raise UsageError(f"the Ray cluster does not answer ({first_line(error)}); correct --address") from error
+            raise UsageError(f"the Ray cluster does not answer ({reason(error)}); correct --address") from error
         for number, handler in handlers.items():
             signal.signal(number, handler)
         self._sent = cache(self._send)
@@ -114,6 +118,17 @@ class Cluster:
     def _send(self, samples: Path) -> Any:
         """Samples of many models travel once."""
         return self._ray.put(Parcel.of(files_of_samples(samples), CARRIED))
+
+
+def _reach(address: str) -> None:
+    """Find out whether anything listens at `HOST:PORT` or `ray://HOST:PORT`: Ray itself would wait for hours.
+
+    Raises:
+        OSError: nothing does.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), _REACH).close()
 
 
 def _in_words(error: BaseException) -> Exception:
