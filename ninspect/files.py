@@ -154,7 +154,7 @@ def _open_to_others(temporary: Path) -> None:
 
 
 # What people leave beside a model.
-_COMPANIONS = ("classes.txt", "config.json", "preprocess.toml", "preprocessor_config.json")
+COMPANIONS = ("classes.txt", "config.json", "preprocess.toml", "preprocessor_config.json")
 
 
 def beside(model: Path, name: str) -> Path | None:
@@ -171,14 +171,14 @@ def beside(model: Path, name: str) -> Path | None:
 
 def companions(model: Path) -> list[Path]:
     """The files that belong to a model, wherever they lie."""
-    return [path for name in _COMPANIONS if (path := beside(model, name)) is not None]
+    return [path for name in COMPANIONS if (path := beside(model, name)) is not None]
 
 
 def companions_above(model: Path) -> list[Path]:
     """The files that belong to a model and lie in the folder above its own; links do not count."""
     if model.parent.name != "onnx":
         return []
-    paths = (model.parent.parent / name for name in _COMPANIONS)
+    paths = (model.parent.parent / name for name in COMPANIONS)
     return [path for path in paths if path.is_file() and not path.is_symlink()]
 
 

@@ -22,8 +22,10 @@ from ninspect.cli.settings import read_settings
 from ninspect.dispatch import Interrupted, interruptible, perform, perform_scan
 from ninspect.errors import ExitCode, InconclusiveError, UsageError, describe
 from ninspect.files import replace_file
-from ninspect.fleet.find import find_models, has_models, is_model
+from ninspect.fleet.find import find_models, has_models
+from ninspect.fleet.identity import is_model
 from ninspect.fleet.manifest import Rules, read_manifest
+from ninspect.fleet.remote import address_of, fetched, named
 from ninspect.isolation import NONSENSE, Listener
 from ninspect.progress import Silent, shown_to_people
 from ninspect.requests import AugmentRequest, ExplainRequest, InfoRequest, ScanRequest
@@ -121,10 +123,9 @@ def scan(
         raise UsageError("scan needs a model: give the path of an .onnx file, or of a folder of them")
     models, samples = _models_and_samples([Path(path) for path in paths or ()], asked.given("samples"))
     rules: Rules = context.obj
-    alone = len(models) == 1 and not models[0].is_dir()
-    if alone and fleet.manifest is None and fleet.results is None:
+    if _alone(models) and fleet.engine == "local" and fleet.manifest is None and fleet.results is None:
         (request,) = rules.apply([asked.of(model=models[0], samples=samples)])
-        _scan_one(request, process, shown, pipeline)
+        _scan_one(request, process, shown, pipeline, fleet)
     from ninspect.cli.many import scan_many
 
     found = find_models(models)
@@ -138,10 +139,15 @@ def scan(
     raise typer.Exit(scan_many(requests, process, shown, pipeline, fleet))
 
 
+def _alone(models: list[Path]) -> bool:
+    """Whether there is one model, and no folder that may hold more."""
+    return len(models) == 1 and not models[0].is_dir() and (is_model(models[0]) or address_of(models[0]) is None)
+
+
 def _models_and_samples(paths: list[Path], samples: Path | None) -> tuple[list[Path], Path | None]:
     """The first path is a model; of the others, one in which there is no model is the samples."""
     first, others = paths[:1], paths[1:]
-    images = [path for path in others if not is_model(path) and not (path.is_dir() and has_models(path))]
+    images = [path for path in others if not is_model(path) and not has_models(path)]
     given = list(dict.fromkeys([*images, *([] if samples is None else [samples])]))
     if len(given) > 1:
         raise UsageError(f"samples were given twice, {given[0]} and {given[1]}; leave one out")
@@ -149,13 +155,21 @@ def _models_and_samples(paths: list[Path], samples: Path | None) -> tuple[list[P
 
 
 def _scan_one(
-    request: ScanRequest, process: opt.LimitOptions, shown: opt.OutputOptions, pipeline: opt.PipelineOptions
+    request: ScanRequest,
+    process: opt.LimitOptions,
+    shown: opt.OutputOptions,
+    pipeline: opt.PipelineOptions,
+    fleet: opt.FleetOptions,
 ) -> NoReturn:
     places, known = shown.places(), pipeline.known()
-    with nullcontext(Silent()) if pipeline.quiet else shown_to_people(in_log=True) as progress:
+    with (
+        fetched(request, fleet.max_download) as here,
+        nullcontext(Silent()) if pipeline.quiet else shown_to_people(in_log=True) as progress,
+    ):
         log = notice if pipeline.verbose else lambda line: None
-        result, code = perform_scan(request, process.limits(request.memory), progress, log)
-    result = result.model_copy(update={"command": ["ninspect", *map(recorded, sys.argv[1:])]})
+        result, code = perform_scan(here, process.limits(request.memory), progress, log)
+    command = ["ninspect", *map(recorded, sys.argv[1:])]
+    result = named(result, request, here).model_copy(update={"command": command})
     write(result, places, shown, pipeline.verbose)
     code, reason = gate(result, code, "never" if pipeline.exit_zero else pipeline.fail_on, known)
     if reason and not pipeline.quiet:

@@ -40,6 +40,7 @@ def scan_many(
         WriteError: a result, or the summary, cannot be written.
     """
     from ninspect.fleet.pool import Pool
+    from ninspect.fleet.remote import Fetcher
     from ninspect.fleet.store import Store
     from ninspect.report.summary import Row
 
@@ -52,7 +53,8 @@ def scan_many(
     codes = [ExitCode.CLEAN]
     stopped: Interrupted | None = None
     with _folder(fleet.results) as folder:
-        pool = Pool(Store(folder), _engine(requests, process, fleet), force=fleet.force)
+        engine = _engine(requests, process, fleet)
+        pool = Pool(Store(folder), engine, Fetcher(fleet.max_download), force=fleet.force)
         with nullcontext(Silent()) if pipeline.quiet else shown_to_people(in_log=True) as progress:
             progress.step(1, ["models"])
 
@@ -110,4 +112,4 @@ def _line(outcome: Outcome, number: int, total: int) -> str:
     from ninspect.report.summary import SOURCES
 
     how = SOURCES[outcome.source] or f"{outcome.result.seconds:.1f} s"
-    return f"{number:{len(str(total))}} of {total}  {outcome.result.verdict:12}  {outcome.path}  ({how})"
+    return f"{number:{len(str(total))}} of {total}  {outcome.result.verdict:12}  {outcome.result.model.path}  ({how})"

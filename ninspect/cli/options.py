@@ -13,7 +13,7 @@ from ninspect.errors import UsageError
 from ninspect.files import check_folder, check_writable
 from ninspect.isolation import Limits
 from ninspect.names import FORMATS, Format, Sandbox, format_of
-from ninspect.option import Option
+from ninspect.option import Option, memory_size
 from ninspect.requests.shared import GATE, MANY, OUTPUT, SAFETY
 
 if TYPE_CHECKING:
@@ -259,6 +259,16 @@ class FleetOptions(SummaryOptions):
             "preprocess and class_names of each.",
             metavar="FILE",
             panel=MANY,
+        ),
+    ] = None
+
+    max_download: Annotated[
+        int | None,
+        Option(
+            "Of a model or of samples at an address such as s3://BUCKET/FOLDER, fetch at most this much. Default: 8G.",
+            metavar="SIZE",
+            panel=MANY,
+            parse=memory_size,
         ),
     ] = None
 

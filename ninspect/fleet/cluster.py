@@ -28,7 +28,7 @@ from ninspect.requests import ScanRequest
 CARRIED = 256 * 1024**2  # bytes of a model with its files, or of samples, that travel; larger ones must be shared
 _GPU_PART = 0.25  # of a GPU: what a scan holds there, with the context of CUDA, is below 2 GiB
 _ATTEMPTS = 3  # besides the first, where a process or a node is lost
-_REACH = 20  # seconds
+_REACH, _GRACE = 20, 10  # seconds until a cluster answers, and until a task has ended
 _INSTALL = "pip install 'ninspect[ray]'"
 
 
@@ -110,8 +110,11 @@ class Cluster:
 
     def stop(self) -> None:
         """End what is running, with its sandboxed processes, and leave the cluster."""
-        for reference in [*self._running.values()]:
-            self._ray.cancel(reference, force=True)
+        left = [*self._running.values()]
+        for force in (False, True):  # whoever is asked first removes what was unpacked
+            for reference in left:
+                self._ray.cancel(reference, force=force)
+            left = self._ray.wait(left, num_returns=len(left), timeout=_GRACE)[1] if left else []
         self._ray.shutdown()
         self._open.close()
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ninspect.errors import UsageError
+from ninspect.fleet.identity import is_model
+from ninspect.fleet.remote import address_of, models_at
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,6 @@ class Found:
         return f"passed over in the folders: {', '.join(counted)}" if counted else ""
 
 
-def is_model(path: Path) -> bool:
-    """Whether a path ends as ONNX files do."""
-    return path.suffix.lower() == ".onnx"
-
-
 def find_models(paths: Sequence[Path]) -> Found:
     """The models that paths stand for: files as they are, of folders every `*.onnx` in them and below.
 
@@ -46,21 +43,24 @@ def find_models(paths: Sequence[Path]) -> Found:
     models: dict[Path, None] = {}
     passed_over = Counter[str]()
     for path in paths:
-        if not path.exists():
+        address = address_of(path)
+        if address is None and not path.exists():
             raise UsageError(f"there is no file {path}; give the path of an .onnx file or of a folder of them")
-        if not path.is_dir():
+        if address is None and not path.is_dir():
             models[path] = None
             continue
-        inside = list(_below(path, passed_over))
+        inside = list(_below(path, passed_over)) if address is None else models_at(address)
         if not inside:
-            raise UsageError(f"there is no .onnx file in {path} or below; give the path of a model")
+            raise UsageError(f"there is no .onnx file in {address or path} or below; give the path of a model")
         models |= dict.fromkeys(inside)
     return Found(tuple(models), passed_over)
 
 
 def has_models(folder: Path) -> bool:
-    """Whether there is a model in a folder, or below."""
-    return next(_below(folder, Counter()), None) is not None
+    """Whether there is a model in a folder, or below; also of one that lies elsewhere."""
+    if address := address_of(folder):
+        return bool(models_at(address))
+    return folder.is_dir() and next(_below(folder, Counter()), None) is not None
 
 
 def _below(folder: Path, passed_over: Counter[str]) -> Iterator[Path]:

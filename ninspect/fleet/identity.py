@@ -14,7 +14,6 @@ from typing import Any
 
 from ninspect.errors import NinspectError
 from ninspect.files import companions, open_plain
-from ninspect.fleet.find import is_model
 from ninspect.requests import ScanRequest
 from ninspect.samples import readable
 
@@ -70,6 +69,11 @@ def named_in(model: Path, files: Iterable[Path] | None = None) -> list[Path]:
         text = content[:].lower()
     among = _others(model.parent) if files is None else files
     return [path for path in among if path.name.encode(errors="surrogateescape").lower() in text]
+
+
+def is_model(path: Path) -> bool:
+    """Whether a path ends as ONNX files do."""
+    return path.suffix.lower() == ".onnx"
 
 
 def _others(folder: Path) -> Iterator[Path]:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ninspect.fleet.engine import Engine, Scanned
+from ninspect.errors import NinspectError
+from ninspect.fleet.engine import Engine, Scanned, failed
 from ninspect.fleet.identity import key_of
+from ninspect.fleet.remote import Fetcher, named
 from ninspect.fleet.store import Store
 from ninspect.report import Result
 from ninspect.requests import ScanRequest
@@ -24,18 +26,25 @@ class Outcome:
     """What became of one model.
 
     Attributes:
-        path: of the model.
         saved: the file of its result.
-        result: of the scan.
+        result: of the scan; it names the model.
         code: the exit code that the scan would have alone.
         source: whether it was scanned, or the result was there from an earlier run, or from a model of the same bytes.
     """
 
-    path: Path
     saved: Path
     result: Result
     code: int
     source: Source
+
+
+@dataclass(frozen=True)
+class _Scan:
+    """A request as it was asked, and as it is of files of this machine, with what its result depends on."""
+
+    asked: ScanRequest
+    here: ScanRequest
+    key: str
 
 
 class Pool:
@@ -44,17 +53,18 @@ class Pool:
     Results are written as they come, so that a run which ends at any moment can be taken up where it was.
     """
 
-    def __init__(self, store: Store, engine: Engine, *, force: bool = False) -> None:
+    def __init__(self, store: Store, engine: Engine, fetcher: Fetcher, *, force: bool = False) -> None:
         """Nothing is begun yet.
 
         Args:
             store: where results go, and where those of earlier runs are.
             engine: what runs the scans; it is stopped at the end.
+            fetcher: brings what lies elsewhere.
             force: scan again what has a result.
         """
-        self._store, self._engine, self._force = store, engine, force
-        self._running: dict[Future[Scanned], tuple[str, ScanRequest]] = {}
-        self._twins: dict[str, list[ScanRequest]] = {}  # of what was met in this run, those that wait for it
+        self._store, self._engine, self._fetcher, self._force = store, engine, fetcher, force
+        self._running: dict[Future[Scanned], _Scan] = {}
+        self._twins: dict[str, list[_Scan]] = {}  # of what was met in this run, those that wait for it
 
     def run(self, requests: Iterable[ScanRequest], finished: Callable[[Outcome], None]) -> None:
         """Scan all of them.
@@ -68,41 +78,50 @@ class Pool:
         """
         try:
             for request in requests:
-                self._take(key_of(request), request, finished)
+                self._meet(request, finished)
                 while len(self._running) >= max(1, self._engine.slots):
                     self._collect(finished)
             while self._running:
                 self._collect(finished)
         finally:
             self._engine.stop()
+            self._fetcher.close()
 
-    def _take(self, key: str, request: ScanRequest, finished: Callable[[Outcome], None]) -> None:
+    def _meet(self, asked: ScanRequest, finished: Callable[[Outcome], None]) -> None:
+        try:
+            here = self._fetcher.fetch(asked)
+        except NinspectError as error:
+            self._keep(_Scan(asked, asked, key_of(asked)), failed(asked, error), finished)
+        else:
+            self._take(_Scan(asked, here, key_of(here)), finished)
+
+    def _take(self, scan: _Scan, finished: Callable[[Outcome], None]) -> None:
         """Answer a request by what is known, or have it scanned."""
-        if any(key == running for running, _ in self._running.values()):
-            self._twins[key].append(request)
+        if any(scan.key == running.key for running in self._running.values()):
+            self._twins[scan.key].append(scan)
             return
-        twin = key in self._twins
-        self._twins.setdefault(key, [])
-        known = None if self._force and not twin else self._store.finished(key)
+        twin = scan.key in self._twins
+        self._twins.setdefault(scan.key, [])
+        known = None if self._force and not twin else self._store.finished(scan.key)
         if known is None:
-            self._running[self._engine.begin(request)] = key, request
+            self._running[self._engine.begin(scan.here)] = scan
             return
+        self._fetcher.forget(scan.asked, scan.here)
         source: Source = "twin" if twin else "earlier"
-        finished(Outcome(request.model, self._store.path(key), _of(request, known), known.exit_code, source))
+        finished(Outcome(self._store.path(scan.key), named(known, scan.asked, scan.here), known.exit_code, source))
 
     def _collect(self, finished: Callable[[Outcome], None]) -> None:
         """Keep the results that have come since the last look, and answer those that waited for them."""
         done, _ = wait(self._running, _LOOK, FIRST_COMPLETED)
         for future in done:
-            key, request = self._running.pop(future)
-            result, code = future.result()
-            result = _of(request, result)
-            finished(Outcome(request.model, self._store.keep(key, result), result, code, "scan"))
-            waiting, self._twins[key] = self._twins[key], []
+            scan = self._running.pop(future)
+            self._keep(scan, future.result(), finished)
+            waiting, self._twins[scan.key] = self._twins[scan.key], []
             for twin in waiting:
-                self._take(key, twin, finished)
+                self._take(twin, finished)
 
-
-def _of(request: ScanRequest, result: Result) -> Result:
-    """A result with the path of this model: it may have been another with the same bytes, or on another machine."""
-    return result.model_copy(update={"model": result.model.model_copy(update={"path": str(request.model)})})
+    def _keep(self, scan: _Scan, scanned: Scanned, finished: Callable[[Outcome], None]) -> None:
+        result = named(scanned[0], scan.asked, scan.here)
+        saved = self._store.keep(scan.key, result)
+        self._fetcher.forget(scan.asked, scan.here)
+        finished(Outcome(saved, result, scanned[1], "scan"))

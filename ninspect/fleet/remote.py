@@ -1,0 +1,188 @@
+"""Models and samples that lie elsewhere, such as `s3://bucket/models`: brought here before anything reads them.
+
+`Path` makes one slash of two, so a path such as `s3:/bucket/model.onnx` stands for the address.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from pathlib import Path, PurePosixPath
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING, Any
+
+from ninspect.errors import NinspectError, UsageError
+from ninspect.files import COMPANIONS, reason
+from ninspect.fleet.identity import is_model, named_in
+from ninspect.requests import ScanRequest
+
+if TYPE_CHECKING:
+    from ninspect.report import Result
+
+DEFAULT_LIMIT = 8 * 1024**3
+_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+(.+)")
+_PIECE = 2**20
+_INSTALL = "pip install 'ninspect[remote]'"
+
+
+def address_of(path: Path) -> str | None:
+    """The address that a path stands for; None where it is one of this machine.
+
+    >>> address_of(Path("s3://bucket/model.onnx")), address_of(Path("models/model.onnx"))
+    ('s3://bucket/model.onnx', None)
+    """
+    found = _ADDRESS.fullmatch(path.as_posix())
+    return None if found is None else f"{found[1]}://{'/' * (found[1] == 'file')}{found[2]}"
+
+
+def named(result: Result, asked: ScanRequest, here: ScanRequest) -> Result:
+    """A result that names the model and the samples as they were asked for, and not the files that were read.
+
+    Args:
+        result: of a scan, or of an earlier one of the same bytes.
+        asked: what was asked for.
+        here: the same, of files of this machine.
+    """
+    text = result.to_json()
+    for there, brought in ((asked.model, here.model), (asked.samples, here.samples)):
+        if there != brought and there is not None and brought is not None:
+            text = text.replace(str(brought.parent), _address(there).rstrip("/").rpartition("/")[0])
+    result = type(result).from_json(text.encode()) if asked != here else result
+    return result.model_copy(update={"model": result.model.model_copy(update={"path": _address(asked.model)})})
+
+
+def _address(path: Path) -> str:
+    return address_of(path) or str(path)
+
+
+def models_at(address: str) -> list[Path]:
+    """The models at an address: of a folder every `*.onnx` in it and below, hidden ones left out.
+
+    Raises:
+        UsageError: it cannot be listed.
+    """
+    if is_model(Path(address)):
+        return [Path(address)]
+    with _files_at(address) as (files, inside):
+        found = sorted(name for name in files.find(inside) if is_model(Path(name)))
+        below = [name for name in found if "/." not in name.removeprefix(inside)]
+        return [Path(files.unstrip_protocol(name)) for name in below]
+
+
+class Fetcher:
+    """Brings what requests name to this machine, and removes it when it is not needed any more."""
+
+    def __init__(self, limit: int | None = None) -> None:
+        """Nothing is fetched yet.
+
+        Args:
+            limit: bytes of a model with the files beside it, or of samples; None: `DEFAULT_LIMIT`.
+        """
+        self._limit = DEFAULT_LIMIT if limit is None else limit
+        self._samples = cache(self._fetch_samples)
+        self._kept: list[str] = []
+
+    def fetch(self, request: ScanRequest) -> ScanRequest:
+        """A request that names files of this machine.
+
+        Raises:
+            UsageError: something is not there, cannot be fetched, or is too large.
+        """
+        if request.samples is not None and (address := address_of(request.samples)):
+            request = replace(request, samples=self._samples(address))
+        if address := address_of(request.model):
+            folder = Path(mkdtemp(prefix="ninspect-"))
+            try:
+                request = replace(request, model=self._fetch_model(address, folder))
+            except BaseException:
+                shutil.rmtree(folder)
+                raise
+        return request
+
+    def forget(self, asked: ScanRequest, fetched: ScanRequest) -> None:
+        """Remove the model that was fetched for a request."""
+        if fetched.model != asked.model:
+            shutil.rmtree(fetched.model.parent)
+
+    def close(self) -> None:
+        """Remove the samples."""
+        for folder in self._kept:
+            shutil.rmtree(folder)
+
+    def _fetch_model(self, address: str, folder: Path) -> Path:
+        """A model, the files beside it that belong to it, and those that it may keep weights in."""
+        with _files_at(address) as (files, inside):
+            model = folder / PurePosixPath(inside).name
+            left = _copy(files, inside, model, self._limit)
+            above = inside.rpartition("/")[0]
+            beside = (Path(name.removeprefix(f"{above}/")) for name in files.find(above))  # listed only if need be
+            named = [path.as_posix() for path in named_in(model, beside) if not is_model(path)]
+            for name in [*(name for name in COMPANIONS if files.exists(f"{above}/{name}")), *named]:
+                left = _copy(files, f"{above}/{name}", _below(folder, name), left)
+        return model
+
+    def _fetch_samples(self, address: str) -> Path:
+        """A file, or all of a folder."""
+        with _files_at(address) as (files, inside):
+            self._kept.append(mkdtemp(prefix="ninspect-"))
+            root, left = Path(self._kept[-1]) / PurePosixPath(inside).name, self._limit
+            for name in files.find(inside) if files.isdir(inside) else [inside]:
+                left = _copy(files, name, _below(root, name.removeprefix(inside)), left)
+        return root
+
+
+@contextmanager
+def _files_at(address: str) -> Iterator[tuple[Any, str]]:
+    """The file system of an address, and the place within it; what goes wrong in the block is said in a sentence.
+
+    Raises:
+        UsageError: nothing is there, it may not be read, or a package is missing.
+    """
+    try:
+        from fsspec.core import url_to_fs
+
+        yield url_to_fs(address)
+    except NinspectError:
+        raise
+    except ImportError as error:
+        raise UsageError(f"{address} needs another package ({reason(error)}); {_INSTALL}") from error
+    except FileNotFoundError as error:
+        raise UsageError(f"there is nothing at {address}; correct the address") from error
+    except Exception as error:  # of many kinds
+        raise UsageError(f"{address} cannot be read ({reason(error)}); correct the address") from error
+
+
+def _below(folder: Path, name: str) -> Path:
+    """A place in a folder, whatever a server calls a file."""
+    return folder.joinpath(*[part for part in PurePosixPath(name).parts if part not in ("/", "..")])
+
+
+def _copy(files: Any, name: str, target: Path, left: int) -> int:
+    """Bring one file here, and say how many bytes more there may be.
+
+    Raises:
+        UsageError: it has more.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with files.open(name, "rb") as source, target.open("wb") as copy:
+        while piece := source.read(_PIECE):
+            if (left := left - len(piece)) < 0:
+                raise UsageError(f"{name} is larger than what may be fetched; allow more with --max-download")
+            copy.write(piece)
+    return left
+
+
+@contextmanager
+def fetched(request: ScanRequest, limit: int | None = None) -> Iterator[ScanRequest]:
+    """One request that names files of this machine, as long as the block lasts."""
+    fetcher = Fetcher(limit)
+    try:
+        here = fetcher.fetch(request)
+        yield here
+        fetcher.forget(request, here)
+    finally:
+        fetcher.close()

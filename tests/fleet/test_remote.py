@@ -1,0 +1,132 @@
+"""Models and samples that lie elsewhere: on a web server of this machine."""
+
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from ninspect.errors import UsageError
+from ninspect.fleet.remote import Fetcher, address_of, models_at
+from ninspect.requests import ScanRequest
+from tests.fleet.fast import FAST, make_folder, verdicts
+from tests.support import even_weights, linear_model, names_in, ninspect
+
+pytest.importorskip("aiohttp", reason="needs aiohttp")
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return make_folder(tmp_path)
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where temporary files go."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    return folder
+
+
+def test_a_folder_elsewhere_is_scanned_as_one_here(folder: Path, server: str, temporary: Path) -> None:
+    (folder / "models" / "empty.onnx").write_bytes(b"")
+    (folder / "models" / ".hidden.onnx").write_bytes(b"")
+    command = [f"{server}/models", "-s", f"{server}/images.npz", *FAST, "--format", "json", "--results", "results"]
+    run = ninspect("scan", *command, cwd=folder)
+    assert run.returncode == 1, run.stderr
+    assert verdicts(run.stdout) == {
+        "bad.onnx": "suspected",
+        "empty.onnx": "inconclusive",
+        "fine.onnx": "clean",
+        "good.onnx": "clean",
+    }
+    assert f"{server}/models/empty.onnx is empty" in run.stdout
+    assert str(temporary) not in run.stdout
+    assert names_in(temporary) == []
+    assert ninspect("scan", *command, cwd=folder).stderr.count("(known)") == 3
+
+
+def test_one_model_elsewhere_has_the_report_of_one_here(folder: Path, server: str, temporary: Path) -> None:
+    run = ninspect("scan", f"{server}/models/bad.onnx", "images.npz", *FAST, cwd=folder)
+    assert (run.returncode, run.stdout.splitlines()[0]) == (1, f"SUSPECTED  {server}/models/bad.onnx")
+    assert names_in(temporary) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["{server}/models/none.onnx"], "there is nothing at {server}/models/none.onnx"),
+        (["{server}/models/bad.onnx", "--max-download", "1K"], "allow more with --max-download"),
+        (["{server}/models/vendor/none"], "there is no"),
+        (["nosuch://place/model.onnx"], "Protocol not known"),
+    ],
+)
+def test_what_cannot_be_fetched_is_a_sentence(
+    folder: Path, server: str, temporary: Path, arguments: list[str], message: str
+) -> None:
+    run = ninspect("scan", *(text.format(server=server) for text in arguments), cwd=folder)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert message.format(server=server) in run.stderr
+    assert names_in(temporary) == []
+
+
+def test_weights_and_settings_beside_a_model_come_with_it(folder: Path, server: str) -> None:
+    model = linear_model(even_weights())
+    (folder / "models" / "w").mkdir()
+    onnx.save(
+        model, folder / "models" / "large.onnx", save_as_external_data=True, location="w/large.bin", size_threshold=0
+    )
+    (folder / "models" / "preprocess.toml").write_text("scale = 1\n")
+    (folder / "models" / "other.bin").write_bytes(b"nobody's")
+    asked = ScanRequest(Path(f"{server}/models/large.onnx"))
+    fetcher = Fetcher()
+    fetched = fetcher.fetch(asked)
+    try:
+        there = {path.relative_to(fetched.model.parent).as_posix() for path in fetched.model.parent.rglob("*.*")}
+        assert there == {"large.onnx", "w/large.bin", "preprocess.toml"}
+        weights = onnx.numpy_helper.to_array(onnx.load(fetched.model).graph.initializer[0])
+        np.testing.assert_array_equal(weights, onnx.numpy_helper.to_array(model.graph.initializer[0]))
+    finally:
+        fetcher.forget(asked, fetched)
+    assert not fetched.model.exists()
+
+
+def test_a_folder_of_samples_is_fetched_once(folder: Path, server: str) -> None:
+    (folder / "pictures" / "cat").mkdir(parents=True)
+    (folder / "pictures" / "cat" / "1.png").write_bytes(b"1")
+    fetcher = Fetcher()
+    asked = ScanRequest(folder / "models" / "bad.onnx", Path(f"{server}/pictures/"))
+    first, second = fetcher.fetch(asked).samples, fetcher.fetch(asked).samples
+    assert first is not None
+    assert first == second
+    assert (first / "cat" / "1.png").read_bytes() == b"1"
+    fetcher.close()
+    assert not first.exists()
+
+
+def test_a_path_of_this_machine_is_no_address(tmp_path: Path) -> None:
+    here = (Path("C:/models/x.onnx"), Path("models/x.onnx"), tmp_path / "a:b" / "x.onnx", Path("x:y.onnx"))
+    assert [address_of(path) for path in here] == [None] * 4
+    assert address_of(Path("hf://owner/name/model.onnx")) == "hf://owner/name/model.onnx"
+    assert models_at("file:///nowhere/model.onnx") == [Path("file:/nowhere/model.onnx")]
+    with pytest.raises(UsageError, match=r"needs another package|cannot be read"):
+        models_at("s3://a-bucket-of-nobody/models")
