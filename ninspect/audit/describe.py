@@ -17,6 +17,7 @@ from ninspect.findings import Finding
 from ninspect.measure.calibration import OUTLIERS
 from ninspect.measure.outliers import critical_index
 from ninspect.model import ModelFile
+from ninspect.model.architecture import architecture
 from ninspect.names import QUESTIONS, Question
 from ninspect.preprocess import Resolved
 from ninspect.report.picture import overlay, png
@@ -59,6 +60,7 @@ def describe_model(path: str, file: ModelFile | None, network: Network | None) -
         logits=classifier.logits,
         activation=classifier.activation or None,
         gradient=network.gradient_kind,
+        architecture=architecture(classifier),
     )
 
 

@@ -61,6 +61,10 @@ class ModelInfo(Part):
     gradient: Literal["exact", "straight-through"] | None = Field(
         None, description="straight-through: an estimate, because the network rounds; null where there is none"
     )
+    architecture: str | None = Field(
+        None,
+        description="SHA-256 of operators, attributes and shapes: the same for models that differ in weights alone",
+    )
 
 
 class SampleInfo(Part):

@@ -26,6 +26,6 @@ def _lines(rows: Sequence[Row], rate: float | None) -> Iterator[str]:
     if rate is not None:
         yield from ("", escaped(discoveries(rows, rate)))
     for row in rows:
-        if row.verdict != "clean":
+        if row.remarks:
             yield ""
-            yield f"{SIGNS[row.verdict]} {escaped(row.path)}: {escaped(row.says)}"
+            yield f"{SIGNS[row.verdict]} {escaped(row.path)}: {escaped(' '.join(row.remarks))}"

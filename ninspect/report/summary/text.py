@@ -45,13 +45,14 @@ def print_summary(rows: Sequence[Row], rate: float | None = None, console: Conso
             verdict, path, classes, shown(row.p_value), shown(row.q_value), f"{row.seconds:.1f}", SOURCES[row.source]
         )
     console.print(table)
-    unclean = [row for row in rows if row.verdict != "clean"]
-    for row in unclean[:_MOST_SAID]:
+    worth = [row for row in rows if row.remarks]
+    for row in worth[:_MOST_SAID]:
         console.print(Text(printable(row.path), style=STYLES[row.verdict]), soft_wrap=True)
-        console.print(Padding(Text(printable(row.says)), (0, 0, 0, 2)))
-    if len(unclean) > _MOST_SAID:
-        console.print(f"and {len(unclean) - _MOST_SAID} more that are not clean")
-    if unclean:
+        for remark in row.remarks:
+            console.print(Padding(Text(printable(remark)), (0, 0, 0, 2)))
+    if len(worth) > _MOST_SAID:
+        console.print(f"and {len(worth) - _MOST_SAID} more of which there is something to say")
+    if worth:
         console.print()
     console.print(Text(counted(rows)))
     if rate is not None:
