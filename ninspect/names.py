@@ -90,3 +90,5 @@ OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
 
 Device = Literal["auto", "cpu", "cuda"]
 Sandbox = Literal["auto", "require", "off"]
+
+ROBUST_Z = "robust z"  # p-values that come from the index alone, a robust z-score over the classes

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from ninspect.audit.coverage import Answer
 from ninspect.audit.selftest import TruthTest
-from ninspect.detect import ROBUST_Z, Attention, Examination, PairTrigger, Stamp, Trigger
+from ninspect.detect import Attention, Examination, PairTrigger, Stamp, Trigger
 from ninspect.findings import Finding
 from ninspect.measure.calibration import OUTLIERS
 from ninspect.measure.outliers import critical_index
 from ninspect.model import ModelFile
 from ninspect.model.architecture import architecture
-from ninspect.names import QUESTIONS, Question
+from ninspect.names import QUESTIONS, ROBUST_Z, Question
 from ninspect.preprocess import Resolved
 from ninspect.report.picture import overlay, png
 from ninspect.report.pictured import AttentionInfo, ExampleInfo, HeatmapInfo, PairInfo, StampInfo, TriggerInfo

@@ -6,7 +6,7 @@ from ninspect.detect.all_to_all import AllToAll
 from ninspect.detect.attention import Attention, look, outstanding
 from ninspect.detect.case import Case, Progress
 from ninspect.detect.evidence import Evidence
-from ninspect.detect.examination import ROBUST_Z, TARGET, Examination, comparing, holm, listed, tested, too_few
+from ninspect.detect.examination import TARGET, Examination, comparing, holm, listed, tested, too_few
 from ninspect.detect.freeeagle import FreeEagle
 from ninspect.detect.interface import Detector, Needs, examined
 from ninspect.detect.mmbd import MMBD
@@ -19,7 +19,6 @@ from ninspect.detect.windows import Windows
 
 __all__ = [
     "MMBD",
-    "ROBUST_Z",
     "TARGET",
     "Activated",
     "Agreement",

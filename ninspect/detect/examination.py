@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from ninspect.detect.trigger import PairTrigger, Stamp, Trigger
 from ninspect.measure.calibration import OUTLIERS
 from ninspect.measure.outliers import PUBLISHED_INDEX, p_values
-from ninspect.names import Question
+from ninspect.names import ROBUST_Z, Question
 
-ROBUST_Z = "robust z"
 TARGET = "BD001"
 
 

@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 
 PUBLISHED_INDEX = 2.0
 
-_MAD_TO_SIGMA = 1.482602218505602  # 1 / Φ⁻¹(3/4)
+MAD_TO_SIGMA = 1.482602218505602  # 1 / Φ⁻¹(3/4)
 _SIMULATIONS = round(1 / SMALLEST_P) - 1
 _SEED = 1911_07399
 _BLOCK = 2_000_000
@@ -37,7 +37,7 @@ def robust_z(scores: NDArray[np.floating]) -> NDArray[np.float64]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # where no score is a number, no z-score is
         median = np.nanmedian(values, axis=-1, keepdims=True)
-        spread = _MAD_TO_SIGMA * np.nanmedian(np.abs(values - median), axis=-1, keepdims=True)
+        spread = MAD_TO_SIGMA * np.nanmedian(np.abs(values - median), axis=-1, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(spread > 0, (values - median) / spread, np.nan)
 
@@ -124,6 +124,6 @@ def _null_maxima(classes: int, freedom: float) -> NDArray[np.float64]:
 def _largest_z(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """`robust_z(scores).max(axis=-1)`, without the care for missing values that simulations do not need."""
     median = np.median(scores, axis=-1, keepdims=True)
-    spread = _MAD_TO_SIGMA * np.median(np.abs(scores - median), axis=-1)
+    spread = MAD_TO_SIGMA * np.median(np.abs(scores - median), axis=-1)
     largest: NDArray[np.float64] = (scores.max(axis=-1) - median[..., 0]) / spread
     return largest

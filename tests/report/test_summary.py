@@ -120,3 +120,24 @@ def test_the_page_is_sorted_and_filtered_without_scripts_and_leads_to_every_repo
     page.get_by_role("link", name="z/empty.onnx").click()
     assert "inconclusive" in page.title()
     assert noise == []
+
+
+def test_what_stands_out_in_one_model_and_not_in_its_siblings_is_said(tmp_path: Path) -> None:
+    def sibling(number: int) -> Result:
+        result = moved(example(), f"{number}.onnx")
+        first, *others = result.detectors
+        odd = [(index or 0.0) + 40 * (number == 3 and place == 2) for place, index in enumerate(first.index)]
+        return result.model_copy(update={"detectors": [first.model_copy(update={"index": odd}), *others]})
+
+    same = example().model.model_copy(update={"architecture": "a"})
+    results = [sibling(number) for number in range(6)]
+    alike = [
+        result.model_copy(update={"model": same.model_copy(update={"path": result.model.path})}) for result in results
+    ]
+    label = example().explained[2]
+    for format_ in ("text", "markdown", "html"):
+        text = " ".join("".join(render_summary(kept(tmp_path, *alike), format_)).split())
+        assert text.count("stands out from the same class of 5 models of its kind") == 1 + 3 * (format_ == "html")
+        assert f"Class {label} " in text
+        assert "of its kind" not in "".join(render_summary(kept(tmp_path, *alike[:4]), format_))  # too few
+        assert "of its kind" not in "".join(render_summary(kept(tmp_path, *results), format_))  # not known to be alike

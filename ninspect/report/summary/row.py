@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from ninspect.findings import Verdict
 from ninspect.measure.discoveries import q_values
+from ninspect.names import ROBUST_Z
 from ninspect.report.formats import load_result
 from ninspect.report.schema import Result
 from ninspect.report.wording import class_name, judgement, named_classes
@@ -84,6 +85,7 @@ class Row:
             marks=tuple(
                 Mark(_with_name(result, label), detector.name, index)
                 for detector in result.detectors
+                if detector.test == ROBUST_Z
                 for label, index in zip(result.explained, detector.index, strict=True)
             ),
         )
