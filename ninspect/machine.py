@@ -15,7 +15,7 @@ from ninspect.errors import UsageError
 _LIBRARIES = ("ninspect", "onnx", "onnx-ir", "numpy", "scipy")
 
 
-THREADS = "_NINSPECT_THREADS"  # of a worker process, by its parent: how many cores it may use, whichever they are
+THREADS = "_NINSPECT_THREADS"  # of a worker process, by its parent: how many cores it may use at a time
 _FOR_GPUS = ("CUDAExecutionProvider", "TensorrtExecutionProvider", "NvTensorRTRTXExecutionProvider")
 SCAN_BYTES = 2 * 1024**3  # that a scan should have, of images of 224 pixels
 _RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
@@ -89,14 +89,10 @@ def library_versions() -> dict[str, str]:
     return versions | {"onnxruntime": onnxruntime.__version__, "python": platform.python_version()}
 
 
-def cores() -> list[int]:
-    """Numbers of the cores that this process may use; all where the system does not tell."""
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [*range(os.cpu_count() or 1)]
-
-
 def allowed_cores() -> int:
     """How many cores this process may use at a time."""
-    return min(len(cores()), int(os.environ.get(THREADS, sys.maxsize)))
+    own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(own, int(os.environ.get(THREADS, own)))
 
 
 def cuda_device_count() -> int:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from queue import SimpleQueue
 from typing import Protocol
 
 from ninspect.dispatch import perform_scan
 from ninspect.errors import ExitCode, describe
 from ninspect.isolation import Limits
-from ninspect.machine import cores
+from ninspect.machine import allowed_cores
 from ninspect.progress import Silent
 from ninspect.report import Result
 from ninspect.requests import ScanRequest
@@ -49,9 +48,6 @@ class Local:
         """
         self._limits, self.slots = limits, 1 if limits is None else jobs
         self._threads, self._stop = ThreadPoolExecutor(self.slots), threading.Event()
-        self._shares: SimpleQueue[tuple[int, ...]] = SimpleQueue()
-        for share in shares(cores(), self.slots):
-            self._shares.put(share)
 
     def begin(self, request: ScanRequest) -> Future[Scanned]:
         """Have a model scanned."""
@@ -63,14 +59,11 @@ class Local:
         self._threads.shutdown(cancel_futures=True)
 
     def _scan(self, request: ScanRequest) -> Scanned:
-        share = self._shares.get()
-        try:
-            limits = None
-            if self._limits is not None:
-                limits, request = replace(self._limits, cores=share), replace(request, memory=self._limits.memory)
-            return scanned(request, limits, lambda: not self._stop.is_set())
-        finally:
-            self._shares.put(share)
+        limits = self._limits
+        if limits is not None:
+            limits = replace(limits, threads=max(1, allowed_cores() // self.slots))
+            request = replace(request, memory=limits.memory)
+        return scanned(request, limits, lambda: not self._stop.is_set())
 
 
 def scanned(request: ScanRequest, limits: Limits | None, wanted: Callable[[], bool] = lambda: True) -> Scanned:
@@ -86,13 +79,3 @@ def failed(request: ScanRequest, error: Exception) -> Scanned:
     code, message = describe(error)
     result = Result.unread(str(request.model), request.alpha, request.seed).stopped(message, 0.0)
     return result, code if code == ExitCode.INTERNAL else result.exit_code
-
-
-def shares(numbers: list[int], jobs: int) -> Iterator[tuple[int, ...]]:
-    """So many parts of the cores, as equal as can be; where there are more parts than cores, some have the same one.
-
-    >>> [*shares([0, 1, 2, 3, 4], 2)], [*shares([0, 1], 3)]
-    ([(0, 2, 4), (1, 3)], [(0,), (1,), (0,)])
-    """
-    for job in range(jobs):
-        yield tuple(numbers[job::jobs]) or (numbers[job % len(numbers)],)

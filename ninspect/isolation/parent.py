@@ -51,14 +51,12 @@ class Limits:
         required: work only behind all layers of the lock.
         seconds: wall time.
         memory: bytes.
-        cores: numbers of those that it may use; None: all.
-        threads: how many cores it may use at a time, whichever they are; None: all of these.
+        threads: how many cores it may use at a time; None: all.
     """
 
     required: bool
     seconds: float
     memory: int
-    cores: tuple[int, ...] | None = None
     threads: int | None = None
 
 
@@ -84,8 +82,6 @@ def run(
     """
     worker = _start(module, limits.threads)
     try:
-        if limits.cores is not None:
-            _keep_to(limits.cores, worker)
         request = {
             "work": work,
             "readable": [str(path) for path in readable],
@@ -119,12 +115,6 @@ def _start(module: str, threads: int | None) -> subprocess.Popen[bytes]:
         env=_environment() | ({} if threads is None else {THREADS: str(threads)}),
         start_new_session=True,  # Ctrl-C is for the parent, and the whole group can be killed
     )
-
-
-def _keep_to(cores: Sequence[int], worker: subprocess.Popen[bytes]) -> None:
-    """Keep a process to some cores, before it has more than one thread; macOS leaves that to its scheduler."""
-    with suppress(psutil.Error, AttributeError, ValueError):
-        psutil.Process(worker.pid).cpu_affinity([*cores])
 
 
 def _send(request: dict[str, Any], worker: subprocess.Popen[bytes]) -> None:
