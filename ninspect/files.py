@@ -90,6 +90,8 @@ def make_folder(path: Path) -> None:
     check_folder(path)
     try:
         path.mkdir(exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):  # rights are not all that can be missing
+            pass
     except OSError as error:
         raise unwritable(path, error) from error
 

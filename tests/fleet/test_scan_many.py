@@ -120,6 +120,25 @@ def test_two_runs_into_one_folder_do_each_other_no_harm(folder: Path) -> None:
     assert len(names_in(folder / "results")) == 3
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a folder in which nobody can write")
+def test_a_results_folder_that_cannot_be_written_is_said_before_any_scan(folder: Path) -> None:
+    run = ninspect("scan", "models", "-s", "images.npz", *FAST, "--results", "/proc", cwd=folder)
+    assert (run.returncode, run.stdout) in ((2, ""), (4, ""))
+    assert run.stderr.startswith("ninspect: /proc cannot be written: ")
+    assert "1 of 3" not in run.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs ulimit")
+def test_a_disk_that_is_full_ends_the_run_and_leaves_no_half_of_a_result(folder: Path) -> None:
+    command = ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", sys.executable, "-m", "ninspect"]  # no file may grow
+    asked = [*command, "scan", "models", "-s", "images.npz", *FAST, "--results", "results"]
+    run = subprocess.run(asked, cwd=folder, capture_output=True, encoding="utf-8", timeout=120, check=False)
+    assert (run.returncode, run.stdout) == (4, "")
+    assert run.stderr.endswith(".json cannot be written: File too large\n")
+    assert names_in(folder / "results") == []
+    assert ninspect("scan", "models", "-s", "images.npz", *FAST, "--results", "results", cwd=folder).returncode == 1
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
