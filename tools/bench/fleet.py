@@ -1,4 +1,4 @@
-"""How long a folder of models takes: in one call, in a shell loop, and under xargs.
+"""How long a folder of models takes: in one call, on a Ray cluster of this machine, in a shell loop, and under xargs.
 
 The ways take turns, each on models without results. What counts is the ratio of their times in one round.
 """
@@ -39,7 +39,12 @@ def one_call(models: list[Path], options: list[str], jobs: int) -> None:
     _run([*NINSPECT, "scan", *map(str, models), *options, "--jobs", str(jobs)])
 
 
-WAYS: dict[str, Way] = {"shell loop": loop, "xargs": xargs, "one call": one_call}
+def ray(models: list[Path], options: list[str], jobs: int) -> None:
+    """The same, by tasks of a cluster that is started for it."""
+    one_call(models, [*options, "--engine", "ray"], jobs)
+
+
+WAYS: dict[str, Way] = {"shell loop": loop, "xargs": xargs, "one call": one_call, "one call, Ray": ray}
 
 
 def _run(command: list[str], input_: bytes | None = None) -> None:
