@@ -54,8 +54,8 @@ class SourceSpecific(Detector):
         if self._refuses(case, len(images)):
             return found
         search = _Search(case, case.answers, images)
-        aliens = [trigger for pair in search.nearest_pairs() if (trigger := search.trigger(pair)).alien]
-        return replace(found, pairs=tuple(trigger for trigger in map(search.compared, aliens) if trigger.convincing))
+        looked_at = (search.looked_at(pair) for pair in search.nearest_pairs())
+        return replace(found, pairs=tuple(one for one in looked_at if one.convincing and search.confirms(one)))
 
     def _refuses(self, case: Case, sources: int) -> bool:
         """Whether it does not look at all; with fewer sources than classes it looks at those."""
@@ -93,11 +93,13 @@ class _Search:
         case: what is looked at.
         labels: `[N]`, the class that the model gives each image.
         images: of every class that has enough, `[M, H, W, C]`; of these every other one is held out.
+        swapped: those are held out that are seen else.
     """
 
     case: Case
     labels: NDArray[np.int64]
     images: dict[int, Pixels]
+    swapped: bool = False
 
     def nearest_pairs(self) -> list[Pair]:
         """Those with the shortest way, compared with the other ways from their source and to their target.
@@ -119,7 +121,19 @@ class _Search:
         rows, columns = np.unravel_index(order, distance.shape)
         return [(sources[row], int(case.classes[column])) for row, column in zip(rows, columns, strict=True)]
 
-    def trigger(self, pair: Pair) -> PairTrigger:
+    def looked_at(self, pair: Pair) -> PairTrigger:
+        """The smallest trigger from source to target, compared with those of other pairs if it may be a backdoor's."""
+        trigger = self._trigger(pair)
+        return self._compared(trigger) if trigger.alien else trigger
+
+    def confirms(self, trigger: PairTrigger) -> bool:
+        """Whether one that is fitted to the other half of the images is convincing, too.
+
+        A backdoor's is, whatever the images. Of small networks, one half often has a pair that the other has not.
+        """
+        return replace(self, swapped=not self.swapped).looked_at((trigger.source, trigger.label)).convincing
+
+    def _trigger(self, pair: Pair) -> PairTrigger:
         """The smallest trigger from source to target, not compared yet."""
         source, target = pair
         held_out, goal = self._held_out(source), np.array([target])
@@ -144,7 +158,7 @@ class _Search:
             foreign=_foreign(found[0], self.images[source], self.case.clean()[self.labels == target]),
         )
 
-    def compared(self, trigger: PairTrigger) -> PairTrigger:
+    def _compared(self, trigger: PairTrigger) -> PairTrigger:
         """The trigger next to those from its source to other targets, and from other sources to its target."""
         source, target = trigger.source, trigger.label
         generator = np.random.default_rng(self.case.seed)
@@ -169,10 +183,10 @@ class _Search:
         return np.stack([found.norms, shares])
 
     def _seen(self, source: int) -> Pixels:
-        return self.images[source][::2]
+        return self.images[source][self.swapped :: 2]
 
     def _held_out(self, source: int) -> Pixels:
-        return self.images[source][1::2]
+        return self.images[source][1 - self.swapped :: 2]
 
 
 def _foreign(patch: Patch, source: Pixels, target: Pixels) -> float:

@@ -26,7 +26,7 @@ from ninspect.report import Result
 from ninspect.requests import ScanRequest
 
 CARRIED = 256 * 1024**2  # bytes of a model with its files, or of samples, that travel; larger ones must be shared
-_GPU_PART = 0.25  # of a GPU: what a scan holds there, with the context of CUDA, is below 2 GiB
+_GPU_PART = 0.25  # of a GPU for each scan, whose runs hold half a GiB at most; not tried on a GPU yet
 _ATTEMPTS = 3  # besides the first, where a process or a node is lost
 _REACH, _GRACE = 20, 10  # seconds until a cluster answers, and until a task has ended
 _INSTALL = "pip install 'ninspect[ray]'"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,16 +48,16 @@ class Parcel:
             file.write_bytes(content)
 
 
-def files_of_model(request: ScanRequest) -> list[Path]:
+def files_of_model(request: ScanRequest) -> Iterator[Path]:
     """All that is read for a request besides its samples."""
-    named = [path for path in paths(request) if path not in (request.model, request.samples)]
-    return [request.model, *named_in(request.model), *companions(request.model), *filter(Path.is_file, named)]
+    yield from (request.model, *named_in(request.model), *companions(request.model))
+    yield from (path for path in paths(request) if path not in (request.model, request.samples) and path.is_file())
 
 
-def files_of_samples(samples: Path) -> list[Path]:
+def files_of_samples(samples: Path) -> Iterator[Path]:
     """All that is read of samples: the files of a folder, or a file with those beside it."""
     *_, widest = readable(samples)
-    return [path for path in widest.rglob("*") if path.is_file()] if widest.is_dir() else [samples]
+    yield from (path for path in widest.rglob("*") if path.is_file()) if widest.is_dir() else [samples]
 
 
 def absolute(request: ScanRequest) -> ScanRequest:
