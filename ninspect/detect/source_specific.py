@@ -127,11 +127,21 @@ class _Search:
         return self._compared(trigger) if trigger.alien else trigger
 
     def confirms(self, trigger: PairTrigger) -> bool:
-        """Whether one that is fitted to the other half of the images is convincing, too.
+        """Whether it stays convincing when a second one counts as much, fitted to the other half of the images.
 
-        A backdoor's is, whatever the images. Of small networks, one half often has a pair that the other has not.
+        A backdoor's works whatever the images are. Of small networks, one half often has a pair that the other has not.
         """
-        return replace(self, swapped=not self.swapped).looked_at((trigger.source, trigger.label)).convincing
+        other = replace(self, swapped=not self.swapped)
+        second = other._compared(other._trigger((trigger.source, trigger.label)))
+        ratio = (trigger.size / trigger.control_size + second.size / second.control_size) / 2
+        both = replace(
+            trigger,
+            control_size=trigger.size / ratio,
+            success=(trigger.success + second.success) / 2,
+            elsewhere=(trigger.elsewhere + second.elsewhere) / 2,
+            foreign=(trigger.foreign + second.foreign) / 2,
+        )
+        return both.convincing
 
     def _trigger(self, pair: Pair) -> PairTrigger:
         """The smallest trigger from source to target, not compared yet."""

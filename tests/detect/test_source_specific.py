@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import pytest
 
 from ninspect.audit.stages import scan
 from ninspect.detect import Case, Examination, SourceSpecific
@@ -67,6 +68,17 @@ def test_the_trigger_of_a_backdoor_with_a_source_class_is_found_and_works_on_tha
     assert set(before.tolist()) == {SOURCE}
     assert TARGET in after
     assert np.argwhere(trigger.patch.mask > 0.2).tolist() == [[10, 10], [10, 11], [11, 10], [11, 11]]
+
+
+def test_a_trigger_that_works_on_one_half_of_the_images_alone_is_not_convincing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = images()
+    own = slice(SOURCE * 16, (SOURCE + 1) * 16)
+    pixels[own, SOURCE] = np.tile([0.88, 0.92], 8)[:, None, None]  # every other image needs a brighter patch
+    assert examine(tmp_path, 1, pixels).pairs == ()
+    monkeypatch.setattr("ninspect.detect.source_specific._Search.confirms", lambda search, trigger: True)
+    assert [(one.source, one.label) for one in examine(tmp_path, 1, pixels).pairs] == [(SOURCE, TARGET)]
 
 
 def test_a_backdoor_for_images_of_all_classes_is_not_one_with_a_source(tmp_path: Path) -> None:
