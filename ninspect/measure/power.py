@@ -32,7 +32,7 @@ POWER: dict[tuple[Question, frozenset[str]], Power] = {
         208, 248, "of the study's networks with one to three targets"
     ),
     ("every-class", frozenset(["all-to-all"])): Power(3, 3, "of the study's networks with all-to-all attacks on MNIST"),
-    ("one-source", frozenset(["source-specific"])): Power(8, 9, "of the study's networks with a source class on MNIST"),
+    ("one-source", frozenset(["source-specific"])): Power(7, 9, "of the study's networks with a source class on MNIST"),
     ("one-target", frozenset(["mmbd"])): Power(21, 24, "of other people's networks"),
     ("one-target", frozenset(["neural_cleanse"])): Power(6, 24, "of other people's networks"),
     ("one-target", frozenset(["neuroninspect"])): Power(4, 25, "of other people's networks"),
