@@ -106,7 +106,7 @@ class Pool:
         if known is None:
             self._running[self._engine.begin(scan.here)] = scan
             return
-        self._fetcher.forget(scan.asked, scan.here)
+        self._fetcher.forget(scan.here)
         source: Source = "twin" if twin else "earlier"
         finished(Outcome(self._store.path(scan.key), named(known, scan.asked, scan.here), known.exit_code, source))
 
@@ -123,5 +123,5 @@ class Pool:
     def _keep(self, scan: _Scan, scanned: Scanned, finished: Callable[[Outcome], None]) -> None:
         result = named(scanned[0], scan.asked, scan.here)
         saved = self._store.keep(scan.key, result)
-        self._fetcher.forget(scan.asked, scan.here)
+        self._fetcher.forget(scan.here)
         finished(Outcome(saved, result, scanned[1], "scan"))

@@ -84,7 +84,7 @@ class Fetcher:
         """
         self._limit = DEFAULT_LIMIT if limit is None else limit
         self._samples = cache(self._fetch_samples)
-        self._kept: list[str] = []
+        self._folders: set[Path] = set()
 
     def fetch(self, request: ScanRequest) -> ScanRequest:
         """A request that names files of this machine.
@@ -95,32 +95,34 @@ class Fetcher:
         if request.samples is not None and (address := address_of(request.samples)):
             request = replace(request, samples=self._samples(address))
         if address := address_of(request.model):
-            folder = Path(mkdtemp(prefix="ninspect-"))
-            try:
-                request = replace(request, model=self._fetch_model(address, folder))
-            except BaseException:
-                shutil.rmtree(folder)
-                raise
+            request = replace(request, model=self._fetch_model(address))
         return request
 
-    def forget(self, asked: ScanRequest, fetched: ScanRequest) -> None:
-        """Remove the model that was fetched for a request."""
-        if fetched.model != asked.model:
-            shutil.rmtree(fetched.model.parent)
+    def forget(self, fetched: ScanRequest) -> None:
+        """Remove the model of a request, if it was fetched."""
+        self._remove(fetched.model.parent)
 
     def close(self) -> None:
-        """Remove the samples."""
-        for folder in self._kept:
-            shutil.rmtree(folder)
+        """Remove all that is left."""
+        for folder in [*self._folders]:
+            self._remove(folder)
 
-    def _fetch_model(self, address: str, folder: Path) -> Path:
+    def _new_folder(self) -> Path:
+        self._folders.add(folder := Path(mkdtemp(prefix="ninspect-")))
+        return folder
+
+    def _remove(self, folder: Path) -> None:
+        if folder in self._folders:
+            shutil.rmtree(folder)
+            self._folders.remove(folder)
+
+    def _fetch_model(self, address: str) -> Path:
         """A model, the files beside it that belong to it, and those that it may keep weights in."""
         with _files_at(address) as (files, inside):
-            model = folder / PurePosixPath(inside).name
+            model = self._new_folder() / PurePosixPath(inside).name
             left = _copy(files, inside, model, self._limit)
-            above = inside.rpartition("/")[0]
-            beside = (Path(name.removeprefix(f"{above}/")) for name in files.find(above))  # listed only if need be
-            named = [path.as_posix() for path in named_in(model, beside) if not is_model(path)]
+            folder, above = model.parent, inside.rpartition("/")[0]
+            named = [path.as_posix() for path in named_in(model, _below_address(files, above)) if not is_model(path)]
             for name in [*(name for name in COMPANIONS if files.exists(f"{above}/{name}")), *named]:
                 left = _copy(files, f"{above}/{name}", _below(folder, name), left)
         return model
@@ -128,8 +130,7 @@ class Fetcher:
     def _fetch_samples(self, address: str) -> Path:
         """A file, or all of a folder."""
         with _files_at(address) as (files, inside):
-            self._kept.append(mkdtemp(prefix="ninspect-"))
-            root, left = Path(self._kept[-1]) / PurePosixPath(inside).name, self._limit
+            root, left = self._new_folder() / PurePosixPath(inside).name, self._limit
             for name in files.find(inside) if files.isdir(inside) else [inside]:
                 left = _copy(files, name, _below(root, name.removeprefix(inside)), left)
         return root
@@ -154,6 +155,11 @@ def _files_at(address: str) -> Iterator[tuple[Any, str]]:
         raise UsageError(f"there is nothing at {address}; correct the address") from error
     except Exception as error:  # of many kinds
         raise UsageError(f"{address} cannot be read ({reason(error)}); correct the address") from error
+
+
+def _below_address(files: Any, folder: str) -> Iterator[Path]:
+    """Files in a folder and below, relative to it; listed when the first is asked for."""
+    yield from (Path(name.removeprefix(f"{folder}/")) for name in files.find(folder))
 
 
 def _below(folder: Path, name: str) -> Path:
@@ -181,8 +187,6 @@ def fetched(request: ScanRequest, limit: int | None = None) -> Iterator[ScanRequ
     """One request that names files of this machine, as long as the block lasts."""
     fetcher = Fetcher(limit)
     try:
-        here = fetcher.fetch(request)
-        yield here
-        fetcher.forget(request, here)
+        yield fetcher.fetch(request)
     finally:
         fetcher.close()

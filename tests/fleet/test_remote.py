@@ -6,7 +6,6 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import numpy as np
 import onnx
 import pytest
 
@@ -90,24 +89,31 @@ def test_what_cannot_be_fetched_is_a_sentence(
 
 
 def test_weights_and_settings_beside_a_model_come_with_it(folder: Path, server: str) -> None:
-    model = linear_model(even_weights())
+    model, large = linear_model(even_weights()), folder / "models" / "large.onnx"
+    weights = onnx.numpy_helper.to_array(model.graph.initializer[0])
+    (tensor,) = model.graph.initializer
+    onnx.external_data_helper.set_external_data(tensor, "w/large.bin", length=weights.nbytes)
+    tensor.ClearField("raw_data")
+    large.write_bytes(model.SerializeToString())
     (folder / "models" / "w").mkdir()
-    onnx.save(
-        model, folder / "models" / "large.onnx", save_as_external_data=True, location="w/large.bin", size_threshold=0
-    )
+    (folder / "models" / "w" / "large.bin").write_bytes(weights.tobytes())
     (folder / "models" / "preprocess.toml").write_text("scale = 1\n")
     (folder / "models" / "other.bin").write_bytes(b"nobody's")
-    asked = ScanRequest(Path(f"{server}/models/large.onnx"))
     fetcher = Fetcher()
-    fetched = fetcher.fetch(asked)
-    try:
-        there = {path.relative_to(fetched.model.parent).as_posix() for path in fetched.model.parent.rglob("*.*")}
-        assert there == {"large.onnx", "w/large.bin", "preprocess.toml"}
-        weights = onnx.numpy_helper.to_array(onnx.load(fetched.model).graph.initializer[0])
-        np.testing.assert_array_equal(weights, onnx.numpy_helper.to_array(model.graph.initializer[0]))
-    finally:
-        fetcher.forget(asked, fetched)
-    assert not fetched.model.exists()
+    fetched = fetcher.fetch(ScanRequest(Path(f"{server}/models/large.onnx")))
+    there = {path.relative_to(fetched.model.parent).as_posix() for path in fetched.model.parent.rglob("*.*")}
+    assert there == {"large.onnx", "w/large.bin", "preprocess.toml"}
+    assert fetched.model.with_name("w").joinpath("large.bin").read_bytes() == weights.tobytes()
+    fetcher.forget(fetched)
+    assert not fetched.model.parent.exists()
+
+
+def test_what_is_left_of_a_run_that_was_ended_is_removed(server: str) -> None:
+    fetcher = Fetcher()
+    fetched = fetcher.fetch(ScanRequest(Path(f"{server}/models/bad.onnx")))
+    assert fetched.model.is_file()
+    fetcher.close()
+    assert not fetched.model.parent.exists()
 
 
 def test_a_folder_of_samples_is_fetched_once(folder: Path, server: str) -> None:
