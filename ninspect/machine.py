@@ -11,11 +11,11 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution,
 import psutil
 
 from ninspect.errors import UsageError
+from ninspect.names import THREADS
 
 _LIBRARIES = ("ninspect", "onnx", "onnx-ir", "numpy", "scipy")
 
 
-THREADS = "_NINSPECT_THREADS"  # of a worker process, by its parent: how many cores it may use at a time
 _FOR_GPUS = ("CUDAExecutionProvider", "TensorrtExecutionProvider", "NvTensorRTRTXExecutionProvider")
 SCAN_BYTES = 2 * 1024**3  # that a scan should have, of images of 224 pixels
 _RUNTIMES = ("onnxruntime", "onnxruntime-gpu")

@@ -92,3 +92,4 @@ Device = Literal["auto", "cpu", "cuda"]
 Sandbox = Literal["auto", "require", "off"]
 
 ROBUST_Z = "robust z"  # p-values that come from the index alone, a robust z-score over the classes
+THREADS = "_NINSPECT_THREADS"  # of a worker process, by its parent: how many cores it may use at a time

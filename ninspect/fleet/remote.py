@@ -52,7 +52,8 @@ def named(result: Result, asked: ScanRequest, here: ScanRequest) -> Result:
         if there != brought and there is not None and brought is not None:
             text = text.replace(str(brought.parent), _address(there).rstrip("/").rpartition("/")[0])
     result = type(result).from_json(text.encode()) if asked != here else result
-    return result.model_copy(update={"model": result.model.model_copy(update={"path": _address(asked.model)})})
+    model = type(result.model).model_validate(result.model.model_dump() | {"path": _address(asked.model)})
+    return result.model_copy(update={"model": model})
 
 
 def _address(path: Path) -> str:

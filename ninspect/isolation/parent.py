@@ -21,7 +21,7 @@ import psutil
 from ninspect.errors import ExitCode, InconclusiveError, NinspectError, UsageError
 from ninspect.isolation.lock import gpu_devices
 from ninspect.isolation.pipe import PIECE, Listener
-from ninspect.machine import THREADS
+from ninspect.names import THREADS
 from ninspect.text import byte_count
 
 NONSENSE = "the process that read the model sent nonsense"

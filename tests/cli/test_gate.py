@@ -134,7 +134,7 @@ def test_options_come_from_the_project_a_file_or_the_environment(
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("[scan]\nalpah = 1", "mine.toml: scan has no option 'alpah'; there are alpha, "),
+        ("[scan]\nalpah = 1", "mine.toml: scan has no option 'alpah'; there are address, alpha, "),
         ("[scna]\nalpha = 1", "mine.toml: 'scna' is not a command; there are "),
         ("scan = 1", "must have a table for each command"),
         ("[scan", "mine.toml is not TOML"),

@@ -12,7 +12,7 @@ from ninspect.errors import ExitCode, InconclusiveError, NinspectError, UsageErr
 from ninspect.isolation import Limits, Listener, run
 
 LIMITS = Limits(required=False, seconds=60, memory=2**29)
-GROUND = {"ninspect", "ninspect.errors", "ninspect.text"}
+GROUND = {"ninspect", "ninspect.errors", "ninspect.names", "ninspect.text"}
 
 
 @pytest.fixture
