@@ -19,7 +19,8 @@ from typing import Any
 from ninspect.errors import InconclusiveError, UsageError
 from ninspect.files import reason
 from ninspect.fleet.engine import Scanned, failed, scanned
-from ninspect.fleet.parcel import Parcel, absolute, files_of_model, files_of_samples, unpacked
+from ninspect.fleet.identity import files_of_samples
+from ninspect.fleet.parcel import Parcel, absolute, files_of_model, unpacked
 from ninspect.isolation import Limits
 from ninspect.machine import SCAN_BYTES, spare_memory
 from ninspect.report import Result

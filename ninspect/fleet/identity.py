@@ -80,6 +80,12 @@ def _others(folder: Path) -> Iterator[Path]:
     return (path for path in sorted(folder.rglob("*")) if not is_model(path) and path.is_file())
 
 
+def files_of_samples(samples: Path) -> Iterator[Path]:
+    """All that is read of samples: the files of a folder, or a file with those beside it."""
+    *_, widest = readable(samples)
+    yield from (one for one in widest.rglob("*") if one.is_file()) if widest.is_dir() else [samples]
+
+
 def _content(value: Any) -> Any:
     """An option; in place of a path to a file, what the file holds."""
     if isinstance(value, dict):
@@ -92,9 +98,8 @@ def _content(value: Any) -> Any:
 def _samples(path: Path) -> str:
     """SHA-256 of images, asked once for many models: names and content of all files in a folder, or beside a table."""
     *_, widest = readable(path)
-    files = sorted(one for one in widest.rglob("*") if one.is_file()) if widest.is_dir() else [path]
     chosen = "" if widest == path else path.name
-    listed = [[str(one.relative_to(widest)), _sha256(one)] for one in files]
+    listed = [[str(one.relative_to(widest)), _sha256(one)] for one in sorted(files_of_samples(path))]
     return hashlib.sha256(json.dumps([chosen, *listed]).encode()).hexdigest()
 
 

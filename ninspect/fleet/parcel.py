@@ -12,7 +12,6 @@ from ninspect.files import companions, open_plain
 from ninspect.fleet.identity import named_in
 from ninspect.option import paths, with_paths
 from ninspect.requests import ScanRequest
-from ninspect.samples import readable
 
 
 @dataclass(frozen=True)
@@ -52,12 +51,6 @@ def files_of_model(request: ScanRequest) -> Iterator[Path]:
     """All that is read for a request besides its samples."""
     yield from (request.model, *named_in(request.model), *companions(request.model))
     yield from (path for path in paths(request) if path not in (request.model, request.samples) and path.is_file())
-
-
-def files_of_samples(samples: Path) -> Iterator[Path]:
-    """All that is read of samples: the files of a folder, or a file with those beside it."""
-    *_, widest = readable(samples)
-    yield from (path for path in widest.rglob("*") if path.is_file()) if widest.is_dir() else [samples]
 
 
 def absolute(request: ScanRequest) -> ScanRequest:

@@ -47,11 +47,12 @@ def named(result: Result, asked: ScanRequest, here: ScanRequest) -> Result:
         asked: what was asked for.
         here: the same, of files of this machine.
     """
-    text = result.to_json()
-    for there, brought in ((asked.model, here.model), (asked.samples, here.samples)):
-        if there != brought and there is not None and brought is not None:
-            text = text.replace(str(brought.parent), _address(there).rstrip("/").rpartition("/")[0])
-    result = type(result).from_json(text.encode()) if asked != here else result
+    if asked != here:
+        text = result.to_json()
+        for there, brought in ((asked.model, here.model), (asked.samples, here.samples)):
+            if there != brought and there is not None and brought is not None:
+                text = text.replace(str(brought.parent), _address(there).rstrip("/").rpartition("/")[0])
+        result = type(result).from_json(text.encode())
     model = type(result.model).model_validate(result.model.model_dump() | {"path": _address(asked.model)})
     return result.model_copy(update={"model": model})
 

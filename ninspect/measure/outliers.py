@@ -16,28 +16,30 @@ Array = NDArray[np.float64]
 
 PUBLISHED_INDEX = 2.0
 
-MAD_TO_SIGMA = 1.482602218505602  # 1 / Φ⁻¹(3/4)
+_MAD_TO_SIGMA = 1.482602218505602  # 1 / Φ⁻¹(3/4)
 _SIMULATIONS = round(1 / SMALLEST_P) - 1
 _SEED = 1911_07399
 _BLOCK = 2_000_000
 
 
-def robust_z(scores: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(score − median) / (1.4826 · MAD), along the last axis.
+def robust_z(scores: NDArray[np.floating], least: float = 0.0) -> NDArray[np.float64]:
+    """(score − median) / max(1.4826 · MAD, least), along the last axis.
 
     The factor makes the median absolute deviation estimate the standard deviation of Gaussian scores.
 
     Args:
         scores: `[..., K]`; values that are not numbers are left out and stay so.
+        least: the smallest spread to measure with.
 
     Returns:
-        `[..., K]` float64; not a number throughout where the MAD is 0, which leaves no scale to measure with.
+        `[..., K]` float64; not a number throughout where the spread is 0, which leaves no scale to measure with.
     """
     values = np.asarray(scores, np.float64)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # where no score is a number, no z-score is
         median = np.nanmedian(values, axis=-1, keepdims=True)
-        spread = MAD_TO_SIGMA * np.nanmedian(np.abs(values - median), axis=-1, keepdims=True)
+        deviation = np.nanmedian(np.abs(values - median), axis=-1, keepdims=True)
+        spread = np.maximum(_MAD_TO_SIGMA * deviation, least)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(spread > 0, (values - median) / spread, np.nan)
 
@@ -124,6 +126,6 @@ def _null_maxima(classes: int, freedom: float) -> NDArray[np.float64]:
 def _largest_z(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """`robust_z(scores).max(axis=-1)`, without the care for missing values that simulations do not need."""
     median = np.median(scores, axis=-1, keepdims=True)
-    spread = MAD_TO_SIGMA * np.median(np.abs(scores - median), axis=-1)
+    spread = _MAD_TO_SIGMA * np.median(np.abs(scores - median), axis=-1)
     largest: NDArray[np.float64] = (scores.max(axis=-1) - median[..., 0]) / spread
     return largest

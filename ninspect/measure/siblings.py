@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.measure.calibration import OUTLIERS
-from ninspect.measure.outliers import MAD_TO_SIGMA, p_values
+from ninspect.measure.outliers import p_values, robust_z
 
 
 def apart(marks: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -32,9 +30,5 @@ def apart(marks: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.
     >>> [*map(int, np.unravel_index(np.nanargmax(z), z.shape))], bool(p[3, 7] < 0.01)
     ([3, 7], True)
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # of marks that no model has
-        median = np.nanmedian(marks, axis=0)
-        spread = np.maximum(MAD_TO_SIGMA * np.nanmedian(np.abs(marks - median), axis=0), 1)
-    z = (marks - median) / spread
+    z = robust_z(marks.T, least=1).T
     return z, np.minimum(p_values(z, len(marks), OUTLIERS.natural_freedom) * marks.shape[1], 1)

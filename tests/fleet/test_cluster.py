@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.fleet.fast import FAST, make_folder, verdicts, wait_for
+from tests.fleet.fast import FAST, verdicts, wait_for
 from tests.support import even_weights, linear_model, names_in, ninspect, save
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -34,11 +34,6 @@ def second(cluster: Any) -> Iterator[Any]:
     yield node
     if node in cluster.worker_nodes:
         cluster.remove_node(node)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return make_folder(tmp_path)
 
 
 def command(cluster: Any, *more: str) -> list[str]:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ninspect.fleet.parcel import Parcel, absolute, files_of_model, files_of_samples, unpacked
+from ninspect.fleet.identity import files_of_samples
+from ninspect.fleet.parcel import Parcel, absolute, files_of_model, unpacked
 from ninspect.requests import PreprocessOptions, ScanRequest
 
 

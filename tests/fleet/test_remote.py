@@ -12,7 +12,7 @@ import pytest
 from ninspect.errors import UsageError
 from ninspect.fleet.remote import Fetcher, address_of, models_at
 from ninspect.requests import ScanRequest
-from tests.fleet.fast import FAST, make_folder, verdicts
+from tests.fleet.fast import FAST, verdicts
 from tests.support import even_weights, linear_model, names_in, ninspect
 
 pytest.importorskip("aiohttp", reason="needs aiohttp")
@@ -21,11 +21,6 @@ pytest.importorskip("aiohttp", reason="needs aiohttp")
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *arguments: object) -> None:
         pass
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return make_folder(tmp_path)
 
 
 @pytest.fixture

@@ -12,13 +12,8 @@ import psutil
 import pytest
 
 from ninspect.report import Result
-from tests.fleet.fast import FAST, lines, make_folder, verdicts, wait_for
+from tests.fleet.fast import FAST, lines, verdicts, wait_for
 from tests.support import names_in, ninspect, random_pixels, save_images
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return make_folder(tmp_path)
 
 
 def test_a_folder_gets_a_line_for_each_model_and_the_worst_exit_code(folder: Path) -> None:
