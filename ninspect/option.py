@@ -61,7 +61,9 @@ def paths(group: Any) -> Iterator[Path]:
     """Every path in a dataclass of options, and in the groups within it."""
     for each in fields(group):
         value = getattr(group, each.name)
-        if isinstance(value, Path):
+        if isinstance(value, tuple):
+            yield from (entry for entry in value if isinstance(entry, Path))
+        elif isinstance(value, Path):
             yield value
         elif is_dataclass(value):
             yield from paths(value)
@@ -72,7 +74,9 @@ def with_paths(group: T, change: Callable[[Path], Path]) -> T:
     changed: dict[str, Any] = {}
     for each in fields(group):  # type: ignore[arg-type]
         value = getattr(group, each.name)
-        if isinstance(value, Path):
+        if isinstance(value, tuple):
+            changed[each.name] = tuple(change(entry) if isinstance(entry, Path) else entry for entry in value)
+        elif isinstance(value, Path):
             changed[each.name] = change(value)
         elif is_dataclass(value):
             changed[each.name] = with_paths(value, change)

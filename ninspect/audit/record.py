@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ from ninspect.requests import ScanRequest
 from ninspect.runtime import Network
 from ninspect.samples import Samples
 
+if TYPE_CHECKING:
+    from ninspect.audit.reference import Reference
+
 
 @dataclass
 class Record:
@@ -38,6 +41,7 @@ class Record:
         examined: what the detectors said that have looked, with p-values as if each were the only one.
         settings: of these detectors.
         findings: what was found, apart from what follows from the examinations.
+        references: models that the user trusts, opened.
         ended: the detectors have had their say. Before, nobody is accused and nothing is answered.
     """
 
@@ -56,6 +60,7 @@ class Record:
     settings: list[dict[str, Any]] = field(default_factory=list)
     attention: Attention | None = None
     findings: list[Finding] = field(default_factory=list)
+    references: list[Reference] = field(default_factory=list)
     ended: bool = False
     start: float = field(default_factory=time.perf_counter)
     date: str = field(default_factory=now)

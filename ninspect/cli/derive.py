@@ -69,9 +69,15 @@ def _value(kind: Any, name: str, values: dict[str, Any]) -> Any:
         given = {f.name: _value(hint, _name(f, option), values) for f, hint, option in options(inner) if _optional(f)}
         return Unfinished(inner, given)
     if not is_dataclass(kind):
-        return tuple(map(str, values[name])) if isinstance(values[name], list) else values[name]
+        several = values[name]
+        return tuple(map(_plain, several)) if isinstance(several, list) else several
     assert isinstance(kind, type)
     return kind(**{f.name: _value(hint, _name(f, option), values) for f, hint, option in options(kind)})
+
+
+def _plain(value: Any) -> Any:
+    """A value as requests have it: choices are texts."""
+    return str(value) if isinstance(value, StrEnum) else value
 
 
 def _parameters(parameter: Parameter) -> Iterator[Parameter]:

@@ -37,6 +37,7 @@ class Case:
         earlier: what the detectors before found, in order.
         labelled: the images have labels, so that it shows whether the model knows them.
         assumed: neither settings nor labels tell in what form the model takes its images.
+        references: models that the user trusts, with the same images, and with their classes in the order of the model.
     """
 
     network: Network
@@ -47,6 +48,7 @@ class Case:
     earlier: list[Examination] = field(default_factory=list)
     labelled: bool = True
     assumed: bool = False
+    references: tuple[Case, ...] = ()
 
     @cached_property
     def _pictures(self) -> Pixels:

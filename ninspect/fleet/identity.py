@@ -18,14 +18,15 @@ from ninspect.requests import ScanRequest
 from ninspect.samples import readable
 
 # Where a model is and on what it runs; its content and that of its images count instead.
-_PLACES = ("model", "samples", "device", "memory")
+_PLACES = ("model", "samples", "reference", "device", "memory")
 
 
 def identity(request: ScanRequest) -> str:
     """SHA-256 of all that decides what a scan says.
 
     These are the version of ninspect, the options, and the content of the model, of the files that its weights lie in,
-    of those beside it that say how it is fed and what its classes are called, and of the samples. The model is not
+    of those beside it that say how it is fed and what its classes are called, of its references with the same, and of
+    the samples. The model is not
     parsed for that: every file in its folder or below whose name it contains counts as weights.
 
     Raises:
@@ -35,6 +36,10 @@ def identity(request: ScanRequest) -> str:
     model = request.model
     known = {
         "ninspect": version("ninspect"),
+        "references": [
+            [_sha256(path), {one.name: _sha256(one) for one in (*named_in(path), *companions(path))}]
+            for path in request.reference
+        ],
         "options": {name: _content(value) for name, value in request.facts().items() if name not in _PLACES},
         "model": _sha256(model),
         "weights": {str(path.relative_to(model.parent)): _sha256(path) for path in named_in(model)},
@@ -90,6 +95,8 @@ def _content(value: Any) -> Any:
     """An option; in place of a path to a file, what the file holds."""
     if isinstance(value, dict):
         return {name: _content(entry) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [_content(entry) for entry in value]
     is_file = isinstance(value, str) and len(value) < 4096 and Path(value).is_file()
     return _sha256(Path(value)) if is_file else value
 

@@ -49,8 +49,10 @@ class Parcel:
 
 def files_of_model(request: ScanRequest) -> Iterator[Path]:
     """All that is read for a request besides its samples."""
-    yield from (request.model, *named_in(request.model), *companions(request.model))
-    yield from (path for path in paths(request) if path not in (request.model, request.samples) and path.is_file())
+    models = (request.model, *request.reference)
+    for model in models:
+        yield from (model, *named_in(model), *companions(model))
+    yield from (path for path in paths(request) if path not in (*models, request.samples) and path.is_file())
 
 
 def absolute(request: ScanRequest) -> ScanRequest:

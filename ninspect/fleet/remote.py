@@ -49,7 +49,8 @@ def named(result: Result, asked: ScanRequest, here: ScanRequest) -> Result:
     """
     if asked != here:
         text = result.to_json()
-        for there, brought in ((asked.model, here.model), (asked.samples, here.samples)):
+        places = ((asked.model, here.model), (asked.samples, here.samples))
+        for there, brought in (*places, *zip(asked.reference, here.reference, strict=True)):
             if there != brought and there is not None and brought is not None:
                 text = text.replace(str(brought.parent), _address(there).rstrip("/").rpartition("/")[0])
         result = type(result).from_json(text.encode())
@@ -86,6 +87,7 @@ class Fetcher:
         """
         self._limit = DEFAULT_LIMIT if limit is None else limit
         self._samples = cache(self._fetch_samples)
+        self._reference = cache(self._fetch_model)
         self._folders: set[Path] = set()
 
     def fetch(self, request: ScanRequest) -> ScanRequest:
@@ -96,6 +98,8 @@ class Fetcher:
         """
         if request.samples is not None and (address := address_of(request.samples)):
             request = replace(request, samples=self._samples(address))
+        here = [(self._reference(address) if (address := address_of(path)) else path) for path in request.reference]
+        request = replace(request, reference=tuple(here))
         if address := address_of(request.model):
             request = replace(request, model=self._fetch_model(address))
         return request

@@ -19,6 +19,7 @@ from ninspect.requests.shared import (
     EXPERTS,
     GATE,
     INPUT,
+    PREPROCESSING,
     QUESTIONS_ASKED,
     QUESTIONS_MEAN,
     ColorOption,
@@ -193,6 +194,24 @@ class ScanRequest(_ModelRequest):
     chained: Annotated[
         bool, Option("Persistence as published: one chain of exclusive ors; only for neuroninspect.", panel=EXPERTS)
     ] = False
+    reference: Annotated[
+        tuple[Path, ...],
+        Option(
+            "A model with the same classes that you trust, such as an earlier version; may be repeated. What a class or "
+            "a pair of classes does in the model and in no reference is shown, and may be suspected.",
+            metavar="MODEL",
+            panel=INPUT,
+        ),
+    ] = ()
+    reference_preprocess: Annotated[
+        tuple[Path, ...],
+        Option(
+            "How images become the inputs of the references, as --preprocess takes it: one file for all of them, or one "
+            "for each in their order. Default: found out for each, as for the model.",
+            metavar="FILE",
+            panel=PREPROCESSING,
+        ),
+    ] = ()
     images: Annotated[
         int,
         Option(
@@ -263,6 +282,17 @@ class ScanRequest(_ModelRequest):
             raise UsageError(f"--threshold does not belong to --method {' or '.join(self.methods)}; leave it out")
         if self.required <= {"file"}:
             raise UsageError("--skip leaves no required question about the network; leave one of them in")
+        if self.reference and self.samples is None:
+            raise UsageError("--reference compares what two models do on the same images; give them with --samples")
+        count = len(self.reference_preprocess)
+        if count not in ((0, 1, len(self.reference)) if self.reference else (0,)):
+            given = f"{count} for {len(self.reference)} references"
+            raise UsageError(f"--reference-preprocess was given {given}; give it once, or once for each --reference")
+
+    @property
+    def readable(self) -> tuple[Path, ...]:
+        """As of every model, also the folders of the references."""
+        return (*super().readable, *(path.parent for path in self.reference))
 
     @property
     def required(self) -> frozenset[Question]:

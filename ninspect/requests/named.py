@@ -37,7 +37,7 @@ def scan_request(model: object, samples: object = None, options: Mapping[str, An
         plain = value.tolist() if hasattr(value, "tolist") else value
         if field == "feed" and isinstance(plain, Mapping):  # as on the command line
             plain = tuple(f"{each}={','.join(map(str, _numbers(given)))}" for each, given in plain.items())
-        target[field] = (plain,) if several and isinstance(plain, str) else plain
+        target[field] = (plain,) if several and isinstance(plain, str | PathLike) else plain
     preprocess = PreprocessOptions(**inner)
     images = None if samples is None else path_of(samples, "samples")
     return ScanRequest(path_of(model, "the model"), images, preprocess=preprocess, **values).checked()
