@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ninspect.audit.coverage import Answer
 from ninspect.audit.selftest import TruthTest
-from ninspect.detect import Attention, Examination, PairTrigger, Stamp, Trigger
+from ninspect.detect import Attention, Examination, PairBeside, PairTrigger, Stamp, Trigger
 from ninspect.findings import Finding
 from ninspect.measure.calibration import OUTLIERS
 from ninspect.measure.outliers import critical_index
@@ -22,6 +22,7 @@ from ninspect.names import QUESTIONS, ROBUST_Z, Question
 from ninspect.preprocess import Resolved
 from ninspect.report.picture import overlay, png
 from ninspect.report.pictured import AttentionInfo, ExampleInfo, HeatmapInfo, PairInfo, StampInfo, TriggerInfo
+from ninspect.report.references import ClassChange, ReferenceInfo
 from ninspect.report.schema import (
     AnswerInfo,
     DetectorInfo,
@@ -35,6 +36,9 @@ from ninspect.report.schema import (
 )
 from ninspect.runtime import Network
 from ninspect.samples import Samples
+
+if TYPE_CHECKING:
+    from ninspect.audit.reference import Reference
 
 _LARGEST_SIDE = 112  # of a picture: ten classes of a network for large photographs stay below a megabyte
 
@@ -151,8 +155,19 @@ def describe_stamp(stamp: Stamp) -> StampInfo:
 
 def describe_pair(trigger: PairTrigger) -> PairInfo:
     """The evidence for one class as the target of another."""
+    beside = {}
+    if isinstance(trigger, PairBeside):
+        beside = {
+            "reference": trigger.reference,
+            "reference_size": trigger.reference_size,
+            "reference_control_size": _number(trigger.reference_control_size),
+        }
     return PairInfo(
-        **_recovered(trigger), source=trigger.source, elsewhere=trigger.elsewhere, foreign=_number(trigger.foreign)
+        **_recovered(trigger),
+        source=trigger.source,
+        elsewhere=trigger.elsewhere,
+        foreign=_number(trigger.foreign),
+        **beside,
     )
 
 
@@ -176,6 +191,33 @@ def _recovered(trigger: Trigger) -> dict[str, Any]:
             )
         ],
     }
+
+
+def describe_reference(reference: Reference) -> ReferenceInfo:
+    """A model that the user trusts, and where its answers differ from the model's."""
+    file, samples = reference.record.file, reference.record.samples
+    assert file is not None
+    assert samples is not None
+    answers, own, labels = reference.answers, reference.case.answers, samples.labels
+    return ReferenceInfo(
+        path=str(reference.record.request.model),
+        sha256=file.sha256,
+        matched=reference.matched,
+        preprocess=reference.record.known.source,
+        agreement=float(np.mean(answers == own)),
+        accuracy=reference.record.accuracy,
+        changes=[
+            ClassChange(
+                label=label,
+                images=int(chosen.sum()),
+                agreement=float(np.mean((answers == own)[chosen])),
+                accuracy=None if labels is None else float(np.mean(answers[chosen] == label)),
+                reference_accuracy=None if labels is None else float(np.mean(own[chosen] == label)),
+            )
+            for label in np.unique(own if labels is None else labels).tolist()
+            for chosen in [(own if labels is None else labels) == label]
+        ],
+    )
 
 
 def describe_attention(attention: Attention | None) -> AttentionInfo | None:

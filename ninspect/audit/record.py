@@ -103,6 +103,7 @@ class Record:
             triggers=[describe.describe_trigger(t) for one in examinations for t in one.triggers],
             stamps=[describe.describe_stamp(stamp) for one in examinations for stamp in one.stamps],
             pairs=[describe.describe_pair(pair) for one in examinations for pair in one.pairs],
+            references=[describe.describe_reference(reference) for reference in self.references],
             attention=describe.describe_attention(self.attention),
             provider=self.network.provider if self.network else None,
             versions=library_versions(),

@@ -30,11 +30,13 @@ class Reference:
         record: what is known of it.
         case: the same images, for a network with its classes in the order of the model.
         matched: how its classes were found in the model: by number, by name, or by the class map.
+        answers: `[N]`, the class that the model gives each image.
     """
 
     record: Record
     case: Case
     matched: str
+    answers: NDArray[np.int64]
 
 
 def open_references(record: Record, case: Case) -> list[Reference]:
@@ -82,7 +84,7 @@ def _opened(request: ScanRequest, model: Record, case: Case, others: Sequence[Re
         raise UsageError(f"the reference {path} cannot be used: {error}") from error
     if record.samples is None or model.samples is None or record.samples.names != model.samples.names:
         raise UsageError(f"the reference {path} cannot be shown the same images: some of them cannot be read")
-    return Reference(record, replace(own, classes=case.classes), matched)
+    return Reference(record, replace(own, classes=case.classes), matched, case.answers)
 
 
 def _refuse_same(path: Path, record: Record, model: Record, others: Sequence[Record]) -> None:
@@ -121,8 +123,8 @@ def class_order(path: Path, record: Record, model: Record) -> tuple[NDArray[np.i
     unknown = [name for name, number in zip(own, found, strict=True) if number is None]
     if unknown:
         raise UsageError(
-            f"{len(unknown)} of {count} classes of the reference {path} are none of the model's ({unknown[0][:60]}, …); "
-            "say which number each has in the model with --class-map"
+            f"{len(unknown)} of {count} classes of the reference {path} are none of the model's, such as "
+            f"'{unknown[0][:60]}'; say which number each has in the model with --class-map"
         )
     return _inverse(path, [number for number in found if number is not None], own), BY_NAME
 

@@ -12,7 +12,18 @@ from ninspect.audit.open import asked, names_for, said_of_images
 from ninspect.audit.ready import case_of, load_images, open_file, trusted
 from ninspect.audit.record import Record
 from ninspect.audit.reference import open_references
-from ninspect.detect import Case, Detector, Evidence, Progress, SourceSpecific, examined, look, outstanding, too_few
+from ninspect.detect import (
+    Case,
+    Detector,
+    Evidence,
+    Progress,
+    Reference,
+    SourceSpecific,
+    examined,
+    look,
+    outstanding,
+    too_few,
+)
 from ninspect.detect.registry import chosen
 from ninspect.errors import InconclusiveError, UsageError
 from ninspect.findings import Finding, FindingError, selected
@@ -114,5 +125,6 @@ def _looking(request: ScanRequest, detectors: Sequence[Detector] | None) -> list
     if detectors is not None and not all(isinstance(one, Detector) for one in detectors):
         raise UsageError("detectors holds what is none; give objects such as Activated(), and names as methods")
     evidence = (Evidence(request.alpha), SourceSpecific(request.alpha)) if request.evidence else ()
-    looking = (*(chosen(request) if detectors is None else detectors), *evidence)
+    beside = (Reference(),) if request.reference else ()
+    looking = (*(chosen(request) if detectors is None else detectors), *evidence, *beside)
     return [one for one in looking if not (one.answers and one.answers <= frozenset(request.skip))]

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ninspect.detect import TARGET, Examination, PairTrigger, Stamp, Trigger, comparing, listed, tested
+from ninspect.detect import TARGET, Examination, PairBeside, PairTrigger, Stamp, Trigger, comparing, listed, tested
+from ninspect.detect.all_to_all import PERMUTATION
 from ninspect.findings import Finding, Verdict, about_file, verdict
 from ninspect.measure.calibration import NEAR_MISSES
 from ninspect.text import probability
@@ -36,8 +37,8 @@ class Judgement:
 def accusations(examinations: Sequence[Examination], alpha: float) -> list[Finding]:
     """What the examinations find.
 
-    Targets (BD001), permutations (BD002), triggers between two classes (BD004), and where there are neither of the
-    first two, a class that is nearly a target (BD005).
+    Targets (BD001), permutations (BD002), triggers between two classes (BD004), what stands out beside a reference
+    (BD006, BD007), and where there are neither targets nor permutations, a class that is nearly a target (BD005).
 
     Args:
         examinations: with p-values that are corrected for their number.
@@ -58,13 +59,14 @@ def accusations(examinations: Sequence[Examination], alpha: float) -> list[Findi
         found.append(Finding(TARGET, message, classes=tuple(targets)))
     if not found and (near := _near_miss(compared, tried, alpha)):
         found.append(near)
-    pairs = (pair for one in examinations for pair in one.pairs if pair.convincing)
-    return found + [Finding("BD004", _from_one_class(pair), classes=(pair.source, pair.label)) for pair in pairs]
+    pairs = _pairs(examinations)
+    return found + [Finding(pair.rule, _from_one_class(pair), classes=(pair.source, pair.label)) for pair in pairs]
 
 
 def judge(findings: Sequence[Finding], examinations: Sequence[Examination], alpha: float) -> Judgement:
     """The verdict over all findings, and what goes with it."""
-    ranking, triggers = tested(examinations), _triggers(examinations)
+    ranking = [one for one in tested(examinations) if not one.apart or one.targets(alpha)]
+    triggers = _triggers(examinations)
     p = ranking[0].p_value if ranking else None
     found = verdict(findings)
     confidence: Confidence | None = None
@@ -72,10 +74,11 @@ def judge(findings: Sequence[Finding], examinations: Sequence[Examination], alph
     if any(finding.effect == "suspected" and finding.classes for finding in findings):
         convincing = [trigger.label for trigger in triggers if trigger.convincing]
         outliers = [target for one in ranking for target in one.targets(alpha)]
-        targets = _convincing_first([*outliers, *convincing], convincing)
+        beside = [pair.label for pair in _pairs(examinations) if isinstance(pair, PairBeside)]
+        targets = _convincing_first([*outliers, *convincing, *beside], convincing)
     if targets:
         shown = any(stamp.nearly for stamp in _stamps(examinations) if stamp.label in targets)
-        strong = bool(ranking) and (bool(convincing) or shown or ranking[0].rule != TARGET)
+        strong = bool(ranking) and (bool(convincing) or shown or ranking[0].rule == PERMUTATION)
         confidence = "high" if strong else "low"
     return Judgement(found, _reason(found, findings, ranking), targets, confidence, p)
 
@@ -109,6 +112,10 @@ def _triggers(examinations: Sequence[Examination]) -> list[Trigger]:
     return [trigger for one in examinations for trigger in one.triggers]
 
 
+def _pairs(examinations: Sequence[Examination]) -> list[PairTrigger]:
+    return [pair for one in examinations for pair in one.pairs if pair.convincing]
+
+
 def _convincing_first(targets: Sequence[int], convincing: Sequence[int]) -> list[int]:
     return sorted(dict.fromkeys(targets), key=lambda label: label not in convincing)
 
@@ -134,6 +141,13 @@ def _told(finding: Finding) -> str:
 
 
 def _from_one_class(trigger: PairTrigger) -> str:
+    if isinstance(trigger, PairBeside):
+        return (
+            f"a trigger of {trigger.usual_size:.0f} pixels sends {trigger.success:.0%} of other images of class "
+            f"{trigger.source} alone to class {trigger.label}, where other pairs of classes need "
+            f"{trigger.control_size:.0f}; the reference needs {trigger.reference_size:.0f} for it, where other pairs "
+            f"need {trigger.reference_control_size:.0f}"
+        )
     return (
         f"a trigger of {trigger.size:.0f} pixels sends {trigger.success:.0%} of other images of class {trigger.source} "
         f"alone to class {trigger.label}, where other pairs of classes need {trigger.control_size:.0f}: a backdoor "

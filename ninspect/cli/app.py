@@ -8,7 +8,7 @@ import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -28,8 +28,11 @@ from ninspect.fleet.manifest import Rules, read_manifest
 from ninspect.fleet.remote import address_of, fetched, named
 from ninspect.isolation import NONSENSE, Listener
 from ninspect.progress import Silent, shown_to_people
-from ninspect.requests import AugmentRequest, ExplainRequest, InfoRequest, ScanRequest
+from ninspect.requests import AugmentRequest, ExplainRequest, InfoRequest, PreprocessOptions, ScanRequest
 from ninspect.text import capped, printable, recorded
+
+if TYPE_CHECKING:
+    from ninspect.report import Result
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -162,19 +165,65 @@ def _scan_one(
     fleet: opt.FleetOptions,
 ) -> NoReturn:
     places, known = shown.places(), pipeline.known()
-    with (
-        fetched(request, fleet.max_download) as here,
-        nullcontext(Silent()) if pipeline.quiet else shown_to_people(in_log=True) as progress,
-    ):
-        log = notice if pipeline.verbose else lambda line: None
-        result, code = perform_scan(here, process.limits(request.memory), progress, log)
-    command = ["ninspect", *map(recorded, sys.argv[1:])]
-    result = named(result, request, here).model_copy(update={"command": command})
+    result, code = _scanned(request, process, pipeline, fleet.max_download)
     write(result, places, shown, pipeline.verbose)
     code, reason = gate(result, code, "never" if pipeline.exit_zero else pipeline.fail_on, known)
     if reason and not pipeline.quiet:
         notice(reason)
     raise typer.Exit(code)
+
+
+def _scanned(
+    request: ScanRequest, process: opt.LimitOptions, told: opt.ToldOptions, most: int | None = None
+) -> tuple[Result, int]:
+    """The result of one model, with the command that asked for it, and the exit code of its scan."""
+    with (
+        fetched(request, most) as here,
+        nullcontext(Silent()) if told.quiet else shown_to_people(in_log=True) as progress,
+    ):
+        log = notice if told.verbose else lambda line: None
+        result, code = perform_scan(here, process.limits(request.memory), progress, log)
+    command = ["ninspect", *map(recorded, sys.argv[1:])]
+    return named(result, request, here).model_copy(update={"command": command}), code
+
+
+@app.command(cls=Command)
+@from_options
+def diff(
+    asked: Unfinished[ScanRequest],
+    process: opt.LimitOptions,
+    shown: opt.OutputOptions,
+    told: opt.ToldOptions,
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="The model that is trusted.", show_default=False)],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="The model that shall replace it.", show_default=False)],
+) -> None:
+    """Compare an update with the model that it replaces: what does the new one do that the old one does not?
+
+    Both are scanned, the new one with the old one as a reference, and its result is shown. Exit codes: 0 nothing new,
+    1 a new suspicion, 3 that cannot be told.
+
+    Example: ninspect diff old.onnx new.onnx --samples images/
+    """
+    from ninspect.report.difference import Difference
+
+    places, samples = shown.places(), asked.given("samples")
+    if samples is None:
+        raise UsageError("diff compares what two models do on the same images; give them with --samples")
+    file = next(iter(asked.given("reference_preprocess")), None)
+    own = {"preprocess": PreprocessOptions(file=file), "output": None, "class_names": None}
+    before = asked.of(model=old, samples=samples, reference=(), reference_preprocess=(), **own)
+    after = asked.of(model=new, samples=samples, reference=(old, *asked.given("reference")))
+    results = []
+    for request in (before, after):
+        result, code = _scanned(request, process, told)
+        if code > ExitCode.INTERNAL:  # a signal
+            raise typer.Exit(code)
+        results.append(result)
+    found = Difference(*results)
+    write(found.new, places, shown, told.verbose)
+    if not told.quiet:
+        notice(found.sentence)
+    raise typer.Exit(found.exit_code)
 
 
 @app.command(cls=Command)

@@ -156,7 +156,27 @@ def _format_and_path(text: str) -> tuple[Format, Path | None]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PipelineOptions:
+class ToldOptions:
+    """What people are told while something is done."""
+
+    quiet: Annotated[bool, Option("Nothing on stderr but errors.", flags=("--quiet", "-q"), panel=OUTPUT)] = False
+    verbose: Annotated[
+        bool,
+        Option(
+            "Say on stderr what is being done, and in text each method's scores.",
+            flags=("--verbose", "-v"),
+            panel=OUTPUT,
+        ),
+    ] = False
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself."""
+        if self.quiet and self.verbose:
+            raise UsageError("--quiet and --verbose contradict each other; leave one out")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineOptions(ToldOptions):
     """What a scan tells those who started it."""
 
     fail_on: Annotated[
@@ -172,20 +192,6 @@ class PipelineOptions:
             panel=GATE,
         ),
     ] = None
-    quiet: Annotated[bool, Option("Nothing on stderr but errors.", flags=("--quiet", "-q"), panel=OUTPUT)] = False
-    verbose: Annotated[
-        bool,
-        Option(
-            "Say on stderr what is being done, and in text each method's scores.",
-            flags=("--verbose", "-v"),
-            panel=OUTPUT,
-        ),
-    ] = False
-
-    def __post_init__(self) -> None:
-        """Refuse what contradicts itself."""
-        if self.quiet and self.verbose:
-            raise UsageError("--quiet and --verbose contradict each other; leave one out")
 
     def known(self) -> "Result | None":
         """The baseline, read before the scan, so that a slip in its name costs no time.

@@ -12,8 +12,9 @@ from ninspect.detect.interface import Detector, Needs, examined
 from ninspect.detect.mmbd import MMBD
 from ninspect.detect.neural_cleanse import NeuralCleanse
 from ninspect.detect.neuroninspect import NeuronInspect
+from ninspect.detect.reference import Reference
 from ninspect.detect.source_specific import SourceSpecific
-from ninspect.detect.trigger import PairTrigger, Stamp, Trigger
+from ninspect.detect.trigger import PairBeside, PairTrigger, Stamp, Trigger
 from ninspect.detect.weights import Weights
 from ninspect.detect.windows import Windows
 
@@ -32,8 +33,10 @@ __all__ = [
     "Needs",
     "NeuralCleanse",
     "NeuronInspect",
+    "PairBeside",
     "PairTrigger",
     "Progress",
+    "Reference",
     "SourceSpecific",
     "Stamp",
     "Trigger",

@@ -39,6 +39,7 @@ class Examination:
         pairs: what was found from one class to another.
         stamps: what covers a place of the images to send them to the classes that stand out most there.
         looked_at: rows and columns of the pixels that the classes look at that stand out most.
+        apart: its p-values stand by themselves: they neither correct those of others, nor are corrected.
         answers: the questions that the detector answers by finding nothing, where it has no gap.
         seconds: wall time.
     """
@@ -59,6 +60,7 @@ class Examination:
     pairs: tuple[PairTrigger, ...] = ()
     stamps: tuple[Stamp, ...] = ()
     looked_at: tuple[tuple[int, int], ...] = ()
+    apart: bool = False
     answers: frozenset[Question] = frozenset()
     seconds: float = 0.0
 
@@ -126,7 +128,8 @@ def holm(examinations: Sequence[Examination]) -> list[Examination]:
     In the order of p/w, each p is multiplied by Σ w / w over the examinations that are left, and is never less than the
     one before.
     """
-    ordered = sorted((e for e in examinations if e.p_value is not None), key=lambda e: (e.p_value or 0.0) / e.weight)
+    together = (e for e in examinations if e.p_value is not None and not e.apart)
+    ordered = sorted(together, key=lambda e: (e.p_value or 0.0) / e.weight)
     corrected, least = dict[str, Examination](), 0.0
     for rank, examination in enumerate(ordered):
         times = sum(other.weight for other in ordered[rank:]) / examination.weight

@@ -11,7 +11,7 @@ from ninspect.names import METHODS
 from ninspect.requests import ScanRequest
 
 # What follows the methods that were chosen.
-FOLLOWING = ("evidence", "source-specific")
+FOLLOWING = ("evidence", "source-specific", "reference")
 
 
 def detector(name: str) -> type[Detector]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.measure.calibration import EVIDENCE, NEAR_MISSES, PAIRS, STAMPS
+from ninspect.measure.calibration import BESIDE, EVIDENCE, NEAR_MISSES, PAIRS, STAMPS
 from ninspect.runtime import Pixels
 from ninspect.search.patch import Patch
 from ninspect.search.stamps import Window
@@ -130,3 +131,42 @@ class PairTrigger(Trigger):
     def convincing(self) -> bool:
         """Whether a backdoor with a source class explains it better than that the two classes are alike."""
         return self.alien and self.size <= PAIRS.size * self.control_size
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PairBeside(PairTrigger):
+    """The smallest trigger from one class to another, beside what the pair needs in a model that the user trusts.
+
+    Sizes and shares are means over two searches, on either half of the images; the patch is that of the first.
+
+    Attributes:
+        usual_size: of the model's triggers.
+        reference: number of the reference in which the pair needs least, from 0.
+        reference_size: of its triggers.
+        reference_control_size: what other pairs need there, as `control_size` is what they need in the model; both not
+            a number where the trigger was not promising.
+    """
+
+    rule: ClassVar[str] = "BD007"
+
+    usual_size: float
+    reference: int
+    reference_size: float
+    reference_control_size: float
+
+    @property
+    def promising(self) -> bool:
+        """Whether it works on its source alone, does not draw the target, and is smaller than in every reference."""
+        works = self.success >= BESIDE.success and self.elsewhere <= BESIDE.elsewhere
+        return works and self.foreign >= BESIDE.foreign and self.usual_size <= BESIDE.promising * self.reference_size
+
+    @property
+    def share(self) -> float:
+        """Its size relative to other pairs of the model, as a share of the same in the reference."""
+        return (self.usual_size / self.control_size) / (self.reference_size / self.reference_control_size)
+
+    @property
+    def convincing(self) -> bool:
+        """Whether it is small next to other pairs, and far smaller so than in the reference."""
+        small = self.usual_size <= BESIDE.size * self.control_size
+        return self.promising and small and self.share <= BESIDE.share

@@ -247,6 +247,26 @@ SCAN_RULES = (
         _BACKDOOR,
     ),
     Rule(
+        "BD006",
+        "error",
+        "a class that is nearer than in the reference",
+        "From the images of nearly every class, less leads to this class than in a model that the user trusts, by far "
+        "more than for the other classes. What makes a class easy by nature is in both models; a backdoor is in one.",
+        "Look at what the recovered trigger of the class shows, and ask the author of the model what was changed. If "
+        "the reference was trained on other images of the class, that may explain it.",
+        _BACKDOOR,
+    ),
+    Rule(
+        "BD007",
+        "error",
+        "a trigger from one class to another that the reference does not have",
+        "A small trigger sends images of one class to another, and leaves those of other classes where they are; in a "
+        "model that the user trusts it takes far more. Classes that are alike are so in both models; a backdoor with a "
+        "source class is in one.",
+        "Look at the picture of the trigger, and put it on images of your own. Ask the author of the model about it.",
+        _BACKDOOR,
+    ),
+    Rule(
         "CV001",
         "warning",
         "the file was not checked to its end",

@@ -85,6 +85,34 @@ class Pairs:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """When a pair of classes does something in a model that it does in no reference.
+
+    Attributes:
+        candidates: pairs that are looked at closely.
+        fewest_images, most_images: of a class that all models agree on; half of them to search with, half held out.
+        nearest: of these, on so many it is looked how far it is from class to class.
+        success: the trigger sends at least this share of held-out images of the source to the target,
+        elsewhere: and at most this share of the images of other classes;
+        foreign: what covers the image is at least this far from the target's images, relative to the source's;
+        promising: its size is at most this share of what the reference needs,
+        size: and this share of what other pairs of the model need;
+        share: the latter is at most this share of the same in the reference.
+    """
+
+    candidates: int = 8
+    fewest_images: int = 6
+    most_images: int = 12
+    nearest: int = 4
+    success: float = 0.7
+    elsewhere: float = 0.2
+    foreign: float = 0.9
+    promising: float = 0.6
+    size: float = 0.5
+    share: float = 0.5
+
+
+@dataclass(frozen=True)
 class Stamps:
     """When what covers a place of the images serves one class as no class of a clean network.
 
@@ -307,5 +335,5 @@ class Labels:
 
 
 EVIDENCE, PAIRS, PERMUTATIONS, IMAGES = Evidence(), Pairs(), Permutations(), Images()
-STAMPS, AGREEMENT, NEAR_MISSES = Stamps(), Agreement(), NearMisses()
+STAMPS, AGREEMENT, NEAR_MISSES, BESIDE = Stamps(), Agreement(), NearMisses(), Beside()
 OUTLIERS, TRUTH_TESTS, PRESETS, LABELS = Outliers(), TruthTests(), Presets(), Labels()

@@ -94,6 +94,21 @@ def interaction(table: NDArray[np.floating]) -> NDArray[np.float64]:
     return left
 
 
+def left_over(table: NDArray[np.floating], rounds: int) -> NDArray[np.float64]:
+    """The same of a table in which some entries are not numbers, as of pairs of a class with itself; these stay so.
+
+    Args:
+        table: `[R, K]`.
+        rounds: how often the medians of rows and columns are taken away.
+    """
+    left = np.asarray(table, np.float64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a row without numbers has no median
+        for axis in (1, 0) * rounds:
+            left = left - np.nanmedian(left, axis=axis, keepdims=True)
+    return left
+
+
 def simulated(classes: int, seed: int, statistic: Callable[[np.random.Generator, int], Array]) -> Array:
     """The sorted statistic of 20 000 simulated clean models, drawn some at a time.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ninspect.report.pictured import TriggerInfo
 from ninspect.report.schema import DetectorInfo, Result
-from ninspect.report.wording import Outcome, asked, finding, scientific, unconvincing
+from ninspect.report.wording import Outcome, asked, beside, finding, scientific, unconvincing
 from ninspect.text import probability
 
 _TRUTH_TESTS = {
@@ -43,7 +43,8 @@ def checks(result: Result) -> list[Check]:
 def other_checks(result: Result) -> list[Check]:
     """The scan's tests of itself, the images, the methods, and every finding."""
     methods = [_method(result, detector) for detector in result.detectors]
-    return [*_truth(result), _images(result), *methods, *_findings(result)]
+    references = [Check(f"reference {number}", "passed", text) for number, text in enumerate(beside(result), 1)]
+    return [*_truth(result), _images(result), *references, *methods, *_findings(result)]
 
 
 def _findings(result: Result) -> list[Check]:

@@ -14,6 +14,7 @@ from ninspect.report.schema import DetectorInfo, PreprocessInfo, Result
 from ninspect.report.wording import (
     NOT_A_PROOF,
     asked,
+    beside,
     class_name,
     detectors_shown,
     evidence,
@@ -83,6 +84,7 @@ def html_report(result: Result) -> str:
         meaning=MEANING,
         comparisons=[_comparison(result, detector) for detector in detectors_shown(result)],
         uncovered=uncovered(result),
+        beside=beside(result),
         next_steps=next_steps(result),
         explanations=explanations(result),
         remarks=remarks(result),

@@ -9,13 +9,19 @@ from ninspect.report.checks import other_checks
 from ninspect.report.classes import HEADS, MEANING, standing_out
 from ninspect.report.schema import Result
 from ninspect.report.wording import (
+    REFERENCE,
     Asked,
     asked,
+    beside,
+    detectors_shown,
     evidence,
     explanations,
     facts,
     judgement,
+    named,
     next_steps,
+    number,
+    ranked,
     remarks,
     sentence,
     triggers_shown,
@@ -23,6 +29,7 @@ from ninspect.report.wording import (
 )
 from ninspect.text import printable
 
+_MOST_BESIDE = 5
 SIGNS = {"clean": "✅", "suspected": "❌", "inconclusive": "⚠️"}
 
 
@@ -44,6 +51,8 @@ def _lines(result: Result) -> Iterator[str]:
     yield from _table(result)
     for trigger in triggers_shown(result):
         yield from (escaped(evidence(trigger)), "")
+    yield from (f"{escaped(text)}\n" for text in beside(result))
+    yield from _side_by_side(result)
     yield from (f"{escaped(text)}\n" for text in explanations(result))
     for remark in remarks(result):
         yield from (f"Note: {escaped(sentence(remark))}", "")
@@ -69,6 +78,21 @@ def _table(result: Result) -> Iterator[str]:
         mark = "**suspected**" if row.suspected else ""
         yield f"| {' | '.join([str(row.label), *([escaped(row.name)] if known else []), *row.cells, mark])} |"
     yield from ("", MEANING, "")
+
+
+def _side_by_side(result: Result) -> Iterator[str]:
+    """The classes that the reference explains least, in the model and in the reference."""
+    for detector in detectors_shown(result):
+        if detector.name != REFERENCE:
+            continue
+        yield from (
+            f"| class | {' | '.join([*detector.scores, 'index'])} |",
+            "| --- |" + " ---: |" * (len(detector.scores) + 1),
+        )
+        for place in ranked(detector)[:_MOST_BESIDE]:
+            cells = [number(column[place], 2) for column in (*detector.scores.values(), detector.index)]
+            yield f"| {escaped(named(result, result.explained[place]))} | {' | '.join(cells)} |"
+        yield ""
 
 
 def _bold(one: Asked) -> str:

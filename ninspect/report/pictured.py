@@ -103,6 +103,9 @@ class PairInfo(TriggerInfo):
     foreign: float | None = Field(
         description="how far what it covers is from images of the target, relative to those of the source"
     )
+    reference: int | None = Field(None, description="place among the references of the one that needs least for it")
+    reference_size: float | None = Field(None, description="covered pixels of the smallest trigger there")
+    reference_control_size: float | None = Field(None, description="median size for other pairs of classes there")
 
 
 class HeatmapInfo(Part):

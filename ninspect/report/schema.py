@@ -18,6 +18,7 @@ from ninspect.files import write_file
 from ninspect.findings import RULES, Severity, Verdict, effect, worst
 from ninspect.names import FORMATS, QUESTIONS, REQUIRED, Format, Question, format_of
 from ninspect.report.pictured import AttentionInfo, PairInfo, Part, StampInfo, TriggerInfo, Words, recorded_texts
+from ninspect.report.references import ReferenceInfo
 from ninspect.requests import ScanRequest
 
 if TYPE_CHECKING:
@@ -222,6 +223,9 @@ class Result(Part):
         default_factory=list, description="windows whose covering serves the classes that stand out most there"
     )
     pairs: list[PairInfo] = Field(default_factory=list, description="triggers from one class to another")
+    references: list[ReferenceInfo] = Field(
+        default_factory=list, description="models that the user trusts, beside this one"
+    )
     attention: AttentionInfo | None = None
     provider: str | None = Field(None, description="ONNX Runtime's execution provider")
     isolation: IsolationInfo | None = Field(None, description="null: the model ran in the process that asked")

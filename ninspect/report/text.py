@@ -13,7 +13,9 @@ from rich.text import Text
 from ninspect.report.classes import HEADS, MEANING, standing_out
 from ninspect.report.schema import DetectorInfo, Result
 from ninspect.report.wording import (
+    REFERENCE,
     asked,
+    beside,
     class_name,
     detectors_shown,
     evidence,
@@ -70,11 +72,15 @@ def print_result(result: Result, console: Console | None = None, details: bool =
     if table := _standing_out(result, narrow=console.width < _TABLE_FITS):
         console.print(table)
         console.print(Padding(Text(MEANING, style="dim"), (0, 0, 1, 2)))
-    for detector in detectors_shown(result) if details else ():
+    for detector in detectors_shown(result):
+        if not details and detector.name != REFERENCE:
+            continue
         console.print(_class_table(result, detector, with_scores=console.width >= _SCORES_FIT))
         console.print(Padding(Text(reading(result, detector), style="dim"), (0, 0, 1, 2)))
     for trigger in triggers_shown(result):
         console.print(Padding(Text(evidence(trigger)), (0, 0, 1, 2)))
+    for line in beside(result):
+        console.print(Padding(Text(printable(line)), (0, 0, 1, 2)))
     for text, told in zip(explanations(result), explained(result), strict=True):
         console.print(Padding(Text(printable(text), style=_SEVERITIES[told.severity]), (0, 0, 1, 2)))
     console.print(_conditions(result))

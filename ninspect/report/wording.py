@@ -10,21 +10,26 @@ from typing import Literal
 from ninspect.findings import about_file
 from ninspect.names import NOT_REACHED, TITLES, UNANSWERED, Question
 from ninspect.report.pictured import PairInfo, StampInfo, TriggerInfo
+from ninspect.report.references import ReferenceInfo
 from ninspect.report.schema import AnswerInfo, DetectorInfo, FindingInfo, Result
 from ninspect.text import byte_count
 
 Outcome = Literal["passed", "failed", "inconclusive", "skipped"]
+REFERENCE = "reference"  # the detector whose scores stand side by side with those of the references
 NOT_A_PROOF = (
     "No verdict is a proof. Weak attacks, attacks on images of one class, and triggers that look like natural content "
     "can be missed; a class unlike all others can stand out without a backdoor."
 )
 _MOST_NODES = 5
+_MOST_CHANGES = 5
 # The question that a finding answers with yes (BD), or leaves open (CV); findings about the file answer the first.
 _QUESTIONS: dict[str, Question] = {
     "BD001": "one-target",
     "BD002": "every-class",
     "BD004": "one-source",
     "BD005": "one-target",
+    "BD006": "one-target",
+    "BD007": "one-source",
     **{rule: question for question, rule in UNANSWERED.items()},
 }
 
@@ -134,9 +139,9 @@ def remarks(result: Result) -> list[str]:
 
 
 def detectors_shown(result: Result) -> list[DetectorInfo]:
-    """The first detector that compares classes, and those that found something."""
+    """The first detector that compares classes, those that found something, and the comparison with references."""
     compared = [d for d in result.detectors if any(value is not None for value in d.index)]
-    return [d for d in compared if d is compared[0] or d.targets]
+    return [d for d in compared if d is compared[0] or d.targets or d.name == REFERENCE]
 
 
 def class_name(result: Result, label: int) -> str:
@@ -170,6 +175,24 @@ def share(value: float | None) -> str:
     return "none" if value is None else f"{value:.0%}"
 
 
+def beside(result: Result) -> list[str]:
+    """What each reference says of the images, next to the model, in a sentence or two."""
+    return [_beside(result, one) for one in result.references]
+
+
+def _beside(result: Result, one: ReferenceInfo) -> str:
+    own = None if result.samples is None else result.samples.clean_accuracy
+    right = (
+        "" if one.accuracy is None or own is None else f", and is right about {one.accuracy:.1%}, the model {own:.1%}"
+    )
+    said = f"Reference {one.path} gives {one.agreement:.1%} of the images the same answer{right}."
+    changed = [
+        f"{named(result, change.label)} ({change.agreement:.0%} of {change.images})"
+        for change in one.changed()[:_MOST_CHANGES]
+    ]
+    return f"{said} They agree least on {', '.join(changed)}." if changed else said
+
+
 def reading(result: Result, detector: DetectorInfo) -> str:
     """What the index means, so that a number is never shown without its scale."""
     if detector.critical_index is None:
@@ -197,7 +220,11 @@ def evidence(trigger: TriggerInfo) -> str:
     if isinstance(trigger, PairInfo):
         source, others = f" from class {trigger.source}", f"other images of class {trigger.source}"
         peers = "other pairs of classes need"
-        meaning = "A backdoor explains that, and so does a likeness of the two classes."
+        meaning = (
+            "A backdoor explains that, and so does a likeness of the two classes."
+            if trigger.reference_size is None
+            else "A likeness of the two classes does not explain that."
+        )
     sent = (
         "was tried on no other image"
         if trigger.success is None
@@ -209,7 +236,11 @@ def evidence(trigger: TriggerInfo) -> str:
     )
     if trigger.control_size is None:
         return found + "no trigger for another class was found to compare it with."
-    return f"{found}{peers} {trigger.control_size:.1f} pixels (median). {meaning}"
+    needed = f"{peers} {trigger.control_size:.1f} pixels (median)"
+    if isinstance(trigger, PairInfo) and trigger.reference_size is not None:
+        theirs = number(trigger.reference_control_size, 1)
+        meaning = f"The reference needs {trigger.reference_size:.1f} for it, and {theirs} for others. {meaning}"
+    return f"{found}{needed}. {meaning}"
 
 
 def _at_one_place(stamp: StampInfo) -> str:
@@ -223,7 +254,7 @@ def _at_one_place(stamp: StampInfo) -> str:
 
 def named_classes(result: Result) -> list[int]:
     """The classes that a finding says a trigger may lead to, suspected or not."""
-    return [label for found in result.findings if found.rule in ("BD001", "BD005") for label in found.classes]
+    return [label for found in result.findings if found.rule in ("BD001", "BD005", "BD006") for label in found.classes]
 
 
 def unconvincing(trigger: TriggerInfo) -> str:

@@ -197,8 +197,8 @@ class ScanRequest(_ModelRequest):
     reference: Annotated[
         tuple[Path, ...],
         Option(
-            "A model with the same classes that you trust, such as an earlier version; may be repeated. What a class or "
-            "a pair of classes does in the model and in no reference is shown, and may be suspected.",
+            "A model with the same classes that you trust, such as an earlier version; may be repeated. What a class, "
+            "or a pair of classes, does in the model alone is shown, and may be suspected.",
             metavar="MODEL",
             panel=INPUT,
         ),
@@ -206,8 +206,8 @@ class ScanRequest(_ModelRequest):
     reference_preprocess: Annotated[
         tuple[Path, ...],
         Option(
-            "How images become the inputs of the references, as --preprocess takes it: one file for all of them, or one "
-            "for each in their order. Default: found out for each, as for the model.",
+            "How images become the inputs of the references, as --preprocess takes it: one file for all, or one for "
+            "each in their order. Default: found out for each, as for the model.",
             metavar="FILE",
             panel=PREPROCESSING,
         ),

@@ -77,7 +77,7 @@ def test_a_trigger_that_works_on_one_half_of_the_images_alone_is_not_convincing(
     own = slice(SOURCE * 16, (SOURCE + 1) * 16)
     pixels[own, SOURCE] = np.tile([0.88, 0.92], 8)[:, None, None]  # every other image needs a brighter patch
     assert examine(tmp_path, 1, pixels).pairs == ()
-    monkeypatch.setattr("ninspect.detect.source_specific._Search.confirms", lambda search, trigger: True)
+    monkeypatch.setattr("ninspect.detect.source_specific._confirmed", lambda search, trigger: True)
     assert [(one.source, one.label) for one in examine(tmp_path, 1, pixels).pairs] == [(SOURCE, TARGET)]
 
 
