@@ -17,7 +17,7 @@ from ninspect.isolation import LAYERS, NONSENSE, Limits, Listener, run
 from ninspect.machine import check_runtime, spare_memory
 from ninspect.names import Sandbox
 from ninspect.progress import Silent
-from ninspect.requests import Request, ScanRequest
+from ninspect.requests import RepairRequest, Request, ScanRequest
 
 if TYPE_CHECKING:
     from ninspect.report import IsolationInfo, Result
@@ -104,9 +104,10 @@ def _beside(request: Request) -> list[Path]:
     """What belongs to the samples or to the model and does not lie in its folder."""
     from ninspect.samples import readable
 
-    model = getattr(request, "model", None)
+    scanned = request.scan if isinstance(request, RepairRequest) else request
+    model = getattr(scanned, "model", None)
     above = companions_above(model) if isinstance(model, Path) else []
-    return above + (readable(request.samples) if isinstance(request, ScanRequest) and request.samples else [])
+    return above + (readable(scanned.samples) if isinstance(scanned, ScanRequest) and scanned.samples else [])
 
 
 def perform_scan(

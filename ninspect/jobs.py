@@ -17,12 +17,14 @@ from ninspect.isolation import Listener
 from ninspect.machine import installation
 from ninspect.model import describe, read_model
 from ninspect.preprocess import settle
+from ninspect.repair.run import repair
 from ninspect.report.picture import save_overlay
 from ninspect.requests import (
     AugmentRequest,
     DoctorRequest,
     ExplainRequest,
     InfoRequest,
+    RepairRequest,
     Request,
     ScanRequest,
 )
@@ -39,8 +41,9 @@ def run(request: Request, events: Listener) -> Facts:
         events: gets progress, the result so far, what the logger `ninspect` is told, and the file that is made.
 
     Returns:
-        What JSON can hold. Of a scan, a `Result`; of an explanation, `value`, `predicted`, `image` and `preprocess`;
-        of an augmented model, `inputs`, `outputs`, `gradient` and `remarks`; else a description.
+        What JSON can hold. Of a scan, a `Result`; of a repair, a `Proof`; of an explanation, `value`, `predicted`,
+        `image` and `preprocess`; of an augmented model, `inputs`, `outputs`, `gradient` and `remarks`; else a
+        description.
 
     Raises:
         NinspectError: there is no answer.
@@ -48,6 +51,8 @@ def run(request: Request, events: Listener) -> Facts:
     match request:
         case ScanRequest():
             return _scan(request, events)
+        case RepairRequest():
+            return _repair(request, events)
         case ExplainRequest():
             return _explain(request, events)
         case AugmentRequest():
@@ -69,6 +74,13 @@ def _scan(request: ScanRequest, events: Listener) -> Facts:
             foreseen=lambda line: events.tell("foreseen", line),
         )
     return result.facts()
+
+
+def _repair(request: RepairRequest, events: Listener) -> Facts:
+    events.tell("step", [1, ["repair"]])
+    with _logging_to(events):
+        proof = repair(request, events.write, lambda done, total: events.tell("progress", [done, total]))
+    return proof.model_dump(mode="json")
 
 
 class _Teller(logging.Handler):

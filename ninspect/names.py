@@ -23,6 +23,7 @@ STEPS: dict[str, str] = {
     "evidence": "searching for triggers",
     "source-specific": "searching for triggers of one class",
     "reference": "comparing with the reference",
+    "repair": "repairing",
 }
 
 # How long they take next to each other, of 10 and of 43 classes (docs/performance.md); of the others it is not known.

@@ -26,9 +26,10 @@ FLOORS = (
     {"search"},
     {"detect"},
     {"audit"},
+    {"repair"},
     {"jobs"},
     {"dispatch"},
-    {"fleet"},
+    {"fleet", "mending"},
     {"worker", "cli", "api"},
     {"__init__", "__main__"},
 )

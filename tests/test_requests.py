@@ -18,6 +18,7 @@ from ninspect.requests import (
     ExplainRequest,
     InfoRequest,
     PreprocessOptions,
+    RepairRequest,
     Request,
     ScanRequest,
 )
@@ -66,6 +67,7 @@ REQUESTS = [
     AugmentRequest(MODEL, layout="NCHW", size=(8, 9), output="b", objective="logprob"),
     InfoRequest(MODEL),
     DoctorRequest(),
+    RepairRequest(scan=EVERYTHING, result=Path("result.json"), max_drop=0.01, images=500),
 ]
 
 
@@ -155,7 +157,7 @@ def test_what_must_be_readable_are_all_paths_and_the_folders_they_need() -> None
 
 
 def test_a_gpu_is_for_those_who_run_a_model_on_one() -> None:
-    assert [request.gpu for request in REQUESTS] == [True, False, True, True, False, False, True]
+    assert [request.gpu for request in REQUESTS] == [True, False, True, True, False, False, True, False]
 
 
 def test_something_about_the_network_is_always_asked() -> None:

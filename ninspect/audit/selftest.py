@@ -126,10 +126,25 @@ def _is_quantized(network: Network) -> bool:
     return network.gradient_kind == "straight-through"
 
 
+def check_same(content: bytes, network: Network, pixels: Pixels) -> None:
+    """Load a file that was made of a network, and compare its scores with those of the network.
+
+    Raises:
+        ModelError: ONNX Runtime refuses the file, or it answers differently.
+    """
+    some = pixels[:_IMAGES]
+    _refuse_other(network, "once it is written", scores_of(content, network, some), network.scores(some))
+
+
 def original_scores(network: Network, pixels: Pixels) -> NDArray[Any]:
     """What the file itself answers in ONNX Runtime, on the CPU, `[N, …]`."""
+    return scores_of(network.classifier.file.original, network, pixels)
+
+
+def scores_of(content: bytes, network: Network, pixels: Pixels) -> NDArray[Any]:
+    """What a file with the inputs and outputs of a network's own answers in ONNX Runtime, on the CPU, `[N, …]`."""
     classifier = network.classifier
-    session = open_session(classifier.file.original, "cpu")
+    session = open_session(content, "cpu")
     x = network.input_map.to_model(pixels)
     pieces = []
     for part in parts(len(x), network.batch or len(x)):

@@ -18,6 +18,7 @@ from ninspect.cli.command import Command
 from ninspect.cli.derive import Unfinished, from_options
 from ninspect.cli.gate import gate
 from ninspect.cli.output import emit, notice, write, write_summary
+from ninspect.cli.repair import repair
 from ninspect.cli.settings import read_settings
 from ninspect.dispatch import Interrupted, interruptible, perform, perform_scan
 from ninspect.errors import ExitCode, InconclusiveError, UsageError, describe
@@ -339,6 +340,7 @@ def _plain(value: object) -> str:
     return ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
 
 
+app.command(cls=Command)(repair)
 app.command(name="version", cls=Command, hidden=True)(about.version)
 app.command(name="help", cls=Command, hidden=True)(about.show_help)
 for command in (about.selftest, about.doctor, about.operators, about.rules):

@@ -1,10 +1,11 @@
 """ONNX Runtime: logits and gradients of arrays of pixels."""
 
 from ninspect.names import Device
+from ninspect.runtime.graphs import asked_for, augmented_model, gradient_model, own_model, save_model
 from ninspect.runtime.memory import check_memory
-from ninspect.runtime.network import Gradients, Network, Pixels, augmented_model, gradient_model, save_model
+from ninspect.runtime.network import Gradients, Network, Pixels
 from ninspect.runtime.plan import Budget, parts
-from ninspect.runtime.session import open_session
+from ninspect.runtime.session import open_model, open_session, run
 
 __all__ = [
     "Budget",
@@ -12,10 +13,14 @@ __all__ = [
     "Gradients",
     "Network",
     "Pixels",
+    "asked_for",
     "augmented_model",
     "check_memory",
     "gradient_model",
+    "open_model",
     "open_session",
+    "own_model",
     "parts",
+    "run",
     "save_model",
 ]

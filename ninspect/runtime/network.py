@@ -11,24 +11,23 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
-import onnx
 import onnx_ir as ir
-import onnx_ir.passes.common as passes
 from numpy.typing import NDArray
 
-from ninspect.errors import ModelError, first_line
-from ninspect.gradient import CLASSES, GRADIENT, LOGITS, OBJECTIVE, GradientKind, Objective, differentiate
+from ninspect.errors import ModelError
+from ninspect.gradient import CLASSES, GRADIENT, OBJECTIVE, GradientKind, Objective
 from ninspect.machine import allowed_cores
 from ninspect.model import Classifier
 from ninspect.model.head import last_linear
 from ninspect.model.outputs import refuse_rows
 from ninspect.names import Device
 from ninspect.preprocess import InputMap, Preprocess
+from ninspect.runtime.graphs import asked_for, forward_model, gradient_model
 from ninspect.runtime.memory import LIVE_COTANGENTS, forward_values
 from ninspect.runtime.plan import CACHED, DEFAULT_BUDGET, Budget, Plan, workers
 from ninspect.runtime.second_half import Tail
 from ninspect.runtime.session import open_model, run, uses_cuda
-from ninspect.runtime.weights import check_and_write, hold_weights
+from ninspect.runtime.weights import hold_weights
 
 _Item = TypeVar("_Item")
 _Found = TypeVar("_Found")
@@ -89,7 +88,7 @@ class Network:
         self._workers = 1 if uses_cuda(device) else workers(allowed_cores(), self._bytes[1], budget)
         self._pool = ThreadPoolExecutor(self._workers)  # its threads live as long as the network
         hold_weights(classifier.model)
-        self._forward = self._open(_forward_model(classifier))
+        self._forward = self._open(forward_model(classifier))
 
     def with_preprocess(self, settings: Preprocess) -> Network:
         """The same model, in the same sessions, with other settings for its pixels.
@@ -101,6 +100,19 @@ class Network:
         other = copy.copy(self)
         other.input_map = InputMap.of(settings, self.input_map.layout, self.input_map.dtype)
         return other
+
+    def with_model(self, model: ir.Model) -> Network:
+        """Another model with the same inputs and tensors, for the same pixels on the same device.
+
+        Raises:
+            ModelError: ONNX Runtime refuses it.
+        """
+        return Network(replace(self.classifier, model=model), self.input_map, self._device, self._budget)
+
+    @property
+    def device(self) -> Device:
+        """Where it was asked to run."""
+        return self._device
 
     @property
     def provider(self) -> str:
@@ -292,7 +304,7 @@ class Network:
     def _gradient_session(self, objective: Objective) -> Any:
         if objective not in self._sessions:
             self._sessions[objective] = self._open(
-                _asked_for(gradient_model(self.classifier, objective), OBJECTIVE, GRADIENT)
+                asked_for(gradient_model(self.classifier, objective), OBJECTIVE, GRADIENT)
             )
         return self._sessions[objective]
 
@@ -308,91 +320,3 @@ class Network:
                 yield running.popleft().result()
         while running:
             yield running.popleft().result()
-
-
-def _forward_model(classifier: Classifier) -> ir.Model:
-    """The classifier with its logits and its scores as the only outputs."""
-    return _asked_for(classifier.model.clone(), classifier.logits, classifier.scores)
-
-
-def _asked_for(model: ir.Model, *outputs: str) -> ir.Model:
-    """The model with these outputs alone, and the inputs that they need: ONNX Runtime wants a value for every input."""
-    values = {value.name: value for node in model.graph for value in node.outputs}
-    model.graph.outputs.clear()
-    model.graph.outputs.extend(values[name] for name in dict.fromkeys(outputs))
-    passes.RemoveUnusedNodesPass()(model)
-    for value in list(model.graph.inputs):
-        if not value.uses() and not value.is_graph_output():
-            model.graph.inputs.remove(value)
-    return model
-
-
-def gradient_model(classifier: Classifier, objective: Objective = "logit") -> ir.Model:
-    """The classifier with its input gradient: what `ninspect augment` writes.
-
-    Raises:
-        UnsupportedOperatorError: an operator has no gradient rule.
-        ModelError: the logits do not depend on the image.
-    """
-    model = differentiate(
-        classifier.expanded,
-        wrt=classifier.input,
-        of=classifier.logits,
-        count=classifier.classes,
-        objective=objective,
-        outputs=tuple(str(value.name) for value in classifier.model.graph.outputs),
-    )
-    batch = classifier.batch or "N"
-    shapes: dict[str | None, list[int | str]] = {
-        LOGITS: [batch, classifier.classes],
-        OBJECTIVE: ["S", batch],
-        GRADIENT: ["S", *classifier.input_shape],
-    }
-    for output in model.graph.outputs:
-        if output.shape is None and output.name in shapes:  # the onnx checker wants them
-            output.shape = ir.Shape(shapes[output.name])
-    return model
-
-
-def augmented_model(network: Network, objective: Objective = "logit") -> ir.Model:
-    """What `ninspect augment` writes: the gradient model with the file's own inputs, and its batch where it has one.
-
-    Raises:
-        UnsupportedOperatorError: an operator has no gradient rule.
-        ModelError: the logits do not depend on the image.
-    """
-    classifier = replace(network.classifier, batch=network.batch)
-    model = gradient_model(classifier, objective)
-    image, classes = (next(v for v in model.graph.inputs if v.name == name) for name in (classifier.input, CLASSES))
-    if classifier.batch is not None:
-        classes.shape = ir.Shape(["S", classifier.batch])
-        if classifier.batched:
-            image.shape = ir.Shape(classifier.input_shape)
-    if classifier.takes_whole_numbers:
-        whole = ir.Value(
-            name=image.name, shape=image.shape, type=ir.TensorType(ir.DataType.from_numpy(classifier.dtype))
-        )
-        image.name = f"{whole.name}/floats"
-        floats = ir.node("Cast", [whole], {"to": ir.DataType.FLOAT}, name=image.name)
-        image.replace_all_uses_with(floats.outputs[0])
-        floats.outputs[0].name, floats.outputs[0].shape = image.name, image.shape
-        model.graph.inputs[model.graph.inputs.index(image)] = whole
-        model.graph.insert_before(model.graph[0], floats)
-    return model
-
-
-def save_model(model: ir.Model, classifier: Classifier, write: Callable[[bytes], object]) -> None:
-    """Check a model with the onnx checker, and write it piece by piece if it passes.
-
-    Args:
-        model: made of a classifier. It loses its weights.
-        classifier: whose outputs the file has as well, as the classifier's own file has them.
-        write: gets the pieces.
-
-    Raises:
-        ModelError: the model is not valid ONNX.
-    """
-    try:
-        check_and_write(model, write, classifier.outputs.restore)
-    except onnx.checker.ValidationError as error:
-        raise ModelError(f"the augmented model is not valid ONNX: {first_line(error)}") from error

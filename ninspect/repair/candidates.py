@@ -1,0 +1,93 @@
+"""All ways to repair a network, each with what it does to images that it was not made with; and the best of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ninspect.repair.activity import activity
+from ninspect.repair.free import FreeNetwork
+from ninspect.repair.proof import Measured, drop, measure
+from ninspect.repair.pruning import nothing, without_dormant, without_steep
+from ninspect.repair.sites import Limits
+from ninspect.repair.threats import Examples, Threat
+from ninspect.repair.unlearn import Unlearning, unlearn
+
+_AS_GOOD = 0.05  # in success of the triggers; of candidates that are as good, the one that costs least is taken
+UNCHANGED = "as it is"
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """Limits, and what they do.
+
+    Attributes:
+        name: how they were made.
+        limits: of the channels.
+        measured: on the images that candidates are chosen by.
+        drop: what they cost there.
+    """
+
+    name: str
+    limits: Limits
+    measured: Measured
+    drop: float
+
+
+def candidates(
+    free: FreeNetwork,
+    fit: Examples,
+    choice: Examples,
+    threats: Sequence[Threat],
+    settings: Unlearning,
+    seed: int,
+    progress: Callable[[int], None] = lambda gradients: None,
+) -> Iterator[Candidate]:
+    """Every candidate, the network as it is first.
+
+    Args:
+        free: the network.
+        fit: images that limits are made with.
+        choice: images that one of them is chosen by.
+        threats: the triggers that the network has.
+        settings: of the search for limits.
+        seed: of all random choices.
+        progress: called with the number of gradients computed since the last call.
+    """
+    before = measure(free.network, choice, threats)
+    yield Candidate(UNCHANGED, nothing(free.places), before, 0.0)
+    for name, limits in _limits(free, fit, threats, settings, seed, progress):
+        after = measure(free.held(limits), choice, threats)
+        yield Candidate(name, limits, after, drop(before, after))
+
+
+def _limits(
+    free: FreeNetwork,
+    fit: Examples,
+    threats: Sequence[Threat],
+    settings: Unlearning,
+    seed: int,
+    progress: Callable[[int], None],
+) -> Iterator[tuple[str, Limits]]:
+    seen = activity(free.network, free.places, fit.pixels)
+    yield "bounds at the largest clean values", Limits(np.ones_like(seen.largest), seen.largest)
+    yield "dormant channels pruned", without_dormant(free, seen, fit)
+    for spread, limits in without_steep(free.network.classifier, free.places):
+        yield f"channels pruned, steeper than {spread:g} standard deviations", limits
+    found = unlearn(free, seen.largest, fit, threats, settings, seed, progress)
+    for weight, limits in zip(settings.weights, found, strict=True):
+        yield f"bounds and scales, triggers with weight {weight:g}", limits
+
+
+def best(found: Sequence[Candidate], max_drop: float) -> Candidate:
+    """Of those that cost little enough, the one under which triggers fail most; of equals, the one that costs least.
+
+    Args:
+        found: candidates, the network as it is among them.
+        max_drop: what a repair may cost.
+    """
+    cheap = [one for one in found if one.drop <= max_drop]
+    least = min(one.measured.mean_success for one in cheap)
+    return min((one for one in cheap if one.measured.mean_success <= least + _AS_GOOD), key=lambda one: one.drop)
