@@ -14,8 +14,10 @@ from ninspect.repair.pruning import nothing, without_dormant, without_steep
 from ninspect.repair.sites import Limits
 from ninspect.repair.threats import Examples, Threat
 from ninspect.repair.unlearn import Unlearning, unlearn
+from ninspect.search.patch import Patch
 
 _AS_GOOD = 0.05  # in success of the triggers; of candidates that are as good, the one that costs least is taken
+_HELPS = 0.1  # success of the triggers at which a candidate is good enough
 UNCHANGED = "as it is"
 
 
@@ -56,10 +58,13 @@ def candidates(
         seed: of all random choices.
         progress: called with the number of gradients computed since the last call.
     """
-    before = measure(free.network, choice, threats)
+    patches = [
+        threat for threat in threats if isinstance(threat.change, Patch)
+    ]  # faint patterns work on clean ones too
+    before = measure(free.network, choice, patches)
     yield Candidate(UNCHANGED, nothing(free.places), before, 0.0)
     for name, limits in _limits(free, fit, threats, settings, seed, progress):
-        after = measure(free.held(limits), choice, threats)
+        after = measure(free.held(limits), choice, patches)
         yield Candidate(name, limits, after, drop(before, after))
 
 
@@ -82,12 +87,18 @@ def _limits(
 
 
 def best(found: Sequence[Candidate], max_drop: float) -> Candidate:
-    """Of those that cost little enough, the one under which triggers fail most; of equals, the one that costs least.
+    """The candidate under which triggers fail most; of those that are as good, the one that costs least.
+
+    What costs more than half of what it may is taken only if nothing else helps: on other images it may cost more.
 
     Args:
         found: candidates, the network as it is among them.
         max_drop: what a repair may cost.
     """
-    cheap = [one for one in found if one.drop <= max_drop]
-    least = min(one.measured.mean_success for one in cheap)
-    return min((one for one in cheap if one.measured.mean_success <= least + _AS_GOOD), key=lambda one: one.drop)
+    cheap, affordable = (_best([one for one in found if one.drop <= most]) for most in (max_drop / 2, max_drop))
+    return cheap if cheap.measured.mean_success <= _HELPS else affordable
+
+
+def _best(found: Sequence[Candidate]) -> Candidate:
+    least = min(one.measured.mean_success for one in found)
+    return min((one for one in found if one.measured.mean_success <= least + _AS_GOOD), key=lambda one: one.drop)

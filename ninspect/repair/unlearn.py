@@ -1,6 +1,6 @@
 """Unlearning a trigger by limits alone: the bounds and scales under which it works no more, and all else does.
 
-    minimise over θ in [0, 1]   mean CE(f_θ(x), y)  +  λ · mean CE(f_θ(T(x)), y)          y: the answer without trigger
+    minimise over θ in [0, 1]   mean CE(f_θ(x), y)  +  λ · mean CE(f_θ(T(x)), y)    y: the label, or else the answer
     s = θ_s,   b = θ_b · top,   top: the largest value of a channel on clean images
 
 T are the triggers that are known: what a scan recovered, and what is found afresh once these are gone, as long as that
@@ -90,6 +90,7 @@ class _Search:
         seed: int,
     ) -> None:
         self._free, self._fit, self._settings = free, fit, settings
+        self._wanted = fit.answers if fit.labels is None else fit.labels
         self._top = np.maximum(top, _LEAST)
         self._theta = np.ones((1, 2 * len(top)), np.float32)
         self._generator = np.random.default_rng(seed)
@@ -114,10 +115,10 @@ class _Search:
         """Of the loss, with respect to θ, on the images of one step."""
         settings, fit, limits = self._settings, self._fit, self.limits
         clean = self._generator.choice(len(fit.pixels), settings.batch)
-        gradient = self._free.gradient(fit.pixels[clean], fit.answers[clean], limits)
+        gradient = self._free.gradient(fit.pixels[clean], self._wanted[clean], limits)
         threat = threats[int(self._generator.integers(len(threats)))]
         some = self._generator.choice(np.flatnonzero(threat.goal.sent(fit.answers)), settings.batch)
         stamped = threat.change.stamp(fit.pixels[some])
-        gradient += np.float32(weight) * self._free.gradient(stamped, fit.answers[some], limits)
+        gradient += np.float32(weight) * self._free.gradient(stamped, self._wanted[some], limits)
         inner = np.concatenate([np.ones_like(self._top), self._top])  # ∂(s, b) / ∂θ
         return np.asarray(gradient * inner / np.float32(settings.batch))

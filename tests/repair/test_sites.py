@@ -131,4 +131,5 @@ def test_the_best_fails_triggers_within_what_may_be_lost_and_costs_least() -> No
     gentle, strong, wild = candidate("gentle", 0.04, 0.002), candidate("strong", 0.0, 0.015), candidate("wild", 0, 0.2)
     assert best([unchanged, gentle, strong, wild], 0.02) is gentle
     assert best([unchanged, candidate("half", 0.4, 0.0), strong, wild], 0.02) is strong
+    assert best([unchanged, candidate("nearly", 0.09, 0.004), strong, wild], 0.02).name == "nearly"
     assert best([unchanged, wild], 0.02) is unchanged
