@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ninspect.errors import ExitCode
 
 if TYPE_CHECKING:
+    from ninspect.cli.baseline import Baseline
     from ninspect.report import Result
 
 # What fails with --fail-on, by its name: a verdict of this kind or a worse one.
@@ -17,22 +18,23 @@ FAILING = {
 }
 
 
-def gate(result: Result, code: int, fail_on: str, known: Result | None) -> tuple[int, str]:
+def gate(result: Result, code: int, fail_on: str, baseline: Baseline | None) -> tuple[int, str]:
     """The exit code of a scan, and a sentence where it is not the one of the verdict.
 
     Args:
         result: of the scan.
         code: as the verdict has it; one that stands for something else, such as a signal, is left alone.
         fail_on: of `FAILING`.
-        known: an earlier result, the baseline. What it says of the same model, images and options does not fail.
+        baseline: earlier results. What one says of the same model, images and options does not fail.
     """
     if code not in FAILING["inconclusive"]:
         return code, ""
     if code not in FAILING[fail_on]:
         return ExitCode.CLEAN, f"the verdict is {result.verdict}; the exit code is 0, as was asked for"
-    if known is None:
+    if baseline is None:
         return code, ""
-    if news := _news(result, known):
+    news = min((_news(result, known) for known in baseline.of(result)), key=len, default=["it has no such model"])
+    if news:
         return code, f"the baseline does not apply: {'; '.join(news)}"
     return (
         ExitCode.CLEAN,

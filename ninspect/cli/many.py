@@ -45,23 +45,25 @@ def scan_many(
     from ninspect.report.summary import Row
 
     shown.refuse_for_several()
-    if pipeline.baseline is not None:
-        raise UsageError("--baseline is for one model; of several, --results keeps what is known")
-    places = shown.places()
+    places, known = shown.places(), pipeline.known()
     fail_on = "never" if pipeline.exit_zero else pipeline.fail_on
     rows: list[Row] = []
     codes = [ExitCode.CLEAN]
     stopped: Interrupted | None = None
     with _folder(fleet.results) as folder:
         engine = _engine(requests, process, fleet)
-        pool = Pool(Store(folder), engine, Fetcher(fleet.max_download), force=fleet.force)
+        store = Store(folder)
+        pool = Pool(store, engine, Fetcher(fleet.max_download, store), force=fleet.force)
         with nullcontext(Silent()) if pipeline.quiet else shown_to_people(in_log=True) as progress:
             progress.step(1, ["models"])
 
             def finished(outcome: Outcome) -> None:
                 rows.append(Row.of(outcome.result, outcome.saved, outcome.source))
-                codes.append(ExitCode(gate(outcome.result, outcome.code, fail_on, None)[0]))
+                code, reason = gate(outcome.result, outcome.code, fail_on, known)
+                codes.append(ExitCode(code))
                 progress.say(_line(outcome, len(rows), len(requests)))
+                if reason and known is not None:
+                    progress.say(f"{outcome.result.model.path}: {reason}")
                 progress.advance(len(rows), len(requests))
 
             try:

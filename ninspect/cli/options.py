@@ -17,7 +17,7 @@ from ninspect.option import Option, memory_size
 from ninspect.requests.shared import GATE, MANY, OUTPUT, SAFETY
 
 if TYPE_CHECKING:
-    from ninspect.report import Result
+    from ninspect.cli.baseline import Baseline
 
 STDOUT = "-"
 
@@ -187,21 +187,22 @@ class PipelineOptions(ToldOptions):
     baseline: Annotated[
         Path | None,
         Option(
-            "An earlier result, as JSON. Exit with code 0 if it says the same of the same file.",
+            "An earlier result, as JSON, or a folder of --results. Exit with code 0 if it says the same of the same "
+            "file; of several models, each is held against its own.",
             metavar="RESULT",
             panel=GATE,
         ),
     ] = None
 
-    def known(self) -> "Result | None":
+    def known(self) -> "Baseline | None":
         """The baseline, read before the scan, so that a slip in its name costs no time.
 
         Raises:
             UsageError: it cannot be read, or is no result.
         """
-        from ninspect.report import load_result
+        from ninspect.cli.baseline import Baseline
 
-        return None if self.baseline is None else load_result(self.baseline)
+        return None if self.baseline is None else Baseline.read(self.baseline)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,33 +20,58 @@ from ninspect.samples import readable
 # Where a model is and on what it runs; its content and that of its images count instead.
 _PLACES = ("model", "samples", "reference", "device", "memory")
 
+Contents = dict[str, Any]  # digests of files, by what they are
 
-def identity(request: ScanRequest) -> str:
+
+def identity(request: ScanRequest, model: Contents | None = None, samples: Contents | None = None) -> str:
     """SHA-256 of all that decides what a scan says.
 
-    These are the version of ninspect, the options, and the content of the model, of the files that its weights lie in,
-    of those beside it that say how it is fed and what its classes are called, of its references with the same, and of
-    the samples. The model is not
-    parsed for that: every file in its folder or below whose name it contains counts as weights.
+    These are the version of ninspect, the options, and the contents of the model, of its references, and of the samples.
+
+    Args:
+        request: a scan.
+        model: `contents_of_model`, where they are known.
+        samples: `contents_of_samples`, where they are known.
 
     Raises:
         NinspectError: the model is no regular file.
         OSError: a file cannot be read.
     """
-    model = request.model
     known = {
         "ninspect": version("ninspect"),
-        "references": [
-            [_sha256(path), {one.name: _sha256(one) for one in (*named_in(path), *companions(path))}]
-            for path in request.reference
-        ],
+        "references": [_contents_of_reference(path) for path in request.reference],
         "options": {name: _content(value) for name, value in request.facts().items() if name not in _PLACES},
-        "model": _sha256(model),
-        "weights": {str(path.relative_to(model.parent)): _sha256(path) for path in named_in(model)},
-        "beside": {path.name: _sha256(path) for path in companions(model)},
-        "samples": None if request.samples is None else _samples(request.samples),
+        **(model or contents_of_model(request.model)),
+        **(samples or contents_of_samples(request.samples)),
     }
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+
+
+def contents_of_model(model: Path) -> Contents:
+    """SHA-256 of a model, of the files of its weights, and of those that say how it is fed and what its classes are.
+
+    The model is not parsed for that: every file in its folder or below whose name it contains counts as weights.
+
+    Raises:
+        NinspectError: the model is no regular file.
+        OSError: a file cannot be read.
+    """
+    return {
+        "model": _sha256(model),
+        "weights": {path.relative_to(model.parent).as_posix(): _sha256(path) for path in named_in(model)},
+        "beside": {path.name: _sha256(path) for path in companions(model)},
+    }
+
+
+@cache
+def _contents_of_reference(model: Path) -> Contents:
+    """The same, asked once for many models."""
+    return contents_of_model(model)
+
+
+def contents_of_samples(samples: Path | None) -> Contents:
+    """SHA-256 of images, asked once for many models."""
+    return {"samples": None if samples is None else _samples(samples)}
 
 
 def key_of(request: ScanRequest) -> str:
@@ -103,7 +128,7 @@ def _content(value: Any) -> Any:
 
 @cache
 def _samples(path: Path) -> str:
-    """SHA-256 of images, asked once for many models: names and content of all files in a folder, or beside a table."""
+    """Of names and content of all files in a folder, or beside a table."""
     *_, widest = readable(path)
     chosen = "" if widest == path else path.name
     listed = [[str(one.relative_to(widest)), _sha256(one)] for one in sorted(files_of_samples(path))]

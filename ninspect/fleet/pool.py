@@ -88,6 +88,9 @@ class Pool:
             self._fetcher.close()
 
     def _meet(self, asked: ScanRequest, finished: Callable[[Outcome], None]) -> None:
+        if not self._force and (key := self._fetcher.key(asked)) and (known := self._store.finished(key)):
+            self._answer(_Scan(asked, asked, key), known, finished)
+            return
         try:
             here = self._fetcher.fetch(asked)
         except NinspectError as error:
@@ -100,14 +103,18 @@ class Pool:
         if any(scan.key == running.key for running in self._running.values()):
             self._twins[scan.key].append(scan)
             return
-        twin = scan.key in self._twins
-        self._twins.setdefault(scan.key, [])
-        known = None if self._force and not twin else self._store.finished(scan.key)
+        known = None if self._force and scan.key not in self._twins else self._store.finished(scan.key)
         if known is None:
+            self._twins.setdefault(scan.key, [])
             self._running[self._engine.begin(scan.here)] = scan
-            return
+        else:
+            self._answer(scan, known, finished)
+
+    def _answer(self, scan: _Scan, known: Result, finished: Callable[[Outcome], None]) -> None:
+        """Pass on a result that is there."""
+        source: Source = "twin" if scan.key in self._twins else "earlier"
+        self._twins.setdefault(scan.key, [])
         self._fetcher.forget(scan.here)
-        source: Source = "twin" if twin else "earlier"
         finished(Outcome(self._store.path(scan.key), named(known, scan.asked, scan.here), known.exit_code, source))
 
     def _collect(self, finished: Callable[[Outcome], None]) -> None:

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path, PurePosixPath
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from ninspect.errors import NinspectError, UsageError
 from ninspect.files import COMPANIONS, reason
-from ninspect.fleet.identity import is_model, named_in
+from ninspect.fleet.identity import Contents, contents_of_model, contents_of_samples, identity, is_model, named_in
+from ninspect.fleet.marks import ABSENT, Marks, mark, marks
 from ninspect.requests import ScanRequest
 
 if TYPE_CHECKING:
+    from ninspect.fleet.store import Store
     from ninspect.report import Result
 
 DEFAULT_LIMIT = 8 * 1024**3
@@ -79,30 +81,53 @@ def models_at(address: str) -> list[Path]:
 class Fetcher:
     """Brings what requests name to this machine, and removes it when it is not needed any more."""
 
-    def __init__(self, limit: int | None = None) -> None:
+    def __init__(self, limit: int | None = None, store: Store | None = None) -> None:
         """Nothing is fetched yet.
 
         Args:
             limit: bytes of a model with the files beside it, or of samples; None: `DEFAULT_LIMIT`.
+            store: keeps notes of what was fetched; None: nothing is noted.
         """
-        self._limit = DEFAULT_LIMIT if limit is None else limit
-        self._samples = cache(self._fetch_samples)
+        self._limit, self._store = DEFAULT_LIMIT if limit is None else limit, store
+        self._samples, self._contents_of_samples = cache(self._fetch_samples), cache(self._look_at_samples)
         self._reference = cache(self._fetch_model)
         self._folders: set[Path] = set()
+
+    def key(self, request: ScanRequest) -> str | None:
+        """The `identity` of a request whose model is as it was when it was fetched last, by the marks of its files.
+
+        Returns:
+            None where that is not known, and of a model of this machine.
+        """
+        address, samples = address_of(request.model), None
+        try:
+            model = None if address is None else self._look_at_model(address)
+            if model is None:
+                return None
+            if request.samples is not None and (folder := address_of(request.samples)):
+                samples = self._contents_of_samples(folder)
+            return identity(self._with_references(request), model, samples)
+        except (NinspectError, OSError):
+            return None
 
     def fetch(self, request: ScanRequest) -> ScanRequest:
         """A request that names files of this machine.
 
         Raises:
             UsageError: something is not there, cannot be fetched, or is too large.
+            WriteError: a note of it cannot be kept.
         """
         if request.samples is not None and (address := address_of(request.samples)):
             request = replace(request, samples=self._samples(address))
-        here = [(self._reference(address) if (address := address_of(path)) else path) for path in request.reference]
-        request = replace(request, reference=tuple(here))
+        request = self._with_references(request)
         if address := address_of(request.model):
             request = replace(request, model=self._fetch_model(address))
         return request
+
+    def _with_references(self, request: ScanRequest) -> ScanRequest:
+        """A request whose references are fetched, once for many models."""
+        here = [(self._reference(address) if (address := address_of(path)) else path) for path in request.reference]
+        return replace(request, reference=tuple(here))
 
     def forget(self, fetched: ScanRequest) -> None:
         """Remove the model of a request, if it was fetched."""
@@ -125,21 +150,51 @@ class Fetcher:
     def _fetch_model(self, address: str) -> Path:
         """A model, the files beside it that belong to it, and those that it may keep weights in."""
         with _files_at(address) as (files, inside):
-            model = self._new_folder() / PurePosixPath(inside).name
+            above, model = inside.rpartition("/")[0], self._new_folder() / PurePosixPath(inside).name
+            seen = marks(files, [inside, *(f"{above}/{name}" for name in COMPANIONS)])
             left = _copy(files, inside, model, self._limit)
-            folder, above = model.parent, inside.rpartition("/")[0]
-            named = [path.as_posix() for path in named_in(model, _below_address(files, above)) if not is_model(path)]
-            for name in [*(name for name in COMPANIONS if files.exists(f"{above}/{name}")), *named]:
-                left = _copy(files, f"{above}/{name}", _below(folder, name), left)
+            weights = [path for path in named_in(model, _below_address(files, above)) if not is_model(path)]
+            seen |= marks(files, [f"{above}/{path.as_posix()}" for path in weights])
+            for name in seen:
+                if name != inside and seen[name] != ABSENT and files.exists(name):
+                    left = _copy(files, name, _below(model.parent, name.removeprefix(above)), left)
+            files.invalidate_cache(above)
+            self._note(address, seen, marks(files, seen), partial(contents_of_model, model))
         return model
 
     def _fetch_samples(self, address: str) -> Path:
         """A file, or all of a folder."""
         with _files_at(address) as (files, inside):
             root, left = self._new_folder() / PurePosixPath(inside).name, self._limit
-            for name in files.find(inside) if files.isdir(inside) else [inside]:
+            seen = _marks_of_samples(files, inside)
+            for name in seen:
                 left = _copy(files, name, _below(root, name.removeprefix(inside)), left)
+            files.invalidate_cache(inside)
+            self._note(address, seen, _marks_of_samples(files, inside), partial(contents_of_samples, root))
         return root
+
+    def _note(self, address: str, before: Marks, after: Marks, contents: Callable[[], Contents]) -> None:
+        """Note what was fetched, if every file has a mark and was not replaced meanwhile."""
+        known = {name: said for name, said in before.items() if said is not None}
+        packed = "::" in address  # the times of an archive are those of what was packed
+        if self._store is not None and known and known == before == after and not packed:
+            self._store.keep_note(address, known, contents())
+
+    def _noted(self, address: str, look: Callable[[Any, str, Marks], Marks]) -> Contents | None:
+        """What an address holds, without fetching it; None where it is not known, or not the same any more."""
+        note = None if self._store is None else self._store.note(address)
+        if note is None:
+            return None
+        with _files_at(address) as (files, inside):
+            return note.contents if look(files, inside, {**note.marks}) == note.marks else None
+
+    def _look_at_model(self, address: str) -> Contents | None:
+        return self._noted(address, lambda files, _, noted: marks(files, noted))
+
+    def _look_at_samples(self, address: str) -> Contents:
+        """Samples serve many models: they are fetched where it is not known what they are."""
+        noted = self._noted(address, lambda files, inside, _: _marks_of_samples(files, inside))
+        return noted or contents_of_samples(self._samples(address))
 
 
 @contextmanager
@@ -161,6 +216,18 @@ def _files_at(address: str) -> Iterator[tuple[Any, str]]:
         raise UsageError(f"there is nothing at {address}; correct the address") from error
     except Exception as error:  # of many kinds
         raise UsageError(f"{address} cannot be read ({reason(error)}); correct the address") from error
+
+
+def _marks_of_samples(files: Any, inside: str) -> Marks:
+    """Of a file, or of all in a folder."""
+    if not _is_folder(files, inside):
+        return marks(files, [inside])
+    return {name: mark(info) for name, info in files.find(inside, detail=True).items()}
+
+
+def _is_folder(files: Any, inside: str) -> bool:
+    """Web servers have no folders, but pages of links: what is no page is not fetched to look for links."""
+    return files.info(inside).get("mimetype", "text/html") == "text/html" and files.isdir(inside)
 
 
 def _below_address(files: Any, folder: str) -> Iterator[Path]:

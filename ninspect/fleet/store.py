@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict
+
 from ninspect.errors import UsageError
 from ninspect.files import make_folder, write_file
+from ninspect.fleet.identity import Contents
 from ninspect.report import Result, load_result
 
 _STOPPED = "SC003"  # the finding of a scan that did not come to its end
+
+
+class Note(BaseModel):
+    """What was fetched from an address.
+
+    Attributes:
+        address: of a model or of samples.
+        marks: what the file system said of each file that belongs to it.
+        contents: what these hold, as `identity` has it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    address: str
+    marks: dict[str, str]
+    contents: Contents
 
 
 class Store:
@@ -49,6 +71,25 @@ class Store:
         """
         write_file(self.path(key), result.to_json().encode())
         return self.path(key)
+
+    def note(self, address: str) -> Note | None:
+        """What is known of an address; None where that is nothing."""
+        try:
+            return Note.model_validate(json.loads(self._note(address).read_bytes()))
+        except (OSError, ValueError):
+            return None
+
+    def keep_note(self, address: str, marks: dict[str, str], contents: Contents) -> None:
+        """Write a note.
+
+        Raises:
+            WriteError: the disk is full, or the folder read-only.
+        """
+        note = {"address": address, "marks": marks, "contents": contents}
+        write_file(self._note(address), json.dumps(note, indent=2).encode())
+
+    def _note(self, address: str) -> Path:
+        return self._folder / f"{hashlib.sha256(os.fsencode(address)).hexdigest()}.address"
 
 
 def saved_results(path: Path) -> Iterator[Path]:

@@ -36,11 +36,26 @@ def load_result(path: Path) -> Result:
         UsageError: the file cannot be read, or is no result of this schema.
     """
     try:
-        return Result.from_json(path.read_bytes())
+        text = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
+    return parse_result(text, str(path))
+
+
+def parse_result(text: bytes, where: str) -> Result:
+    """A result from JSON.
+
+    Args:
+        text: what `Result.to_json` made.
+        where: it stands, for the message.
+
+    Raises:
+        UsageError: it is no result of this schema.
+    """
+    try:
+        return Result.from_json(text)
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path} {_fault(error)}; give what ninspect scan --format json wrote") from error
+        raise UsageError(f"{where} {_fault(error)}; give what ninspect scan --format json wrote") from error
 
 
 def _fault(error: Exception) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from ninspect.report import Result
 from tests.fleet.fast import FAST, lines, verdicts, wait_for
-from tests.support import names_in, ninspect, random_pixels, save_images
+from tests.support import backdoored_weights, linear_model, names_in, ninspect, random_pixels, save, save_images
 
 
 def test_a_folder_gets_a_line_for_each_model_and_the_worst_exit_code(folder: Path) -> None:
@@ -138,7 +138,8 @@ def test_a_disk_that_is_full_ends_the_run_and_leaves_no_half_of_a_result(folder:
     ("options", "message"),
     [
         (["models", "images.npz", "--pictures", "p"], "--pictures is for one model"),
-        (["models", "--baseline", "b.json"], "--baseline is for one model"),
+        (["models", "--baseline", "b.json"], "b.json cannot be read"),
+        (["models", "--baseline", "models"], "there is no result in models"),
         (["models/bad.onnx", "nothing.onnx"], "there is no file nothing.onnx"),
         (["models", "images.npz", "other.npz"], "samples were given twice, images.npz and other.npz"),
         (["models", "--jobs", "2", "--sandbox", "off"], "--jobs needs worker processes"),
@@ -167,6 +168,25 @@ def test_a_folder_of_results_is_shown_again_in_every_format(folder: Path) -> Non
     sarif = json.loads(ninspect("report", "results", "--format", "sarif", cwd=folder).stdout)
     assert [one["level"] for one in sarif["runs"][0]["results"] if one["level"] == "error"] == ["error"]
     assert ninspect("report", "models", cwd=folder).returncode == 2
+
+
+def test_each_model_is_held_against_its_own_baseline(folder: Path) -> None:
+    command = ["scan", "models", "-s", "images.npz", *FAST]
+    ninspect(*command, "--results", "accepted", "--format", "json:all.jsonl", cwd=folder)
+    for baseline in ("accepted", "all.jsonl"):
+        run = ninspect(*command, "--results", "accepted", "--baseline", baseline, cwd=folder)
+        assert (run.returncode, run.stdout.count("suspected")) == (0, 2)
+        assert "models/bad.onnx: the verdict is suspected; the baseline says the same of this model" in run.stderr
+    shutil.copy(folder / "models" / "bad.onnx", folder / "models" / "moved.onnx")
+    run = ninspect("scan", "models/moved.onnx", "-s", "images.npz", *FAST, "--baseline", "all.jsonl", cwd=folder)
+    assert run.returncode == 0, run.stderr
+    save(linear_model(backdoored_weights(5)), folder / "models" / "bad.onnx")
+    save(linear_model(backdoored_weights(6)), folder / "models" / "new.onnx")
+    run = ninspect(*command, "--baseline", "accepted", cwd=folder)
+    assert run.returncode == 1
+    assert "models/bad.onnx: the baseline does not apply: the model is another" in run.stderr
+    assert "models/new.onnx: the baseline does not apply: it has no such model" in run.stderr
+    assert "models/moved.onnx: the verdict is suspected; the baseline says the same" in run.stderr
 
 
 def test_a_manifest_and_rules_say_what_differs_between_models(folder: Path) -> None:

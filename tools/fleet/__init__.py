@@ -1,0 +1,1 @@
+"""What many models in one call take, and whether any is lost."""
