@@ -6,10 +6,14 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import Field, dataclass, fields, is_dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from ninspect.errors import UsageError
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 T = TypeVar("T")
 _UNITS = ("", "K", "M", "G", "T")  # powers of 1024
@@ -46,15 +50,15 @@ class Option:
         return (self.min is None or value >= self.min) and (self.max is None or value <= self.max)
 
 
-def options(kind: type) -> Iterator[tuple[Field[Any], Any, Option | None]]:
+@cache
+def options(kind: type) -> tuple[tuple[Field[Any], Any, Option | None], ...]:
     """Each field of a dataclass with its type and its option; one without is a group of options."""
     hints = get_type_hints(kind, include_extras=True)
-    for each in fields(kind):
-        hint = hints[each.name]
-        if get_origin(hint) is Annotated:
-            yield each, *get_args(hint)
-        else:
-            yield each, hint, None
+    return tuple((each, *_type_and_option(hints[each.name])) for each in fields(kind))
+
+
+def _type_and_option(hint: Any) -> tuple[Any, Option | None]:
+    return get_args(hint) if get_origin(hint) is Annotated else (hint, None)
 
 
 def paths(group: Any) -> Iterator[Path]:
@@ -83,6 +87,14 @@ def with_paths(group: T, change: Callable[[Path], Path]) -> T:
     return replace(group, **changed)  # type: ignore[type-var]
 
 
+@cache
+def adapter(kind: type[T]) -> TypeAdapter[T]:
+    """What pydantic knows of a dataclass; finding that out takes longer than any use of it."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
+
+
 def validated(kind: type[T], values: Mapping[str, Any], what: str) -> T:
     """A dataclass of options from values that someone wrote.
 
@@ -94,10 +106,10 @@ def validated(kind: type[T], values: Mapping[str, Any], what: str) -> T:
     Raises:
         UsageError: a name is unknown, or a value is wrong.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
-        return TypeAdapter(kind).validate_python(dict(values))
+        return adapter(kind).validate_python(dict(values))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))

@@ -38,7 +38,7 @@ def identity(request: ScanRequest, model: Contents | None = None, samples: Conte
         OSError: a file cannot be read.
     """
     known = {
-        "ninspect": version("ninspect"),
+        "ninspect": _version(),
         "references": [_contents_of_reference(path) for path in request.reference],
         "options": {name: _content(value) for name, value in request.facts().items() if name not in _PLACES},
         **(model or contents_of_model(request.model)),
@@ -114,6 +114,11 @@ def files_of_samples(samples: Path) -> Iterator[Path]:
     """All that is read of samples: the files of a folder, or a file with those beside it."""
     *_, widest = readable(samples)
     yield from (one for one in widest.rglob("*") if one.is_file()) if widest.is_dir() else [samples]
+
+
+@cache
+def _version() -> str:
+    return version("ninspect")
 
 
 def _content(value: Any) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 from ninspect.errors import UsageError
-from ninspect.option import Option, options, paths, validated
+from ninspect.option import adapter, Option, options, paths, validated
 from ninspect.requests.shared import CHECKED
 
 KINDS: dict[str, type["Request"]] = {}
@@ -54,9 +54,7 @@ class Request:
 
     def facts(self) -> dict[str, Any]:
         """The fields of the request in what JSON can hold."""
-        from pydantic import TypeAdapter
-
-        return dict(TypeAdapter(type(self)).dump_python(self, mode="json"))
+        return dict(adapter(type(self)).dump_python(self, mode="json"))
 
     def to_json(self) -> str:
         """The request as an object of JSON, its kind included."""
