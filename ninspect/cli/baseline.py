@@ -38,9 +38,9 @@ class Baseline:
         return cls(tuple(result.model_copy(update=_HEAVY) for result in found))
 
     def of(self, result: Result) -> list[Result]:
-        """What may be known of a model: of the same files, else of the same path, else the only one that there is."""
-        files, path = result.model.files, result.model.path
-        same = [known for known in self.results if files and known.model.files == files]
+        """What may be known of a model: of the same bytes, else of the same path, else the only one that there is."""
+        digest, path = result.model.sha256, result.model.path
+        same = [known for known in self.results if digest is not None and known.model.sha256 == digest]
         there = [known for known in self.results if known.model.path == path]
         return same or there or [*self.results][: len(self.results) == 1]
 

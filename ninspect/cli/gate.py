@@ -45,7 +45,7 @@ def gate(result: Result, code: int, fail_on: str, baseline: Baseline | None) -> 
 def _news(result: Result, known: Result) -> list[str]:
     """What an earlier scan does not say, or was not asked: nothing, where it knew all of this."""
     news = []
-    if not result.model.files or result.model.files != known.model.files:
+    if result.model.sha256 is None or result.model.sha256 != known.model.sha256:
         changed = {file.name for file in result.model.files} & {file.name for file in known.model.files}
         before = {file.name: file.sha256 for file in known.model.files}
         other = [file.name for file in result.model.files if file.name in changed and before[file.name] != file.sha256]

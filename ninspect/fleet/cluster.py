@@ -60,6 +60,10 @@ class Cluster:
             UsageError: Ray is not installed, or the cluster does not answer.
         """
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        if (
+            _has_token()
+        ):  # a cluster on which Ray finds one asks for it; its client for ray:// does not send it by itself
+            os.environ.setdefault("RAY_AUTH_MODE", "token")
         try:
             import ray
         except ImportError as error:
@@ -76,7 +80,7 @@ class Cluster:
             self._ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL)
         except Exception as error:  # of many kinds
             self._open.close()
-            raise UsageError(f"the Ray cluster does not answer ({reason(error)}); correct --address") from error
+            raise UsageError(f"the Ray cluster does not answer ({_last_line(error)}); correct --address") from error
         for number, handler in handlers.items():
             signal.signal(number, handler)
         self._sent = cache(self._send)
@@ -122,6 +126,19 @@ class Cluster:
     def _send(self, samples: Path) -> Any:
         """Samples of many models travel once."""
         return self._ray.put(Parcel.of(files_of_samples(samples), CARRIED))
+
+
+def _has_token() -> bool:
+    """Whether there is a token of Ray, where Ray looks for it."""
+    named = "RAY_AUTH_TOKEN" in os.environ or "RAY_AUTH_TOKEN_PATH" in os.environ
+    return named or (Path.home() / ".ray" / "auth_token").is_file()
+
+
+def _last_line(error: Exception) -> str:
+    """What an error says at its end: from another machine it brings the lines of its traceback."""
+    return (
+        reason(error) if isinstance(error, OSError) else (str(error).strip() or type(error).__name__).splitlines()[-1]
+    )
 
 
 def _reach(address: str) -> None:
