@@ -258,8 +258,18 @@ def report(
 
     shown.refuse_for_several()
     places = shown.places()
-    saved = [file for path in files for file in saved_results(path)]
-    write_summary([Row.of(load_result(file), file) for file in saved], places, several.fdr)
+    rows = []
+    for path in files:
+        for file in saved_results(path):
+            try:
+                rows.append(Row.of(load_result(file), file))
+            except UsageError as error:
+                if not path.is_dir():
+                    raise
+                notice(f"left out: {error}")  # of an older ninspect, or of something else
+    if not rows:
+        raise UsageError(f"there is no result in {files[0]}; give a folder that scan --results wrote")
+    write_summary(rows, places, several.fdr)
 
 
 @app.command(cls=Command)

@@ -11,6 +11,7 @@ from typing import Any
 
 from ninspect.errors import UsageError
 from ninspect.files import read_text
+from ninspect.fleet.remote import address_of
 from ninspect.names import PRESETS, Preset
 from ninspect.requests import ScanRequest
 
@@ -49,7 +50,7 @@ class Entry:
         given = {key: value for key, value in values.items() if value}
         if "path" not in given:
             raise UsageError(f"{where} has no path; add that of the model")
-        paths = {key: folder / value for key, value in given.items() if key != "path"}
+        paths = {key: _anchored(value, folder) for key, value in given.items() if key != "path"}
         if given.get("preprocess") in PRESETS:
             paths["preprocess"] = given["preprocess"]
         return cls(given["path"], **paths)
@@ -80,7 +81,12 @@ def read_manifest(file: Path) -> list[tuple[Path, Entry]]:
     entries = [Entry.of(values, file.parent, f"line {number} of {file}") for number, values in rows]
     if not entries:
         raise UsageError(f"{file} names no models; give {_WANTED}")
-    return [(file.parent / entry.path, entry) for entry in entries]
+    return [(_anchored(entry.path, file.parent), entry) for entry in entries]
+
+
+def _anchored(path: str, folder: Path) -> Path:
+    """A path that is relative to a folder; an address stays as it is."""
+    return Path(path) if address_of(Path(path)) else folder / path
 
 
 def _json_rows(text: str, file: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -6,6 +6,7 @@ import pytest
 
 from ninspect.errors import UsageError
 from ninspect.fleet.manifest import Rules, read_manifest
+from ninspect.fleet.remote import address_of
 from ninspect.requests import PreprocessOptions, ScanRequest
 
 ROWS = [
@@ -30,6 +31,12 @@ def test_a_manifest_says_what_belongs_to_each_model(tmp_path: Path, suffix: str)
         preprocess=PreprocessOptions(size=(8, 8), preset="imagenet"),
     )
     assert other.applied(asked) == replace(asked, preprocess=PreprocessOptions(size=(8, 8), file=tmp_path / "p.toml"))
+
+
+def test_an_address_in_a_manifest_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("path,samples\ns3://bucket/a.onnx,s3://bucket/images\n")
+    ((model, entry),) = read_manifest(tmp_path / "m.csv")
+    assert (address_of(model), entry.samples) == ("s3://bucket/a.onnx", Path("s3://bucket/images"))
 
 
 @pytest.mark.parametrize(

@@ -168,6 +168,9 @@ def test_a_folder_of_results_is_shown_again_in_every_format(folder: Path) -> Non
     sarif = json.loads(ninspect("report", "results", "--format", "sarif", cwd=folder).stdout)
     assert [one["level"] for one in sarif["runs"][0]["results"] if one["level"] == "error"] == ["error"]
     assert ninspect("report", "models", cwd=folder).returncode == 2
+    (folder / "results" / "other.json").write_text("{}")
+    shown = ninspect("report", "results", cwd=folder)
+    assert (shown.stdout, "left out: results/other.json is not a result" in shown.stderr) == (text, True)
 
 
 def test_each_model_is_held_against_its_own_baseline(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import statistics
+import resource
 import subprocess
 import tempfile
 import time
@@ -13,66 +13,97 @@ import numpy as np
 import psutil
 import typer
 
+from ninspect.fleet.identity import identity
+from ninspect.report import load_result
+from ninspect.requests import PreprocessOptions, ScanRequest
 from tools.fleet.small import NINSPECT, SCAN, call, make_folder
 from tools.measure.tables import markdown
 
 BUNDLED = [Path("models/digits/clean_torch.onnx"), Path("models/digits/badnet_torch.onnx")]
-_AGAIN = 3  # runs over known results, of which the median counts
 
 
-def memory(folder: Path) -> list[float]:
-    """Scan the models; MB of the process that hands out the work, after each of them."""
+def asked(model: Path, samples: Path) -> ScanRequest:
+    """What `SCAN` asks of a model."""
+    return ScanRequest(
+        model,
+        samples,
+        preprocess=PreprocessOptions(preset="unit"),
+        methods=("neuroninspect",),
+        evidence=False,
+        skip=("every-class", "one-source"),
+    )
+
+
+def memory(folder: Path) -> tuple[str, str]:
+    """Run over the models; memory of the process that hands out the work, and how it grows, without its first tenth."""
     run = call(folder)
     assert run.stderr is not None
     assert run.stdout is not None
     process = psutil.Process(run.pid)
-    found = [process.memory_info().rss / 1e6 for line in run.stderr if " of " in line]
+    held = np.array([process.memory_info().rss / 1e6 for line in run.stderr if " of " in line])
     run.stdout.read()
-    if run.wait() != 0:
+    if run.wait() not in (0, 1):
         raise SystemExit(f"the scan ended with code {run.returncode}")
-    return found
+    first = len(held) // 10
+    slope = 1000 * np.polyfit(np.arange(first, len(held)), held[first:], 1)[0]
+    return f"{held[first]:.0f} to {held[-1]:.0f} MB", f"{slope:.1f} kB"
 
 
-def seconds(folder: Path, *more: str) -> float:
-    """Of a run that finds all results."""
-    times = []
-    for _ in range(_AGAIN):
-        start = time.perf_counter()
-        subprocess.run([*SCAN, "--quiet", *more], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+def seconds(folder: Path, *more: str) -> str:
+    """Of a run that finds all results, and of a processor in it, which other work on the machine changes less."""
+    start, used = time.perf_counter(), _used()
+    subprocess.run([*SCAN, "--quiet", "--exit-zero", *more], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    return f"{time.perf_counter() - start:.2f} s, {_used() - used:.2f} s of a processor"
 
 
-def size(model: Path, results: Path) -> float:
-    """MB of the result of a model that is scanned by default."""
-    command = [*NINSPECT, "scan", model, "--samples", model.parent / "samples", "--results", results]
+def _used() -> float:
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return children.ru_utime + children.ru_stime
+
+
+def bundled_results(folder: Path) -> list[Path]:
+    """The results of bundled models, as they are scanned by default."""
+    command = [*NINSPECT, "scan", *BUNDLED, "--samples", BUNDLED[0].parent / "samples", "--results", folder]
     subprocess.run([*command, "--exit-zero", "--quiet"], check=True, stdout=subprocess.DEVNULL)
-    (result,) = results.glob("*.json")
-    return result.stat().st_size / 1e6
+    return sorted(folder.glob("*.json"))
+
+
+def make_known(folder: Path, result: Path) -> None:
+    """Give each model of a folder a result, as if it had been scanned."""
+    (folder / "results").mkdir()
+    known, samples = load_result(result), folder / "images.npz"
+    for path in sorted((folder / "models").iterdir()):
+        key = identity(asked(path, samples))
+        named = known.model_copy(update={"model": known.model.model_copy(update={"path": path.name})})
+        (folder / "results" / f"{key}.json").write_text(named.to_json())
 
 
 def main(
-    copies: Annotated[int, typer.Option(help="Models that differ in one byte.", min=20)] = 500,
+    scanned: Annotated[int, typer.Option(help="Models that differ in one byte; 0: none.", min=0)] = 500,
+    known: Annotated[int, typer.Option(help="Known results.", min=20)] = 500,
 ) -> None:
     """Print memory of the process that hands out the work, size of results, and time over known ones.
 
-    Example: python -m tools.fleet.copies --copies 500
+    Example: python -m tools.fleet.copies --scanned 500 --known 100
     """
+    figures: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        make_folder(folder, copies)
-        held = memory(folder)
-        settled = np.arange(copies // 10, copies)  # what is imported for the first results is there by then
-        slope = 1000 * np.polyfit(settled, np.array(held)[settled], 1)[0]
-        figures = {
-            f"models with a result, of {copies}": str(len([*(folder / "results").glob("*.json")])),
-            f"memory after {copies // 10} models": f"{held[copies // 10]:.1f} MB",
-            f"memory after {copies} models": f"{held[-1]:.1f} MB",
-            "growth for each model": f"{slope:.1f} kB",
-            "seconds over known results": f"{seconds(folder):.2f}",
-            "the same, to HTML": f"{seconds(folder, '--output', 'all.html'):.2f}",
-        }
-        figures |= {f"a result of {model}, as JSON": f"{size(model, folder / model.stem):.2f} MB" for model in BUNDLED}
+        root = Path(name)
+        fresh, old = root / "fresh", root / "old"
+        fresh.mkdir()
+        old.mkdir()
+        if scanned:
+            make_folder(fresh, scanned)
+            held, growth = memory(fresh)
+            results = len([*(fresh / "results").glob("*.json")])
+            figures |= {f"{scanned} scanned models: results": str(results), "memory": held, "growth a model": growth}
+        bundled = bundled_results(root / "bundled")
+        make_folder(old, known)
+        make_known(old, bundled[0])
+        held, growth = memory(old)
+        figures |= {f"{known} known results: memory": held, "growth a result": growth, "text": seconds(old)}
+        figures |= {"HTML": seconds(old, "--output", "all.html")}
+        figures |= {"a result as JSON": ", ".join(f"{path.stat().st_size / 1e6:.2f} MB" for path in bundled)}
     print(markdown([{"what": what, "figure": figure} for what, figure in figures.items()]))
 
 
