@@ -26,7 +26,7 @@ Contents = dict[str, Any]  # digests of files, by what they are
 def identity(request: ScanRequest, model: Contents | None = None, samples: Contents | None = None) -> str:
     """SHA-256 of all that decides what a scan says.
 
-    These are the version of ninspect, the options, and the contents of the model, of its references, and of the samples.
+    These are the version of ninspect, the options, and the contents of the model, its references and the samples.
 
     Args:
         request: a scan.
