@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 from ninspect.errors import UsageError
-from ninspect.option import adapter, Option, options, paths, validated
+from ninspect.option import Option, adapter, options, paths, validated
 from ninspect.requests.shared import CHECKED
 
 KINDS: dict[str, type["Request"]] = {}
