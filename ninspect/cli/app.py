@@ -321,6 +321,8 @@ def augment(
 def info(request: InfoRequest, process: opt.LimitOptions, format_: opt.InfoFormat = "text") -> None:
     """Show what ninspect understands of a model, and whether it can be differentiated.
 
+    Exit code 3 where it cannot.
+
     Example: ninspect info model.onnx
     """
     facts = perform(request, process.limits(request.memory))
@@ -332,6 +334,8 @@ def info(request: InfoRequest, process: opt.LimitOptions, format_: opt.InfoForma
     else:
         width = min(max(map(len, facts), default=0), 20)
         emit("".join(f"{printable(name):{width}}  {printable(_plain(value))}\n" for name, value in facts.items()))
+    if str(facts["gradient"]).startswith("none"):
+        raise typer.Exit(ExitCode.INCONCLUSIVE)
 
 
 def _make(file: Path, request: ExplainRequest | AugmentRequest, process: opt.LimitOptions) -> dict[str, Any]:

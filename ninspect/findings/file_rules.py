@@ -129,7 +129,7 @@ FILE_RULES = (
         "GR001",
         "error",
         "a decision that gradients cannot see",
-        "The class scores jump with a comparison, a rounding or a branch that depends on the image. A trigger can "
+        "The class scores jump with a comparison, a Floor or a branch that depends on the image. A trigger can "
         "be recognised this way without leaving a trace in any gradient, and no trained classifier needs it. Not "
         "seen are steps that are only very steep, such as a Clip, Relu or Sigmoid of numbers multiplied by a large "
         "constant: they have a gradient, if one that is zero nearly everywhere.",

@@ -20,6 +20,7 @@ from ninspect.gradient import GradientKind, gradient_kind
 from ninspect.gradient.path import reads
 from ninspect.graph.convert import inlined, prepare, standard_opset
 from ninspect.graph.expansions import expanded
+from ninspect.model.costs import negated
 from ninspect.model.file_outputs import FileOutputs
 from ninspect.model.image_input import ImageInput, Said, take_image
 from ninspect.model.inputs import Feed, OtherInput
@@ -57,7 +58,7 @@ class Classifier:
         scores: name of the tensor that it holds; another only where the output is made by scikit-learn's ZipMap.
         logits: name of the tensor before all steps that leave the classes of an image in order, see `order`.
         activations: operators between logits and output, in graph order.
-        falling: the smallest score is that of the class, as of negative logarithms of probabilities.
+        falling: the smallest score is that of the class, as of distances and of negative logarithms of probabilities.
         ending: the operator that makes the logits, where it is one that saturates; else empty.
         classes: number of classes K, at least 2; a single logit z tells two apart, whose logits are 0 and z.
         parameters: numbers in the file's initializers.
@@ -200,7 +201,7 @@ def understand(
     check_rows(model, image.name, answer, image.batch)
     one = answer.classes == 1
     mixed = not one and not answer.falling and made_of_probabilities(answer.logits)
-    append = two_classes if one else log_probabilities if mixed else None
+    append = two_classes if one else negated if answer.costs else log_probabilities if mixed else None
     logits = answer.logits if append is None else append(model.graph, answer.logits)
     return Classifier(
         file=file,

@@ -1,6 +1,6 @@
 """Decisions about the image that the scores depend on and gradients cannot see: the rule GR001.
 
-A comparison, a rounding or an index that is computed from the image has the derivative zero, so `differentiate` lets no
+A comparison, a Floor or an index that is computed from the image has the derivative zero, so `differentiate` lets no
 gradient through it. Whatever such a step does to the scores is invisible: a trigger that is recognised by one leaves no
 trace. Nor does what a ThresholdedRelu does to the scores, which has a derivative on both sides of its jump. Exporters
 write some activations with comparisons too, a HardSwish as `Where(x > 3, x, …)`. These are told from triggers by what

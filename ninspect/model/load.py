@@ -19,6 +19,16 @@ from ninspect.model.wire import check_wire
 from ninspect.text import byte_count
 
 _MAX_BYTES = 2 * 1024**3  # protobuf's own limit
+# Where integer operators have their weights, and the zero points of these.
+_MULTIPLIES = {
+    "DynamicQuantizeMatMul": (1, 3),
+    "MatMulInteger": (1, 3),
+    "MatMulIntegerToFloat": (1, 5),
+    "QAttention": (1, 7),
+    "QGemm": (3, 5),
+    "QLinearConv": (3, 5),
+    "QLinearMatMul": (3, 5),
+}
 
 
 @dataclass(frozen=True)
@@ -29,7 +39,7 @@ class ModelFile:
         path: as given.
         files: the graph's own file, then those with external weights in the order of their names.
         original: what ONNX Runtime gets to run the model unchanged: the file's bytes, with external weights included,
-            and with axes open that have no size.
+            with axes open that have no size, and with weights of integers for each operator that multiplies by them.
         findings: what is remarkable about the file, and does not keep it from being analysed.
     """
 
@@ -90,7 +100,8 @@ def read_model(path: Path | str) -> ModelFile:
     findings = check_integrity(proto)
     graph = FileHash(path.name, hashlib.sha256(data).hexdigest(), len(data))
     external = load_external_data(proto, path.parent)
-    original = proto.SerializeToString() if _free_empty_axes(proto) or external else data
+    changed = [_free_empty_axes(proto), _unshare_weights(proto)]
+    original = proto.SerializeToString() if any(changed) or external else data
     return ModelFile(str(path), (graph, *external), original, tuple(findings))
 
 
@@ -105,6 +116,28 @@ def _free_empty_axes(proto: onnx.ModelProto) -> bool:
     for dim in empty:
         dim.Clear()
     return bool(empty)
+
+
+def _unshare_weights(proto: onnx.ModelProto) -> bool:
+    """Give every integer operator weights of its own, where several share them; were there any?
+
+    On processors where signed bytes overflow, ONNX Runtime renames them for each operator, and fails at the second.
+    """
+    graph = proto.graph
+    signed = {tensor.name: tensor for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.INT8}
+    taken = set[str]()
+    copies = list[onnx.TensorProto]()
+    for node in graph.node:
+        for place in _MULTIPLIES.get(node.op_type, ()):
+            name = node.input[place] if place < len(node.input) else ""
+            if name in taken:
+                copies.append(onnx.TensorProto())
+                copies[-1].CopyFrom(signed[name])
+                copies[-1].name = node.input[place] = f"{name}/{node.output[0]}"
+            elif name in signed:
+                taken.add(name)
+    graph.initializer.extend(copies)
+    return bool(copies)
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -11,6 +11,7 @@ import onnx_ir as ir
 
 from ninspect.errors import ModelError, UnsupportedOperatorError, UsageError
 from ninspect.graph.shapes import ForgetShapes, InferShapes
+from ninspect.model.costs import are_distances
 from ninspect.model.order import VIEWS, is_constant, ordered, stretches_before, vector_length
 from ninspect.model.renaming import renamed
 
@@ -26,6 +27,7 @@ _RENAMING = frozenset([
     *VIEWS, "Add", "ArrayFeatureExtractor", "Gather", "LabelEncoder", "LogSoftmax", "OneHot", "Softmax", "Sub",
 ])  # fmt: skip
 _OF_ONE = VIEWS | frozenset(["Clip", "DequantizeLinear", "QuantizeLinear", "Sigmoid"])
+_PROBABLE = frozenset(["LogSoftmax", "Sigmoid", "Softmax"])  # the more, the likelier
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Answer:
         logits: the tensor before all steps that leave the classes in order.
         passed: the operators between logits and output, in graph order.
         falling: the smallest score is that of the class.
+        costs: the logits are costs, so that their negatives are judged.
         names: what the file calls each class, in its order; empty where it says nothing of it.
     """
 
@@ -49,6 +52,7 @@ class Answer:
     logits: ir.Value
     passed: tuple[str, ...]
     falling: bool = False
+    costs: bool = False
     names: tuple[int | float | str, ...] = ()
 
     @property
@@ -203,14 +207,18 @@ def _answer(name: str, value: ir.Value, order: Mapping[ir.Node, int]) -> Answer:
     if not smallest and (pair := _of_two(scores)) is not None:
         logit, stretch, _ = _before(pair[0].inputs[1] or scores, order, smallest=False, picked=False)
         logits, nodes = (logit, [*stretch, *pair]) if stretch else (logits, nodes)
-    if smallest and rising:
+    probable = any(node.op_type in _PROBABLE for node in nodes)
+    if smallest and rising and probable:
         raise ModelError(
-            f"output '{name}' is made by {_maker(value)}, which takes the smallest of scores that are not known to be "
-            "costs; export the model with its class scores as an output"
+            f"output '{name}' is made by {_maker(value)}, which takes the least likely class; export the model with "
+            "its class scores as an output"
         )
+    costs = rising and (smallest or (picking is None and not probable and are_distances(logits)))
     passed = [*nodes, *([] if picking is None else [picking]), *after]
-    names = () if picking is None else _names(name, after, vector_length(scores.shape) or 0)
-    return Answer(name, value, scores, logits, tuple(node.op_type for node in passed), not rising, names)
+    told = [node for node in after if node.op_type != "Concat"]
+    names = () if picking is None else _names(name, told, vector_length(scores.shape) or 0)
+    operators = tuple(node.op_type for node in passed)
+    return Answer(name, value, scores, logits, operators, costs or not rising, costs, names)
 
 
 def _names(output: str, nodes: Sequence[ir.Node], classes: int) -> tuple[int | float | str, ...]:
@@ -254,6 +262,8 @@ def _picked(value: ir.Value) -> tuple[ir.Node | None, list[ir.Node]]:
     while (node := value.producer()) is not None:
         if node.op_type in _PICKING:
             return node, after
+        if node.op_type == "Concat" and (joined := _label_among(node)):
+            return joined[0], [*joined[1], node, *after]
         read = node.inputs[:1] if node.op_type in VIEWS else node.inputs
         varying = [v for v in read if v is not None and not is_constant(v)]
         if node.op_type not in _RENAMING or len(varying) != 1:
@@ -263,6 +273,28 @@ def _picked(value: ir.Value) -> tuple[ir.Node | None, list[ir.Node]]:
         after.insert(0, node)
         value = varying[0]
     return None, []
+
+
+def _label_among(join: ir.Node) -> tuple[ir.Node, list[ir.Node]] | None:
+    """The node that picks the label among what is joined, such as a label and its confidence, and the nodes after it.
+
+    Raises:
+        ModelError: several heads have a label there.
+    """
+    found = [_picked(value) for value in join.inputs if value is not None]
+    labels = [(picking, after) for picking, after in found if picking is not None and _is_label(picking, after, join)]
+    if len({picking.inputs[0] for picking, _ in labels}) > 1:
+        raise ModelError(
+            f"{join.op_type} (node '{join.name}') joins the labels of several heads; export the model with the class "
+            "scores of one of them as an output"
+        )
+    return labels[0] if labels else None
+
+
+def _is_label(picking: ir.Node, after: Sequence[ir.Node], join: ir.Node) -> bool:
+    """Whether what a node picks, and others have passed on to a join, is the number of a class."""
+    read = after[0] if after else join
+    return picking.op_type.startswith("Arg") or (picking.op_type == "TopK" and picking.outputs[1] in read.inputs)
 
 
 def _marks_with_more(node: ir.Node) -> bool:
@@ -303,9 +335,8 @@ def _before(
         found = ordered(start, nodes, scores, classes) if classes else None
         if found is None:
             continue
-        # Costs, such as negative logarithms of probabilities: the smallest is the answer.
-        costs = not found.rising and (smallest or (found.likelihood and not picked))
-        if costs or (found.rising and not smallest):
+        # Of costs, such as negative logarithms of probabilities, the smallest is the answer.
+        if found.rising or smallest or (found.likelihood and not picked):
             return start, nodes, found.rising
     return scores, [], True
 

@@ -51,7 +51,7 @@ def no_images(folder: Path, notes: Sequence[str]) -> UsageError:
 
 
 def read_image(file: Path | io.BytesIO, root: Path | None = None) -> Image:
-    """The first frame of an image file, upright (EXIF orientation applied) and with 8 bits a channel.
+    """The first frame of an image file, upright (EXIF orientation applied).
 
     Args:
         file: the image.
@@ -70,26 +70,11 @@ def read_image(file: Path | io.BytesIO, root: Path | None = None) -> Image:
     formats = [name for name in FORMATS if name not in _OPTIONAL or features.check(name.lower())]
     try:
         with Image.open(file, formats=formats) as image:
-            return _eight_bit(ImageOps.exif_transpose(image))
+            return ImageOps.exif_transpose(image)
     except UnidentifiedImageError:
         missing = [name for name in _OPTIONAL if name not in formats]
         lacks = f"; this Pillow does not read {' and '.join(missing)}" if missing else ""
         raise ValueError(f"not an image in a known format{lacks}") from None
-
-
-def _eight_bit(image: Image) -> Image:
-    """16-bit grey becomes round(pixel / 257); Pillow itself would clip it at 255."""
-    import numpy as np
-    from PIL import Image
-
-    if image.mode == "F":
-        raise ValueError("float pixels have no known range")
-    if image.mode != "I" and not image.mode.startswith("I;16"):
-        return image
-    pixels = np.asarray(image).astype(np.int64)
-    if pixels.min() < 0 or pixels.max() > 65535:
-        raise ValueError("32-bit pixels have no known range")
-    return Image.fromarray(((pixels + 128) // 257).astype(np.uint8))
 
 
 IMAGES = Reader(

@@ -26,7 +26,7 @@ class Source:
         kind: as in `Samples`.
         names: N names.
         labels: of the images, or None.
-        read: decodes the image at one index to 8 bits a channel; may raise anything when the image is broken.
+        read: decodes the image at one index; may raise anything when the image is broken.
         channels: the channels that all images have, 1 or 3; None when images are converted to what the model wants.
         notes: what of the data set is not read, for people.
     """

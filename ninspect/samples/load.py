@@ -15,6 +15,7 @@ from ninspect.model.layout import count_channels
 from ninspect.preprocess.settings import Preprocess
 from ninspect.samples.choose import choose
 from ninspect.samples.dataset import Samples
+from ninspect.samples.depth import FULL, brightest, eight_bit, white_of
 from ninspect.samples.fit import fit
 from ninspect.samples.interface import Source
 from ninspect.samples.labels import ClassMap, number_classes
@@ -79,7 +80,11 @@ def load_samples(
             "convert the array, or give image files"
         )
     chosen = choose(len(source.names), labels, limit, seed)
-    pixels, kept, skipped = _decode(source, chosen, image_shape, preprocess or Preprocess())
+    settings = preprocess or Preprocess()
+    pixels, kept, skipped, peak = _decode(source, chosen, image_shape, settings, FULL)
+    if (white := white_of(peak)) < FULL:
+        pixels, kept, skipped, _ = _decode(source, chosen, image_shape, settings, white)
+        notes.append(f"no pixel of the 16-bit images is above {peak}, so {white} counts as white")
     if not kept:
         why = skipped[0] if skipped else "there is none"
         raise UsageError(f"no image in {path} can be read ({why}); give {ACCEPTED}")
@@ -111,20 +116,28 @@ def _check_labels(source: Source, labels: NDArray[np.int64], classes: int | None
 
 
 def _decode(
-    source: Source, chosen: NDArray[np.intp], image_shape: tuple[int, int, int], preprocess: Preprocess
-) -> tuple[NDArray[np.uint8], list[int], list[str]]:
-    """The chosen images, `[M, H, W, C]`; the M indices that could be read; and a `name: reason` for the others."""
+    source: Source, chosen: NDArray[np.intp], image_shape: tuple[int, int, int], preprocess: Preprocess, white: int
+) -> tuple[NDArray[np.uint8], list[int], list[str], int]:
+    """The chosen images, with `white` as white where they have 16 bits.
+
+    Returns:
+        The images, `[M, H, W, C]`; the M indices that could be read; a `name: reason` for the others; and the brightest
+        pixel of those with 16 bits, 0 where there are none.
+    """
     from PIL.Image import DecompressionBombWarning
 
     pixels = np.empty((len(chosen), *image_shape), dtype=np.uint8)
     kept: list[int] = []
     skipped: list[str] = []
+    peak = 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", DecompressionBombWarning)
         for index in chosen.tolist():
             try:
-                pixels[len(kept)] = fit(source.read(index), source.names[index], image_shape, preprocess)
+                image = source.read(index)
+                peak = max(peak, brightest(image))
+                pixels[len(kept)] = fit(eight_bit(image, white), source.names[index], image_shape, preprocess)
             except NinspectError:
                 raise
             # Pillow's decoders raise almost anything on a broken file: OSError, SyntaxError, struct.error, ...
@@ -132,4 +145,4 @@ def _decode(
                 skipped.append(f"{source.names[index]}: {reason(error)}")
             else:
                 kept.append(index)
-    return pixels[: len(kept)], kept, skipped
+    return pixels[: len(kept)], kept, skipped, peak

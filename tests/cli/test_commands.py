@@ -148,6 +148,18 @@ def test_info_shows_what_is_understood(tmp_path: Path, command_line: CommandLine
     assert rows["operators"] == "Flatten 1, MatMul 1, Softmax 1"
 
 
+def test_info_of_what_has_no_gradient_says_why_and_fails_as_augment_does(
+    tmp_path: Path, command_line: CommandLine
+) -> None:
+    nodes = "n, m, v = BatchNormalization<training_mode = 1>(x, one, one, one, one); f = Flatten(n); y = MatMul(f, w)"
+    save(onnx_model(nodes, w=np.ones((64, 10)), one=np.ones(1)), tmp_path / "model.onnx")
+    code, out, err = command_line("info", "model.onnx")
+    assert (code, err) == (3, "")
+    assert "gradient     none: " in out
+    code, out, err = command_line("augment", "model.onnx", "-o", "gradient.onnx")
+    assert (code, out) == (3, "")
+
+
 def test_info_takes_the_size_from_the_file_beside_the_model(tmp_path: Path, command_line: CommandLine) -> None:
     model = onnx_model(
         "p = GlobalAveragePool(x); f = Flatten(p); y = MatMul(f, w)", x="float[N,3,H,W] x", w=np.ones((3, 10))

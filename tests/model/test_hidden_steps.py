@@ -41,7 +41,6 @@ TRIGGERS = {
         h = Mul(s, huge); e = Mul(h, evil); y = Add(l, e)""",
     "sign": "d = Sub(f, most); s = Sign(d); l2 = MatMul(s, w); y = Add(l, l2)",
     "floor": "s = Floor(f); l2 = MatMul(s, w); y = Add(l, l2)",
-    "round": "s = Round(f); l2 = MatMul(s, w); y = Add(l, l2)",
     "ceil": "d = Sub(f, most); s = Ceil(d); l2 = MatMul(s, w); y = Add(l, l2)",
     "modulo": "s = Mod<fmod = 1>(f, most); l2 = MatMul(s, w); y = Add(l, l2)",
     "cast to integer": "d = Add(f, tiny); s = Cast<to = 7>(d); t = Cast<to = 1>(s); l2 = MatMul(t, w); y = Add(l, l2)",
@@ -103,6 +102,7 @@ HONEST = {
         y = MatMul(q, w)""",
     "maximum and minimum": "a = Max(f, zerof); b = Min(a, six); y = MatMul(b, w)",
     "quantised": "q = QuantizeLinear(f, most, zero8); d = DequantizeLinear(q, most, zero8); y = MatMul(d, w)",
+    "quantised in floats": "d = Div(f, small); r = Round(d); q = Mul(r, small); y = MatMul(q, w)",
     "mask from constants": "y = Where(mask, l, slopes)",
     "mask from the shape": """
         s = Shape(x); n = Gather(s, zeroscalar); k = Cast<to = 1>(n); c = Greater(k, zerof)

@@ -73,6 +73,17 @@ def test_16_bit_grey_is_scaled_and_not_clipped(tmp_path: Path, suffix: str) -> N
     np.testing.assert_array_equal(pixels, np.rint(values / 257))
 
 
+@pytest.mark.parametrize(("brightest", "white"), [(4001, 4095), (900, 1023), (16383, 16383), (200, 255)])
+def test_images_of_fewer_bits_in_files_of_16_do_not_become_dark(tmp_path: Path, brightest: int, white: int) -> None:
+    values = np.linspace(0, brightest, 24).astype(np.uint16).reshape(6, 4)
+    Image.fromarray(values).save(tmp_path / "a.png")
+    Image.fromarray(values // 2).save(tmp_path / "b.png")
+    samples = load_samples(tmp_path, image_shape=GREY)
+    for image, expected in zip(samples.pixels[..., 0], (values, values // 2), strict=True):
+        np.testing.assert_array_equal(image, np.rint(255 * expected.astype(float) / white))
+    assert samples.notes == (f"no pixel of the 16-bit images is above {brightest}, so {white} counts as white",)
+
+
 def test_exif_orientation_is_applied(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
     exif = Image.Exif()

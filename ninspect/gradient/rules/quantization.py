@@ -49,6 +49,12 @@ def _nothing(op: Ops, node: Node, ybar: Tensor) -> list[Tensor | None]:
     return [None if parameter is None else op.zeros(ybar, parameter) for parameter in node.inputs[1:]]
 
 
+@vjp("Round", quantizes=True)
+def round_(op: Ops, node: Node, ybar: Tensor) -> list[Tensor]:
+    """x̄ = ȳ: training for quantisation rounds floats, between a division and a multiplication by the scale."""
+    return [ybar]
+
+
 @vjp("DynamicQuantizeLinear", quantizes=True)
 def dynamic_quantize_linear(op: Ops, node: Node, ybar: Tensor, *_: Tensor | None) -> list[Tensor]:
     """x̄ = ȳ: the range follows the image, so nothing is cut off."""

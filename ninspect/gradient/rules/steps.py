@@ -4,7 +4,7 @@ from ninspect.gradient.registry import know
 
 know("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", zero_gradient=True, elementwise=True)
 know("And", "BitShift", "Not", "Or", "Xor", zero_gradient=True, elementwise=True)
-know("Ceil", "Floor", "IsInf", "IsNaN", "Round", "Sign", zero_gradient=True, elementwise=True)
+know("Ceil", "Floor", "IsInf", "IsNaN", "Sign", zero_gradient=True, elementwise=True)
 know("ArgMax", "ArgMin", "EyeLike", "Hardmax", "Shape", "Size", zero_gradient=True)
 know("ConstantOfShape", "NonZero", "Range", zero_gradient=True, shape_from=0)
 know("OneHot", zero_gradient=True, shape_from=1)

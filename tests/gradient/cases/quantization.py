@@ -101,6 +101,16 @@ CASES = [
         zero=np.array([3], np.int8),
     ),
     case(
+        "Quantize in floats",
+        "d = Div (x, scale); r = Round (d); c = Clip (r, low, high); y = Mul (c, scale)",
+        lambda x, **_: fake(x, 0.02, 0, "int8"),
+        (3, 4, 5),
+        values="grid",
+        scale=0.02,
+        low=-128.0,
+        high=127.0,
+    ),
+    case(
         "DynamicQuantizeLinear",
         f"{DYNAMIC}; y = DequantizeLinear (q, s, z)",
         lambda x, **_: dynamic(x),
