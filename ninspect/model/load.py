@@ -15,20 +15,11 @@ from ninspect.findings import Finding
 from ninspect.model.external import FileHash, load_external_data
 from ninspect.model.integrity import check_integrity
 from ninspect.model.sniff import refuse_mistakes
+from ninspect.model.unsigned import drop_signs
 from ninspect.model.wire import check_wire
 from ninspect.text import byte_count
 
 _MAX_BYTES = 2 * 1024**3  # protobuf's own limit
-# Where integer operators have their weights, and the zero points of these.
-_MULTIPLIES = {
-    "DynamicQuantizeMatMul": (1, 3),
-    "MatMulInteger": (1, 3),
-    "MatMulIntegerToFloat": (1, 5),
-    "QAttention": (1, 7),
-    "QGemm": (3, 5),
-    "QLinearConv": (3, 5),
-    "QLinearMatMul": (3, 5),
-}
 
 
 @dataclass(frozen=True)
@@ -39,7 +30,7 @@ class ModelFile:
         path: as given.
         files: the graph's own file, then those with external weights in the order of their names.
         original: what ONNX Runtime gets to run the model unchanged: the file's bytes, with external weights included,
-            with axes open that have no size, and with weights of integers for each operator that multiplies by them.
+            with axes open that have no size, and with integers that no processor adds wrongly, see `unsigned`.
         findings: what is remarkable about the file, and does not keep it from being analysed.
     """
 
@@ -100,7 +91,7 @@ def read_model(path: Path | str) -> ModelFile:
     findings = check_integrity(proto)
     graph = FileHash(path.name, hashlib.sha256(data).hexdigest(), len(data))
     external = load_external_data(proto, path.parent)
-    changed = [_free_empty_axes(proto), _unshare_weights(proto)]
+    changed = [_free_empty_axes(proto), drop_signs(proto)]
     original = proto.SerializeToString() if any(changed) or external else data
     return ModelFile(str(path), (graph, *external), original, tuple(findings))
 
@@ -116,28 +107,6 @@ def _free_empty_axes(proto: onnx.ModelProto) -> bool:
     for dim in empty:
         dim.Clear()
     return bool(empty)
-
-
-def _unshare_weights(proto: onnx.ModelProto) -> bool:
-    """Give every integer operator weights of its own, where several share them; were there any?
-
-    On processors where signed bytes overflow, ONNX Runtime renames them for each operator, and fails at the second.
-    """
-    graph = proto.graph
-    signed = {tensor.name: tensor for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.INT8}
-    taken = set[str]()
-    copies = list[onnx.TensorProto]()
-    for node in graph.node:
-        for place in _MULTIPLIES.get(node.op_type, ()):
-            name = node.input[place] if place < len(node.input) else ""
-            if name in taken:
-                copies.append(onnx.TensorProto())
-                copies[-1].CopyFrom(signed[name])
-                copies[-1].name = node.input[place] = f"{name}/{node.output[0]}"
-            elif name in signed:
-                taken.add(name)
-    graph.initializer.extend(copies)
-    return bool(copies)
 
 
 def _read_bytes(path: Path) -> bytes:

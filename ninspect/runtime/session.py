@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     import onnxruntime
 
 _FATAL_ONLY = 4
-# Quantised networks are run as ONNX defines them. Fused into integers, or with the integer kernels for x86 processors
-# without VNNI, in which products of unsigned and signed bytes overflow, they answer otherwise on each processor.
-_AS_WRITTEN = {"session.disable_quant_qdq": "1", "session.x64quantprecision": "1"}
+# Quantised networks are run as ONNX defines them: fused into integers, they answer otherwise on each processor.
+_AS_WRITTEN = ("session.disable_quant_qdq", "1")
 # From 1.29 on it sends names and hashes of models to its maker, unless this is set before it is imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
@@ -71,8 +70,7 @@ def open_session(
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _FATAL_ONLY
     options.intra_op_num_threads = _threads() if threads is None else threads
-    for name, value in _AS_WRITTEN.items():
-        options.add_session_config_entry(name, value)
+    options.add_session_config_entry(*_AS_WRITTEN)
     if weights:
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(weight) for weight in weights.values()]
         options.add_external_initializers(list(weights), values)

@@ -10,13 +10,13 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from onnx import TensorProto, compose, helper, numpy_helper, version_converter
 from onnxconverter_common import float16
 from onnxruntime import quantization
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from ninspect.runtime import open_session
 from tools.suite import torch_exports
 from tools.suite.file import EXPLAINED, Array, Export, Reference
 from tools.suite.shipped import interpreted, logits_of
@@ -329,7 +329,7 @@ def _write_quantized(base: str, form: str, path: Path) -> None:
 
 
 def _save_as_rounded(path: Path, form: str, x: Array) -> None:
-    """The straight-through gradient, given the integers that ONNX Runtime rounds to operator by operator.
+    """The straight-through gradient, given the integers that ONNX Runtime rounds to as ninspect opens it.
 
     Products of integers times a common scale lie halfway between two integers so often that no image is free of them,
     and one integer more or less moves the gradient of a random network by much.
@@ -337,9 +337,7 @@ def _save_as_rounded(path: Path, form: str, x: Array) -> None:
     model = onnx.load(path)
     names = [node.output[0] for node in model.graph.node if node.op_type == "QuantizeLinear"]
     model.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in names)
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = open_session(model.SerializeToString(), "cpu")
     exact = logits_of(path, torch.float64)
     exact.integers = dict(zip(names, session.run(names, {torch_exports.INPUT: x}), strict=True))
     classes = np.array(EXPLAINED)
