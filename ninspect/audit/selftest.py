@@ -111,7 +111,7 @@ def check_scores(network: Network, pixels: Pixels) -> TruthTest:
     expected = original_scores(network, some)
     given = network.scores(some)
     # Of labels, which need be no numbers, how many are others.
-    numbers = expected.dtype.kind == "f"
+    numbers = expected.dtype.kind == "f" or network.classifier.direct
     error = relative_error(given, expected) if numbers else float(np.mean(given.astype(str) != expected.astype(str)))
     return TruthTest("scores", error, _score_tolerance(network))
 

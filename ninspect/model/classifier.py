@@ -20,14 +20,14 @@ from ninspect.gradient import GradientKind, gradient_kind
 from ninspect.gradient.path import reads
 from ninspect.graph.convert import inlined, prepare, standard_opset
 from ninspect.graph.expansions import expanded
-from ninspect.model.costs import negated
+from ninspect.model.derived import negated, read_back, two_classes
 from ninspect.model.file_outputs import FileOutputs
 from ninspect.model.image_input import ImageInput, Said, take_image
 from ninspect.model.inputs import Feed, OtherInput
 from ninspect.model.layout import ImageLayout
 from ninspect.model.load import ModelFile, read_model
 from ninspect.model.mixtures import log_probabilities, made_of_probabilities
-from ninspect.model.outputs import Answer, check_rows, find_answer, two_classes
+from ninspect.model.outputs import Answer, check_rows, find_answer
 from ninspect.model.renaming import told
 from ninspect.names import Color, Layout
 
@@ -56,6 +56,7 @@ class Classifier:
         outputs: all that the file puts out.
         output: name of the output that tells the class.
         scores: name of the tensor that it holds; another only where the output is made by scikit-learn's ZipMap.
+        direct: it has a score for each class, in the order of the classes.
         logits: name of the tensor before all steps that leave the classes of an image in order, see `order`.
         activations: operators between logits and output, in graph order.
         falling: the smallest score is that of the class, as of distances and of negative logarithms of probabilities.
@@ -81,6 +82,7 @@ class Classifier:
     outputs: FileOutputs
     output: str
     scores: str
+    direct: bool
     logits: str
     activations: tuple[str, ...]
     falling: bool
@@ -103,7 +105,7 @@ class Classifier:
     def activation(self) -> str:
         """What the file makes of the logits, in words; empty where it puts them out as they are."""
         operators = " ".join(self.activations)
-        return f"{operators}, of which the smallest is the answer" if self.falling else operators
+        return f"{operators or 'costs'}, of which the smallest is the answer" if self.falling else operators
 
     @property
     def takes_whole_numbers(self) -> bool:
@@ -202,7 +204,9 @@ def understand(
     one = answer.classes == 1
     mixed = not one and not answer.falling and made_of_probabilities(answer.logits)
     append = two_classes if one else negated if answer.costs else log_probabilities if mixed else None
-    logits = answer.logits if append is None else append(model.graph, answer.logits)
+    whole = answer.logits.dtype is not None and not answer.logits.dtype.is_floating_point()
+    logits = read_back(model.graph, answer.logits) if whole else answer.logits
+    logits = logits if append is None else append(model.graph, logits)
     return Classifier(
         file=file,
         model=model,
@@ -217,6 +221,7 @@ def understand(
         outputs=outputs,
         output=answer.output,
         scores=str(answer.value.name),
+        direct=answer.direct,
         logits=str(logits.name),
         activations=answer.passed,
         falling=answer.falling,

@@ -1,4 +1,4 @@
-"""Scores of which the smallest is that of the class, such as distances: their negatives are judged."""
+"""Distances, which are scores of which the smallest is that of the class."""
 
 from __future__ import annotations
 
@@ -48,12 +48,3 @@ def _from_points(difference: ir.Node, classes: int) -> bool:
     shapes = [list(value.shape or ()) for value in pair]
     sizes = zip_longest(*(reversed(shape) for shape in shapes), fillvalue=1)
     return classes > 1 and (1, classes) in sizes
-
-
-def negated(graph: ir.Graph, costs: ir.Value) -> ir.Value:
-    """−c, appended to a graph: the logits that are largest where costs are smallest."""
-    node = ir.node("Neg", [costs], name="ninspect/of_costs")
-    (result,) = node.outputs
-    result.name, result.shape, result.type = node.name, costs.shape, costs.type
-    graph.append(node)
-    return result

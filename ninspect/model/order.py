@@ -55,6 +55,14 @@ def is_constant(value: ir.Value) -> bool:
     return ir.convenience.get_const_tensor(value) is not None
 
 
+def rounding_behind(value: ir.Value) -> ir.Node | None:
+    """The node that made whole numbers of what a value holds, if it was rounded."""
+    node = value.producer()
+    while node is not None and node.op_type in VIEWS and node.inputs[0] is not None:
+        node = node.inputs[0].producer()
+    return node if node is not None and node.op_type in ("QuantizeLinear", "Round") else None
+
+
 def _constant(value: ir.Value | None) -> NDArray[Any] | None:
     tensor = None if value is None else ir.convenience.get_const_tensor(value)
     return None if tensor is None else tensor.numpy()
@@ -208,7 +216,8 @@ def _view(proof: _Proof, node: ir.Node) -> Known | None:
     x = proof.of(source)
     if node.op_type == "Cast":
         types = [value.dtype for value in (source, result) if value is not None]
-        return x if all(dtype is not None and dtype.is_floating_point() for dtype in types) else None
+        whole = source is not None and rounding_behind(source) is not None
+        return x if whole or all(dtype is not None and dtype.is_floating_point() for dtype in types) else None
     if node.op_type == "Transpose":
         return x if isinstance(x, Ordered) and (node.attributes.get_ints("perm", ()) or (1,))[0] == 0 else None
     return x if isinstance(x, Common) or node.op_type == "Identity" or proof.axis(result) is not None else None
@@ -320,9 +329,7 @@ def _to_whole_numbers(proof: _Proof, node: ir.Node) -> Known | None:
 def _read_back(proof: _Proof, node: ir.Node) -> Known | None:
     """Integers, as the numbers that they stand for."""
     source = node.inputs[0]
-    maker = None if source is None else source.producer()
-    while maker is not None and maker.op_type in VIEWS and maker.inputs[0] is not None:
-        maker = maker.inputs[0].producer()
+    maker = None if source is None else rounding_behind(source)
     same = maker is not None and maker.op_type == "QuantizeLinear" and list(maker.inputs[1:]) == list(node.inputs[1:])
     return proof.of(source) if same else None
 

@@ -12,7 +12,7 @@ import onnx_ir as ir
 from ninspect.errors import ModelError, UnsupportedOperatorError, UsageError
 from ninspect.graph.shapes import ForgetShapes, InferShapes
 from ninspect.model.costs import are_distances
-from ninspect.model.order import VIEWS, is_constant, ordered, stretches_before, vector_length
+from ninspect.model.order import VIEWS, is_constant, ordered, rounding_behind, stretches_before, vector_length
 from ninspect.model.renaming import renamed
 
 # What picks classes out of scores by their order; the scores themselves are behind it.
@@ -182,16 +182,9 @@ def _answer(name: str, value: ir.Value, order: Mapping[ir.Node, int]) -> Answer:
     picking, after = _picked(value)
     scores = value if picking is None else picking.inputs[0]
     assert scores is not None
-    if scores.dtype is not None and not scores.dtype.is_floating_point():
-        if (vector_length(value.shape) or 0) > 1:
-            raise ModelError(
-                f"output '{name}' holds the scores as {value.dtype}, which no gradient gets through; export the model "
-                "with them as floats"
-            )
-        raise ModelError(
-            f"only the label comes out of this model: output '{name}' is made by {_maker(scores)}, behind which no "
-            "scores were found; export the model with its class scores as an output"
-        )
+    whole = scores.dtype is not None and not scores.dtype.is_floating_point()
+    if whole and rounding_behind(scores) is None:
+        raise _no_scores(name, value, scores)
     if scores.shape is not None and vector_length(scores.shape) is None:
         raise ModelError(
             f"no output looks like class scores: {_listed({name: value})} does not have one number for each image and "
@@ -207,6 +200,8 @@ def _answer(name: str, value: ir.Value, order: Mapping[ir.Node, int]) -> Answer:
     if not smallest and (pair := _of_two(scores)) is not None:
         logit, stretch, _ = _before(pair[0].inputs[1] or scores, order, smallest=False, picked=False)
         logits, nodes = (logit, [*stretch, *pair]) if stretch else (logits, nodes)
+    if logits is scores and whole and not _stands_for_floats(scores):
+        raise _no_scores(name, value, scores)
     probable = any(node.op_type in _PROBABLE for node in nodes)
     if smallest and rising and probable:
         raise ModelError(
@@ -219,6 +214,27 @@ def _answer(name: str, value: ir.Value, order: Mapping[ir.Node, int]) -> Answer:
     names = () if picking is None else _names(name, told, vector_length(scores.shape) or 0)
     operators = tuple(node.op_type for node in passed)
     return Answer(name, value, scores, logits, operators, costs or not rising, costs, names)
+
+
+def _no_scores(name: str, value: ir.Value, scores: ir.Value) -> ModelError:
+    if (vector_length(value.shape) or 0) > 1:
+        return ModelError(
+            f"output '{name}' holds the scores as {value.dtype}, which no gradient gets through; export the model with "
+            "them as floats"
+        )
+    return ModelError(
+        f"only the label comes out of this model: output '{name}' is made by {_maker(scores)}, behind which no scores "
+        "were found; export the model with its class scores as an output"
+    )
+
+
+def _stands_for_floats(integers: ir.Value) -> bool:
+    """Whether integers are floats that were quantised with one scale."""
+    node = rounding_behind(integers)
+    if node is None or node.op_type != "QuantizeLinear" or node.outputs[0].dtype != integers.dtype:
+        return False
+    scale = None if node.inputs[1] is None else ir.convenience.get_const_tensor(node.inputs[1])
+    return scale is not None and scale.size == 1
 
 
 def _names(output: str, nodes: Sequence[ir.Node], classes: int) -> tuple[int | float | str, ...]:
@@ -371,23 +387,3 @@ def _counted(graph: ir.Graph, answer: Answer) -> Answer:
             "export the model with a fixed number of classes, or choose another output with --logits"
         )
     return answer
-
-
-def two_classes(graph: ir.Graph, logit: ir.Value) -> ir.Value:
-    """The logits 0 and z of the two classes that a single logit z tells apart, appended to a graph: `[N, 2]`."""
-
-    def parameter(name: str, numbers: Sequence[int]) -> ir.Value:
-        tensor = ir.tensor(list(numbers), dtype=ir.DataType.INT64, name=f"ninspect/{name}")
-        shape, kind = ir.Shape([len(numbers)]), ir.TensorType(ir.DataType.INT64)
-        value = ir.Value(name=tensor.name, shape=shape, type=kind, const_value=tensor)
-        graph.register_initializer(value)
-        return value
-
-    column = ir.node("Reshape", [logit, parameter("one_logit/shape", [-1, 1])], name="ninspect/one_logit")
-    both = ir.node("Pad", [column.outputs[0], parameter("two_logits/pads", [0, 1, 0, 0])], name="ninspect/two_logits")
-    batch = logit.shape[0] if logit.shape is not None else "N"
-    for node, width in ((column, 1), (both, 2)):
-        (result,) = node.outputs
-        result.name, result.shape, result.type = node.name, ir.Shape([batch, width]), logit.type
-        graph.append(node)
-    return both.outputs[0]

@@ -43,6 +43,7 @@ PARAMETERS: dict[str, Any] = {
     "step": 1 / 256,
     "coarse": 0.5,
     "zero": np.array(0, np.uint8),
+    "middle": np.array(128, np.uint8),
     "depth": np.array([10]),
     "marks": np.array([0.0, 1.0]),
     "turned": np.array([1.0, 0.0]),
@@ -193,6 +194,11 @@ def test_a_step_that_saturates_and_stays_is_named(tmp_path: Path, tail: str, end
         ("a = ArgMax<axis = 1, keepdims = 0>(z); y = Cast<to = 1>(a)", "float[N] y", ("ArgMax", "Cast")),
         ("a = ArgMax<axis = 1, keepdims = 0>(z); y = OneHot(a, depth, marks)", "float[N,10] y", ("ArgMax", "OneHot")),
         ("y = Hardmax(z)", "float[N,10] y", ("Hardmax",)),
+        ("p = Softmax(z); y = QuantizeLinear(p, step, zero)", "uint8[N,10] y", ("Softmax", "QuantizeLinear")),
+        ("p = Softmax(z); q = QuantizeLinear(p, step, zero); y = ArgMax<axis = 1>(q)", "int64[N,1] y",
+         ("Softmax", "QuantizeLinear", "ArgMax")),
+        ("p = Softmax(z); t = Mul(p, hundred); r = Round(t); y = Cast<to = 6>(r)", "int32[N,10] y",
+         ("Softmax", "Mul", "Round", "Cast")),
         ("c = ReduceMax(z, axis); a = ArgMax<axis = 1>(z); i = Cast<to = 1>(a); y = Concat<axis = 1>(i, c)",
          "float[N,2] y", ("ArgMax", "Cast", "Concat")),
         ("v, i = TopK(z, k); c = Cast<to = 1>(i); y = Concat<axis = 1>(v, c)", "float[N,6] y",
@@ -238,6 +244,24 @@ def test_other_numbers_for_the_classes_are_told(tmp_path: Path) -> None:
     assert "and 6 more; here they are numbered in the order of the scores" in remark
     plain = understood(model("p = Softmax(z); y = ArgMax<axis = 1>(p)", "int64[N,1] y"), tmp_path)
     assert (plain.remarks, plain.names) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("tail", "y"),
+    [
+        ("y = QuantizeLinear(z, tenth, middle)", "uint8[N,10] y"),
+        ("q = QuantizeLinear(z, tenth, middle); y = ArgMax<axis = 1>(q)", "int64[N,1] y"),
+    ],
+)
+def test_of_quantised_scores_what_they_stand_for_is_judged(tmp_path: Path, tail: str, y: str) -> None:
+    network = open_network(model(tail, y), tmp_path)
+    assert network.gradient_kind == "straight-through"
+    pixels = random_pixels(4, (8, 8, 1))
+    logits, exact = network.logits(pixels), pixels.reshape(4, 64) @ WEIGHTS
+    assert np.abs(logits - exact).max() <= 0.05 + 1e-5
+    assert check_scores(network, pixels).error == 0
+    gradient = network.jacobian(pixels, np.arange(10))
+    assert np.allclose(gradient[:, 0], WEIGHTS.T.reshape(10, 8, 8, 1), atol=1e-5)
 
 
 @pytest.mark.parametrize(
