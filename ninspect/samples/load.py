@@ -22,6 +22,7 @@ from ninspect.samples.labels import ClassMap, number_classes
 from ninspect.samples.readers import ACCEPTED, recognise
 
 MAX_SKIPPED = 0.2
+_DARK = 16
 
 
 def load_samples(
@@ -88,6 +89,8 @@ def load_samples(
     if not kept:
         why = skipped[0] if skipped else "there is none"
         raise UsageError(f"no image in {path} can be read ({why}); give {ACCEPTED}")
+    if pixels.max() <= _DARK:
+        notes.append(f"no pixel is above {pixels.max()} of 255, so all images are almost black: is that their range?")
     if len(skipped) > MAX_SKIPPED * len(chosen):
         raise InconclusiveError(
             f"{len(skipped)} of {len(chosen)} images in {path} cannot be read ({skipped[0]}); repair or remove them",

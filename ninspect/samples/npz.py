@@ -35,6 +35,8 @@ def npz_source(path: Path) -> Source:
 
     with reading(path, "an .npz archive"), zipfile.ZipFile(path) as archive:
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+        if members and not any(info.filename.endswith(".npy") for info in members.values()):
+            raise UsageError(f"{path} is an archive of other files than arrays; unpack it, and give the folder")
         image_name = _image_name(path, archive, members)
         label_name = _label_name(image_name, members)
         images = _member(path, archive, members[image_name])

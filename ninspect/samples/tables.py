@@ -1,4 +1,4 @@
-"""Tables of image files: CSV and JSON lines with names and labels, as people, GTSRB and Hugging Face write them."""
+"""Tables of image files: CSV, JSON lines and lists with labels, as people, GTSRB and Hugging Face write them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ninspect.errors import UsageError
 from ninspect.files import read_text, reading
-from ninspect.samples.folders import SPLITS, Folder, not_read, split_of
+from ninspect.samples.folders import SPLITS, Folder, not_read, split_of, unlabelled
 from ninspect.samples.images import is_image, read_image
 from ninspect.samples.interface import Reader, Source
 from ninspect.samples.labels import Labels
@@ -32,6 +32,7 @@ _LABEL_COLUMNS = (
 )
 _ROI_COLUMNS = ("roix1", "roiy1", "roix2", "roiy2")  # of the traffic sign, in GTSRB
 _WANTED = "a CSV file with a header such as path,label, or JSON lines with such keys"
+_LISTED = re.compile(r"(.+?)[\s,;]+(\S+)")  # a file and a label in a line of a list
 _MAX_BYTES = 256 * 2**20
 _START = 65_536  # bytes that tell what a table is
 
@@ -104,7 +105,7 @@ def table_source(root: Path, tables: Sequence[Path]) -> Source:
         names,
         Labels.of_texts(labels) if labels else None,
         read,
-        notes=_unnamed(base, {base / name for name in names}),
+        notes=[*_unnamed(base, {base / name for name in names}), *([] if labels else unlabelled(_beside(tables[0])))],
     )
 
 
@@ -146,6 +147,9 @@ def _describes(table: Path) -> bool | None:
     with table.open("rb") as file:
         lines = file.read(_START).decode("utf-8", "replace").lstrip("\ufeff").splitlines()
     line = lines[0] if lines else ""
+    if _is_list(table):
+        found = _LISTED.fullmatch(line.strip())
+        return True if found and is_image(found[1]) else None
     if _json_lines(table):
         try:
             content = json.loads(line)
@@ -164,6 +168,18 @@ def _json_lines(table: Path) -> bool:
     return table.suffix.lower() == ".jsonl"
 
 
+def _is_list(table: Path) -> bool:
+    return table.suffix.lower() == ".txt"
+
+
+def _beside(table: Path) -> list[str]:
+    """The columns of a CSV file beside that of the names."""
+    lines = [] if _json_lines(table) else read_text(table, _WANTED, _MAX_BYTES).splitlines()[:1]
+    cells = [cell.strip() for line in lines for cell in line.split(_delimiter(line))]
+    name = _column(_header(cells), _NAME_COLUMNS)
+    return [] if name is None else [cell for place, cell in enumerate(cells) if place != name]
+
+
 def _delimiter(line: str) -> str:
     return max(",;\t", key=line.count)
 
@@ -176,9 +192,22 @@ def _header(cells: Iterable[str]) -> list[str]:
 def _rows(table: Path) -> list[_Row]:
     text = read_text(table, _WANTED, _MAX_BYTES)
     lines = text.splitlines()
-    rows = _json_rows(table, lines) if _json_lines(table) else _csv_rows(table, lines)
+    rows = (_list_rows if _is_list(table) else _json_rows if _json_lines(table) else _csv_rows)(table, lines)
     if not rows:
         raise UsageError(f"{table} names no images; give {_WANTED}")
+    return rows
+
+
+def _list_rows(table: Path, lines: Sequence[str]) -> list[_Row]:
+    rows = []
+    for number, line in enumerate(lines, 1):
+        found = _LISTED.fullmatch(line.strip())
+        try:
+            if line.strip() and (found is None or not is_image(found[1])):
+                raise ValueError("it is not an image and a label")
+            rows += [] if found is None else [_Row(_inside(found[1], table), _label(found[2]), None)]
+        except ValueError as error:
+            raise UsageError(f"line {number} of {table} is not understood ({error}); give {_WANTED}") from error
     return rows
 
 
@@ -194,7 +223,7 @@ def _json_rows(table: Path, lines: Sequence[str]) -> list[_Row]:
             values = list(content.values())
             if name is None or not isinstance(values[name], str):
                 raise ValueError(f"it names no file, but {', '.join(content)[:120]}")
-            rows.append(_Row(_inside(values[name]), None if label is None else _label(values[label]), None))
+            rows.append(_Row(_inside(values[name], table), None if label is None else _label(values[label]), None))
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise UsageError(f"line {number} of {table} is not understood ({error}); give {_WANTED}") from error
     return rows
@@ -215,16 +244,35 @@ def _csv_rows(table: Path, lines: Sequence[str]) -> list[_Row]:
     if name is None:
         shown = ", ".join(cell.strip() for cell in cells[0])[:120]
         raise UsageError(f"{table} has no column of file names ({shown}); give {_WANTED}")
+    marked = {} if label is not None or not first else _marked(cells, name)
     rows = []
     for number, row in enumerate(cells[first:], first + 1):
         if not row:
             continue
         try:
             region = [int(row[column]) for column in roi]
-            rows.append(_Row(_inside(row[name]), None if label is None else _label(row[label]), _roi(region)))
+            text = marked.get(number) if label is None else _label(row[label])
+            rows.append(_Row(_inside(row[name], table), text, _roi(region)))
         except (ValueError, IndexError) as error:
             raise UsageError(f"line {number} of {table} is not as its header says ({error}); correct it") from error
     return rows
+
+
+def _marked(cells: Sequence[Sequence[str]], name: int) -> dict[int, str]:
+    """The label of each line, where every other column is a class, marked with 1 in one column and with 0 in others."""
+    labels = {}
+    for number, row in enumerate(cells[1:], 2):
+        if not row:
+            continue
+        try:
+            marks = [float(cell) for column, cell in enumerate(row) if column != name]
+        except ValueError:
+            return {}
+        if len(row) != len(cells[0]) or len(marks) < 2 or sorted(marks) != [0.0] * (len(marks) - 1) + [1.0]:
+            return {}
+        place = marks.index(1.0)
+        labels[number] = cells[0][place + (place >= name)].strip()
+    return labels
 
 
 def _column(header: Sequence[str], names: Sequence[str]) -> int | None:
@@ -242,16 +290,19 @@ def _roi(values: list[int]) -> tuple[int, int, int, int] | None:
     return (values[0], values[1], values[2], values[3]) if values else None
 
 
-def _inside(name: str) -> str:
-    path = PurePosixPath(name.strip().replace("\\", "/"))
+def _inside(name: str, table: Path) -> str:
+    """The name, relative to the folder of its table."""
+    path, folder = PurePosixPath(name.strip().replace("\\", "/")), table.parent.resolve()
+    if path.is_relative_to(folder):
+        path = path.relative_to(folder)
     if not path.name or path.is_absolute() or ".." in path.parts:
         raise ValueError(f"'{name[:120]}' is not a file in the folder of the table")
     return str(path)
 
 
 TABLES = Reader(
-    accepted="a CSV or JSONL file",
-    endings=(".csv", ".tsv", ".jsonl"),
+    accepted="a CSV, JSONL or text file",
+    endings=(".csv", ".tsv", ".jsonl", ".txt"),
     find=tables_in,
     open=table_source,
     siblings=True,  # the images

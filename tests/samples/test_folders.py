@@ -17,7 +17,7 @@ SHAPE = (4, 5, 1)
 def draw(*paths: Path) -> None:
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("L", (5, 4)).save(path)
+        Image.new("L", (5, 4), 99).save(path)
 
 
 def found(path: Path, **options: Any) -> dict[str, int | None]:

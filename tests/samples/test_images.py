@@ -84,6 +84,12 @@ def test_images_of_fewer_bits_in_files_of_16_do_not_become_dark(tmp_path: Path, 
     assert samples.notes == (f"no pixel of the 16-bit images is above {brightest}, so {white} counts as white",)
 
 
+def test_images_that_are_almost_black_are_noted(tmp_path: Path) -> None:
+    np.savez(tmp_path / "digits.npz", x=np.arange(48, dtype=np.float64).reshape(2, 6, 4) % 16)
+    (note,) = load_samples(tmp_path / "digits.npz", image_shape=GREY).notes
+    assert note == "no pixel is above 15 of 255, so all images are almost black: is that their range?"
+
+
 def test_exif_orientation_is_applied(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
     exif = Image.Exif()

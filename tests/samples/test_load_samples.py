@@ -121,9 +121,9 @@ def test_of_many_classes_enough_are_recognised_twice(tmp_path: Path, accuracy: f
 def test_paths_that_hold_no_images_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="missing does not exist; give a folder of images"):
         load_samples(tmp_path / "missing", image_shape=(4, 5, 1))
-    (tmp_path / "notes.txt").write_text("1,2,3")
-    with pytest.raises(UsageError, match=r"notes.txt holds no images that ninspect reads; give a folder"):
-        load_samples(tmp_path / "notes.txt", image_shape=(4, 5, 1))
+    (tmp_path / "notes.md").write_text("1,2,3")
+    with pytest.raises(UsageError, match=r"notes.md holds no images that ninspect reads; give a folder"):
+        load_samples(tmp_path / "notes.md", image_shape=(4, 5, 1))
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")

@@ -15,12 +15,12 @@ MNIST_LIKE = struct.pack(">HBB3I", 0, 8, 3, 2, 4, 5) + bytes(2 * 4 * 5)
 
 def test_messages_name_every_format_that_is_read(tmp_path: Path) -> None:
     assert ACCEPTED == (
-        "a folder of images, a folder of class folders, an .npy file, an .npz file, a CSV or JSONL file, "
+        "a folder of images, a folder of class folders, an .npy file, an .npz file, a CSV, JSONL or text file, "
         "a parquet file, a CIFAR batch, an IDX file, or a folder with one"
     )
-    (tmp_path / "notes.txt").write_text("1,2,3")
+    (tmp_path / "notes.md").write_text("1,2,3")
     with pytest.raises(UsageError) as refused:
-        load_samples(tmp_path / "notes.txt", image_shape=(4, 5, 1))
+        load_samples(tmp_path / "notes.md", image_shape=(4, 5, 1))
     assert all(reader.accepted in str(refused.value) for reader in READERS)
 
 

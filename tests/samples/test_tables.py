@@ -63,6 +63,41 @@ def test_plain_tables_are_read_with_and_without_header(tmp_path: Path, header: s
         assert (samples.kind, samples.names, labels(samples)) == ("csv", tuple(name for name, _ in rows), [2, 1, 0])
 
 
+@pytest.mark.parametrize("line", ["images/{0}.png {1}\n", "{0}.png\t{1}\n", "images\\{0}.png, {1}\n"])
+def test_lists_of_files_and_labels_are_read(tmp_path: Path, line: str) -> None:
+    for index in range(3):
+        draw(tmp_path / "images" / f"{index}.png", index)
+    (tmp_path / "train.txt").write_text("images/0.png 0\n", encoding="utf-8")
+    (tmp_path / "val.txt").write_text("".join(line.format(n, 2 - n) for n in range(3)), encoding="utf-8")
+    (tmp_path / "classes.txt").write_text("a dog\na cat\nan owl\n", encoding="utf-8")
+    for given in (tmp_path, tmp_path / "val.txt"):
+        samples = load_samples(given, image_shape=RGB)
+        assert (samples.kind, labels(samples)) == ("csv", [2, 1, 0])
+    (tmp_path / "val.txt").write_text("images/0.png 0\nimages/1.png\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"line 2 of .*val.txt is not understood \(it is not an image and a label\)"):
+        load_samples(tmp_path, image_shape=RGB)
+
+
+def test_a_column_for_each_class_is_a_label(tmp_path: Path) -> None:
+    for index in range(3):
+        draw(tmp_path / f"{index}.png", index)
+    marks = "image,MEL,NV,BCC\n0.png,0.0,0.0,1.0\n1.png,1.0,0.0,0.0\n2.png,0.0,1.0,0.0\n"
+    (tmp_path / "truth.csv").write_text(marks, encoding="utf-8")
+    assert labels(load_samples(tmp_path, image_shape=RGB, class_names=("MEL", "NV", "BCC"))) == [2, 0, 1]
+    (tmp_path / "truth.csv").write_text(marks.replace("0.0,1.0\n", "1.0,1.0\n"), encoding="utf-8")
+    samples = load_samples(tmp_path, image_shape=RGB)
+    assert samples.labels is None
+    assert samples.notes == (
+        "no labels were read, as MEL, NV, BCC is no name that labels are known to have; call them label",
+    )
+
+
+def test_absolute_names_within_the_folder_of_the_table(tmp_path: Path) -> None:
+    draw(tmp_path / "images" / "a.png", 0)
+    (tmp_path / "labels.csv").write_text(f"path,label\n{tmp_path}/images/a.png,1\n", encoding="utf-8")
+    assert load_samples(tmp_path, image_shape=RGB).names == ("images/a.png",)
+
+
 def test_a_table_without_labels_is_read(tmp_path: Path) -> None:
     draw(tmp_path / "a.png", 0)
     (tmp_path / "files.csv").write_text("path\na.png\n", encoding="utf-8")
