@@ -111,6 +111,16 @@ CASES = [
         high=127.0,
     ),
     case(
+        "Quantize by one scale, read by another",
+        "q = QuantizeLinear (x, scale, zero); y = DequantizeLinear (q, other, zero)",
+        lambda x, **_: fake(x, 0.02, 3, "int8") * 2.5,
+        (3, 4, 5),
+        values="grid",
+        scale=0.02,
+        other=0.05,
+        zero=np.array(3, np.int8),
+    ),
+    case(
         "DynamicQuantizeLinear",
         f"{DYNAMIC}; y = DequantizeLinear (q, s, z)",
         lambda x, **_: dynamic(x),
