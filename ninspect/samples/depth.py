@@ -23,10 +23,11 @@ def brightest(image: Image) -> int:
         raise ValueError("float pixels have no known range")
     if image.mode != "I" and not image.mode.startswith("I;16"):
         return 0
-    low, high = np.min(image), np.max(image)
+    pixels = np.asarray(image)
+    low, high = int(pixels.min()), int(pixels.max())
     if low < 0 or high > FULL:
         raise ValueError("32-bit pixels have no known range")
-    return int(high)
+    return high
 
 
 def white_of(peak: int) -> int:

@@ -29,7 +29,7 @@ FORMS = {
 BOTH = "m = MatMulInteger(q, w); n = MatMulInteger(q, w); a = Cast<to = 1>(m); b = Cast<to = 1>(n); y = Mean(a, b)"
 
 
-def model(nodes: str, kind: type[np.generic]) -> tuple[onnx.ModelProto, float]:
+def model(nodes: str, kind: type[np.integer[Any]]) -> tuple[onnx.ModelProto, float]:
     """A sum of the largest products of an image of that type and signed weights, and what it is."""
     largest = np.iinfo(kind).max
     total = float(SIZE * largest * 127)
@@ -49,13 +49,15 @@ def model(nodes: str, kind: type[np.generic]) -> tuple[onnx.ModelProto, float]:
     return onnx_model(text, x=f"float[1,{SIZE}] x", y=f"float[1,{CLASSES}] y", **used), total
 
 
-def answer(content: bytes, kind: type[np.generic]) -> Any:
+def answer(content: bytes, kind: type[np.integer[Any]]) -> Any:
     return open_session(content, "cpu").run(["y"], {"x": np.full((1, SIZE), np.iinfo(kind).max, np.float32)})[0]
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.int8])
 @pytest.mark.parametrize("nodes", [*FORMS.values(), BOTH], ids=[*FORMS, "shared weights"])
-def test_sums_of_integers_do_not_overflow_on_any_processor(tmp_path: Path, nodes: str, kind: type[np.generic]) -> None:
+def test_sums_of_integers_do_not_overflow_on_any_processor(
+    tmp_path: Path, nodes: str, kind: type[np.integer[Any]]
+) -> None:
     proto, total = model(nodes, kind)
     file = read_model(save(proto, tmp_path / "model.onnx"))
     assert answer(file.original, kind) == pytest.approx(total, rel=1e-6)
