@@ -30,7 +30,7 @@ from ninspect.runtime import Network, own_model, save_model
 from ninspect.search.patch import Patch
 
 FEWEST = 40  # images; of fewer, no share of a part of them says anything
-_FIT, _CHOICE = 0.4, 0.3  # shares of the images; on the others the repair is measured
+_FIT, _CHOICE = 0.5, 0.2  # shares of the images; on the others the repair is measured
 METADATA = "ninspect.repair"
 
 

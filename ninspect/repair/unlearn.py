@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ninspect.repair.free import FreeNetwork
 from ninspect.repair.sites import Limits
 from ninspect.repair.threats import Examples, Threat, find
+from ninspect.runtime import Pixels
 from ninspect.search.adam import Adam
 
 _BETAS = (0.9, 0.999)
@@ -115,10 +116,17 @@ class _Search:
         """Of the loss, with respect to θ, on the images of one step."""
         settings, fit, limits = self._settings, self._fit, self.limits
         clean = self._generator.choice(len(fit.pixels), settings.batch)
-        gradient = self._free.gradient(fit.pixels[clean], self._wanted[clean], limits)
+        gradient = self._free.gradient(self._moved(fit.pixels[clean]), self._wanted[clean], limits)
         threat = threats[int(self._generator.integers(len(threats)))]
         some = self._generator.choice(np.flatnonzero(threat.goal.sent(fit.answers)), settings.batch)
-        stamped = threat.change.stamp(fit.pixels[some])
+        stamped = threat.change.stamp(self._moved(fit.pixels[some]))
         gradient += np.float32(weight) * self._free.gradient(stamped, self._wanted[some], limits)
         inner = np.concatenate([np.ones_like(self._top), self._top])  # ∂(s, b) / ∂θ
         return np.asarray(gradient * inner / np.float32(settings.batch))
+
+    def _moved(self, pixels: Pixels) -> Pixels:
+        """The images `[N, H, W, C]`, each by at most a pixel up or down and to a side; edges are repeated."""
+        height, width = pixels.shape[1:3]
+        wider = np.pad(pixels, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+        places = self._generator.integers(0, 3, (len(pixels), 2))
+        return np.stack([one[y : y + height, x : x + width] for one, (y, x) in zip(wider, places, strict=True)])
