@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
-    from ninspect.api import gradients, open_network, scan
+    from ninspect.api import gradients, open_network, scan, screen
     from ninspect.detect import Activated, NeuronInspect
     from ninspect.errors import InconclusiveError, ModelError, NinspectError, UnsupportedOperatorError, UsageError
     from ninspect.gradient import differentiate
     from ninspect.model import Classifier, load_classifier
     from ninspect.preprocess import Preprocess
     from ninspect.report import Result
+    from ninspect.report.screening import Screening
     from ninspect.requests import PreprocessOptions, ScanRequest
     from ninspect.runtime import Network
     from ninspect.samples import Samples, load_samples
@@ -40,6 +41,7 @@ _HOME = {
     "Patch": "search.patch",
     "PreprocessOptions": "requests",
     "ScanRequest": "requests",
+    "Screening": "report.screening",
     "UnsupportedOperatorError": "errors",
     "UsageError": "errors",
     "differentiate": "gradient",
@@ -48,6 +50,7 @@ _HOME = {
     "load_samples": "samples",
     "open_network": "api",
     "scan": "api",
+    "screen": "api",
 }
 
 __all__ = [
@@ -64,6 +67,7 @@ __all__ = [
     "Result",
     "Samples",
     "ScanRequest",
+    "Screening",
     "UnsupportedOperatorError",
     "UsageError",
     "differentiate",
@@ -72,6 +76,7 @@ __all__ = [
     "load_samples",
     "open_network",
     "scan",
+    "screen",
 ]
 
 

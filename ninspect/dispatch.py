@@ -107,7 +107,8 @@ def _beside(request: Request) -> list[Path]:
     scanned = request.scan if isinstance(request, RepairRequest) else request
     model = getattr(scanned, "model", None)
     above = companions_above(model) if isinstance(model, Path) else []
-    return above + (readable(scanned.samples) if isinstance(scanned, ScanRequest) and scanned.samples else [])
+    images = getattr(scanned, "samples", None) or getattr(scanned, "images", None)
+    return above + (readable(images) if isinstance(images, Path) else [])
 
 
 def perform_scan(

@@ -12,6 +12,7 @@ from ninspect.audit.explain import explain_image
 from ninspect.audit.open import classifier_of, connect, open_settled, said_of_images
 from ninspect.audit.selftest import check_augmented
 from ninspect.audit.stages import scan
+from ninspect.carriers import look_through
 from ninspect.errors import ModelError
 from ninspect.isolation import Listener
 from ninspect.machine import installation
@@ -27,6 +28,7 @@ from ninspect.requests import (
     RepairRequest,
     Request,
     ScanRequest,
+    ScreenRequest,
 )
 from ninspect.runtime import augmented_model, save_model
 
@@ -42,8 +44,8 @@ def run(request: Request, events: Listener) -> Facts:
 
     Returns:
         What JSON can hold. Of a scan, a `Result`; of a repair, a `Proof`; of an explanation, `value`, `predicted`,
-        `image` and `preprocess`; of an augmented model, `inputs`, `outputs`, `gradient` and `remarks`; else a
-        description.
+        `image` and `preprocess`; of an augmented model, `inputs`, `outputs`, `gradient` and `remarks`; of
+        pictures that were screened, a `HeadInfo`; else a description.
 
     Raises:
         NinspectError: there is no answer.
@@ -59,6 +61,8 @@ def run(request: Request, events: Listener) -> Facts:
             return _augment(request, events)
         case InfoRequest():
             return _info(request)
+        case ScreenRequest():
+            return _screen(request, events)
         case DoctorRequest():
             return dict(installation())
     raise TypeError(f"nobody answers {request!r}")
@@ -136,6 +140,16 @@ def _augment(request: AugmentRequest, events: Listener) -> Facts:
     check_augmented(content := b"".join(pieces), network)
     events.write(content)
     return facts
+
+
+def _screen(request: ScreenRequest, events: Listener) -> Facts:
+    events.tell("step", [1, ["screen"]])
+    head = look_through(
+        request,
+        progress=lambda done, total: events.tell("progress", [done, total]),
+        so_far=lambda chunk: events.tell("partial", chunk.model_dump(mode="json")),
+    )
+    return head.model_dump(mode="json")
 
 
 def _info(request: InfoRequest) -> Facts:

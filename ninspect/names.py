@@ -24,6 +24,7 @@ STEPS: dict[str, str] = {
     "source-specific": "searching for triggers of one class",
     "reference": "comparing with the reference",
     "repair": "repairing",
+    "screen": "screening pictures",
 }
 
 # How long they take next to each other, of 10 and of 43 classes (docs/performance.md); of the others it is not known.
@@ -77,6 +78,21 @@ def format_of(file: str) -> Format | None:
     """
     fitting = [ending for ending in _ENDINGS if file.lower().endswith(ending)]
     return _ENDINGS[max(fitting, key=len)] if fitting else None
+
+
+# What comes of pictures that are looked at for a trigger.
+ScreenFormat = Literal["text", "json", "csv", "html"]
+SCREEN_FORMATS: tuple[ScreenFormat, ...] = get_args(ScreenFormat)
+
+
+def screen_format_of(file: str) -> ScreenFormat | None:
+    """The same of a file with what comes of pictures that are looked at for a trigger.
+
+    >>> screen_format_of("found.csv"), screen_format_of("found.sarif")
+    ('csv', None)
+    """
+    ending = file.lower().rpartition(".")[2]
+    return next((format_ for format_ in SCREEN_FORMATS if ending in (format_, {"text": "txt"}.get(format_))), None)
 
 
 Preset = Literal["unit", "imagenet", "minus1_1", "uint8", "cifar10", "mnist"]

@@ -152,6 +152,17 @@ def test_every_program_in_the_how_to_runs(desk: Path, program: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_worked_example_of_screening_prints_what_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    page = ROOT / "docs" / "screen.md"
+    (program,), (shown,) = blocks(page, "python"), blocks(page, "text")
+    monkeypatch.chdir(ROOT)
+    exec(program.replace("found.html", str(tmp_path / "found.html")), {})
+    assert capsys.readouterr().out == shown
+    assert (tmp_path / "found.html").read_text(encoding="utf-8").count("<figure>") == 19
+
+
 # The README
 
 

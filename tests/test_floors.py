@@ -26,10 +26,10 @@ FLOORS = (
     {"search"},
     {"detect"},
     {"audit"},
-    {"repair"},
+    {"repair", "carriers"},
     {"jobs"},
     {"dispatch"},
-    {"fleet", "mending"},
+    {"fleet", "mending", "screening"},
     {"worker", "cli", "api"},
     {"__init__", "__main__"},
 )

@@ -21,6 +21,7 @@ from ninspect.requests import (
     RepairRequest,
     Request,
     ScanRequest,
+    ScreenRequest,
 )
 
 MODEL = Path("folder/model.onnx")
@@ -68,6 +69,7 @@ REQUESTS = [
     InfoRequest(MODEL),
     DoctorRequest(),
     RepairRequest(scan=EVERYTHING, result=Path("result.json"), max_drop=0.01, images=500),
+    ScreenRequest(model=MODEL, result=Path("result.json"), images=Path("images"), classes=(3,), first=5),
 ]
 
 
@@ -157,7 +159,7 @@ def test_what_must_be_readable_are_all_paths_and_the_folders_they_need() -> None
 
 
 def test_a_gpu_is_for_those_who_run_a_model_on_one() -> None:
-    assert [request.gpu for request in REQUESTS] == [True, False, True, True, False, False, True, False]
+    assert [request.gpu for request in REQUESTS] == [True, False, True, True, False, False, True, False, True]
 
 
 def test_something_about_the_network_is_always_asked() -> None:

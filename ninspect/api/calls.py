@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -72,16 +72,14 @@ def scan(
     >>> result.verdict, result.targets
     ('clean', [])
     """
-    place = sandbox or os.environ.get("NINSPECT_SANDBOX") or ("auto" if detectors is None else "off")
-    if place not in ("auto", "require", "off"):
-        raise UsageError(f"sandbox is {place!r}; give auto, require or off")
+    place = sandbox_of(sandbox, "auto" if detectors is None else "off")
     if detectors is not None and place != "off":
         if sandbox is not None:
             raise UsageError("detectors are objects of this process; name methods instead, or give sandbox='off'")
         place = "off"
-    with _request(model, samples, options) as (request, folder), _shown(progress) as shown:
+    with _request(model, samples, options) as (request, folder), shown_as(progress) as shown:
         if detectors is None:
-            limits = limits_of(place, timeout, request.memory)  # type: ignore[arg-type]
+            limits = limits_of(place, timeout, request.memory)
             result, code = perform_scan(request, limits, shown, lambda line: None)
         else:
             result, code = scan_here(request, detectors=detectors, progress=shown.advance), 0
@@ -148,7 +146,7 @@ def _request(model: Any, samples: Any, options: dict[str, Any]) -> Iterator[tupl
         try:
             yield _on_paths(model, samples, options, folder), str(folder)
         except NinspectError as error:
-            error.args = (_short(str(error), str(folder)),)
+            error.args = (short(str(error), str(folder)),)
             raise
 
 
@@ -164,13 +162,26 @@ def _on_paths(model: Any, samples: Any, options: dict[str, Any], folder: Path) -
     return replace(request, model=path, samples=source).checked()
 
 
-def _shown(progress: Callable[[int, int], None] | bool | None) -> AbstractContextManager[Silent]:
+def shown_as(progress: Callable[[int, int], None] | bool | None) -> AbstractContextManager[Silent]:
+    """What shows progress, as it was asked for."""
     if callable(progress):
         return nullcontext(Told(progress))
     return nullcontext(Silent()) if progress is False else shown_to_people(in_log=progress is True)
 
 
-def _short(text: str, folder: str) -> str:
+def sandbox_of(asked: Sandbox | None, default: Sandbox = "auto") -> Sandbox:
+    """Where the work is done: as was asked, as the environment says, or as is usual.
+
+    Raises:
+        UsageError: it is none of the three.
+    """
+    place = asked or os.environ.get("NINSPECT_SANDBOX") or default
+    if place not in get_args(Sandbox):
+        raise UsageError(f"sandbox is {place!r}; give auto, require or off")
+    return place  # type: ignore[return-value]
+
+
+def short(text: str, folder: str) -> str:
     """Without the path of a folder that is gone when someone reads this, and of arrays that came as an argument."""
     return text.replace(f"{folder}{os.sep}{ARRAYS}", "samples").replace(folder + os.sep, "")
 

@@ -19,6 +19,7 @@ from ninspect.cli.derive import Unfinished, from_options
 from ninspect.cli.gate import gate
 from ninspect.cli.output import emit, notice, write, write_summary
 from ninspect.cli.repair import repair
+from ninspect.cli.screen import screen
 from ninspect.cli.settings import read_settings
 from ninspect.dispatch import Interrupted, interruptible, perform, perform_scan
 from ninspect.errors import ExitCode, InconclusiveError, UsageError, describe
@@ -355,6 +356,7 @@ def _plain(value: object) -> str:
 
 
 app.command(cls=Command)(repair)
+app.command(cls=Command)(screen)
 app.command(name="version", cls=Command, hidden=True)(about.version)
 app.command(name="help", cls=Command, hidden=True)(about.show_help)
 for command in (about.selftest, about.doctor, about.operators, about.rules):

@@ -2,9 +2,10 @@
 
 # Without `from __future__ import annotations`: the annotations hold options, which are read again and again.
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
@@ -18,6 +19,8 @@ from ninspect.requests.shared import GATE, MANY, OUTPUT, SAFETY
 
 if TYPE_CHECKING:
     from ninspect.cli.baseline import Baseline
+
+F = TypeVar("F", bound=str)
 
 STDOUT = "-"
 
@@ -128,31 +131,52 @@ class OutputOptions:
             check_folder(folder)
         if self.write_class_map is not None and self.write_class_map.exists():
             raise UsageError(f"{self.write_class_map} exists already; name a new file for the class map, or remove it")
-        file = None if str(self.file) == STDOUT else self.file
-        default = "text" if file is None else format_of(file.name) or "text"
-        wanted: dict[Path | None, Format] = {}
-        for text in self.format or (default,):
-            name, path = _format_and_path(text)
-            path = None if str(path) == STDOUT else path or file
-            if path in wanted:
-                where = "stdout" if path is None else path
-                raise UsageError(
-                    f"{wanted[path]} and {name} both go to {where}; give one a path, as in --format {name}:FILE"
-                )
-            wanted[path] = name
-        if file is not None and file not in wanted:
-            raise UsageError(f"--output {file} is left without a format; every --format has a path of its own")
-        for path in filter(None, (*wanted, self.write_class_map)):
-            check_writable(path)
+        wanted = places_of(self.format, self.file, FORMATS, format_of)
+        if self.write_class_map is not None:
+            check_writable(self.write_class_map)
         return wanted
 
 
-def _format_and_path(text: str) -> tuple[Format, Path | None]:
+def places_of(
+    formats: Sequence[str], output: Path | None, known: Sequence[F], format_of: Callable[[str], F | None]
+) -> dict[Path | None, F]:
+    """Where each format goes; None is stdout.
+
+    Args:
+        formats: as they were typed, FORMAT or FORMAT:PATH.
+        output: the file of the one without a path.
+        known: all formats, that for a terminal first.
+        format_of: what the ending of a file's name says.
+
+    Raises:
+        UsageError: a format is unknown, two go to the same place, or a folder does not exist.
+        WriteError: a place is read-only.
+    """
+    file = None if str(output) == STDOUT else output
+    default = known[0] if file is None else format_of(file.name) or known[0]
+    wanted: dict[Path | None, F] = {}
+    for text in formats or (default,):
+        name, path = _format_and_path(text, known)
+        path = None if str(path) == STDOUT else path or file
+        if path in wanted:
+            where = "stdout" if path is None else path
+            raise UsageError(
+                f"{wanted[path]} and {name} both go to {where}; give one a path, as in --format {name}:FILE"
+            )
+        wanted[path] = name
+    if file is not None and file not in wanted:
+        raise UsageError(f"--output {file} is left without a format; every --format has a path of its own")
+    for path in filter(None, wanted):
+        check_writable(path)
+    return wanted
+
+
+def _format_and_path(text: str, known: Sequence[F]) -> tuple[F, Path | None]:
     name, colon, path = text.partition(":")
-    for known in FORMATS:
-        if name == known and (path or not colon):
-            return known, Path(path) if path else None
-    raise UsageError(f"--format '{text}' is not FORMAT or FORMAT:PATH, with a format of {', '.join(FORMATS)}")
+    for each in known:
+        if name == each and (path or not colon):
+            return each, Path(path) if path else None
+    raise UsageError(f"--format '{text}' is not FORMAT or FORMAT:PATH, with a format of {', '.join(known)}")
 
 
 @dataclass(frozen=True, kw_only=True)

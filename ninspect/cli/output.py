@@ -31,11 +31,11 @@ def write(result: Result, outputs: Mapping[Path | None, Format], shown: OutputOp
     from ninspect.report import print_result, render, save_pictures, save_triggers
 
     for file, format_ in outputs.items():
-        if format_ == "text" and file is None and _coloured():
+        if format_ == "text" and file is None and coloured():
             print_result(result, details=details)
         else:
-            text = render(result, format_, details, _columns() if file is None else None)
-            emit(_fitting(text) if format_ == "text" and file is None else text, file)
+            text = render(result, format_, details, columns() if file is None else None)
+            emit(fitting(text) if format_ == "text" and file is None else text, file)
     if shown.pictures is not None:
         save_pictures(result, shown.pictures)
     if shown.triggers is not None:
@@ -50,12 +50,12 @@ def write_summary(rows: Iterable[Row], outputs: Mapping[Path | None, Format], ra
 
     ordered = worst_first(rows)
     for file, format_ in outputs.items():
-        if format_ == "text" and file is None and _coloured():
+        if format_ == "text" and file is None and coloured():
             print_summary(ordered, rate)
             continue
         shown = with_pages(ordered, file) if format_ == "html" and file is not None else ordered
-        pieces = render_summary(shown, format_, rate, _columns() if file is None else None)
-        emit(map(_fitting, pieces) if format_ == "text" and file is None else pieces, file)
+        pieces = render_summary(shown, format_, rate, columns() if file is None else None)
+        emit(map(fitting, pieces) if format_ == "text" and file is None else pieces, file)
 
 
 def _write_class_map(result: Result, file: Path) -> None:
@@ -66,18 +66,18 @@ def _write_class_map(result: Result, file: Path) -> None:
     create_file(file, (json.dumps(found, ensure_ascii=False, indent=2) + "\n").encode())
 
 
-def _coloured() -> bool:
+def coloured() -> bool:
     """Whether stdout shows colours: on a terminal, and where FORCE_COLOR says so, as logs of pipelines do."""
     return sys.stdout.isatty() or bool(os.environ.get("FORCE_COLOR"))
 
 
-def _columns() -> int | None:
+def columns() -> int | None:
     """The width that COLUMNS asks for, as logs of pipelines do."""
     columns = os.environ.get("COLUMNS", "")
     return max(int(columns), 40) if columns.isdecimal() and len(columns) < 6 else None
 
 
-def _fitting(text: str) -> str:
+def fitting(text: str) -> str:
     """Text as stdout can show it: under a bare C locale, no signs beyond ASCII."""
     return text if "utf" in (sys.stdout.encoding or "").lower() else text.translate(_ASCII)
 

@@ -334,6 +334,37 @@ class Labels:
         return 0.5 + self.slope * min((accuracy - 1 / classes) / (1 - 1 / classes), self.most)
 
 
+@dataclass(frozen=True)
+class Screen:
+    """When a picture carries a trigger that was recovered.
+
+    Chosen with MNIST networks of nine kinds of trigger in view, with seeds that docs/screen.md does not report
+    (tools.study.screen).
+
+    Attributes:
+        score: how far its answer goes with a spot of it, at least. It is about 1/2 of pictures that have the answer
+            without the trigger too, and 1 of others.
+        natural, quantile: a spot counts where this quantile of the score of natural pictures is no larger.
+        window: side of the spot that a picture looks at, as a share of the shorter side.
+        partners: pictures that a spot is exchanged with,
+        controls: and others that tell what is natural,
+        fewest: of which there must be so many, or drawn pictures do,
+        sample: among so many pictures of the folder.
+        control: share of these that must be found with the recovered trigger on, where finding none is an answer.
+    """
+
+    score: float = 0.4
+    natural: float = 0.35
+    quantile: float = 0.95
+    window: float = 3 / 14
+    partners: int = 8
+    controls: int = 64
+    fewest: int = 16
+    sample: int = 400
+    control: float = 0.5
+
+
+SCREEN = Screen()
 EVIDENCE, PAIRS, PERMUTATIONS, IMAGES = Evidence(), Pairs(), Permutations(), Images()
 STAMPS, AGREEMENT, NEAR_MISSES, BESIDE = Stamps(), Agreement(), NearMisses(), Beside()
 OUTLIERS, TRUTH_TESTS, PRESETS, LABELS = Outliers(), TruthTests(), Presets(), Labels()

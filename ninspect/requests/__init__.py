@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar
 from ninspect.option import Option
 from ninspect.requests.base import ModelRequest, Request
 from ninspect.requests.scan import RepairOptions, RepairRequest, ScanRequest
+from ninspect.requests.screen import ScreenRequest
 from ninspect.requests.shared import (
     ColorOption,
     DeviceOption,
@@ -35,6 +36,7 @@ __all__ = [
     "RepairRequest",
     "Request",
     "ScanRequest",
+    "ScreenRequest",
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,9 +66,8 @@ def load_samples(
     if limit is not None and limit < 1:
         raise UsageError(f"cannot read {limit} images from {path}; use a limit of at least 1")
     path = Path(path)
-    found = recognise(path)
-    source = found.reader.open(path, found.paths)
-    notes, numbers, labels = [*found.notes, *source.notes], {}, None
+    source = listed(path, image_shape)
+    notes, numbers, labels = [*source.notes], {}, None
     if source.labels is not None:
         numbering = number_classes(source.labels, path, class_map, class_names, classes)
         notes += filter(None, [numbering.note])
@@ -75,16 +75,11 @@ def load_samples(
             numbers = dict(zip(source.labels.names, numbering.numbers, strict=True))
             labels = np.array(numbering.numbers, np.int64)[source.labels.index]
             _check_labels(source, labels, classes, path)
-    if source.channels is not None and source.channels != image_shape[2]:
-        raise UsageError(
-            f"the images in {path} have {count_channels(source.channels)}, the model wants {image_shape[2]}: "
-            "convert the array, or give image files"
-        )
     chosen = choose(len(source.names), labels, limit, seed)
     settings = preprocess or Preprocess()
-    pixels, kept, skipped, peak = _decode(source, chosen, image_shape, settings, FULL)
+    pixels, kept, skipped, peak = decode(source, chosen.tolist(), image_shape, settings, FULL)
     if (white := white_of(peak)) < FULL:
-        pixels, kept, skipped, _ = _decode(source, chosen, image_shape, settings, white)
+        pixels, kept, skipped, _ = decode(source, chosen.tolist(), image_shape, settings, white)
         notes.append(f"no pixel of the 16-bit images is above {peak}, so {white} counts as white")
     if not kept:
         why = skipped[0] if skipped else "there is none"
@@ -108,6 +103,22 @@ def load_samples(
     )
 
 
+def listed(path: Path, image_shape: tuple[int, int, int]) -> Source:
+    """The images at a path, not decoded yet; its notes say which part of a data set they are, too.
+
+    Raises:
+        UsageError: there are none, or arrays that do not have the channels of `image_shape`.
+    """
+    found = recognise(path)
+    source = found.reader.open(path, found.paths)
+    if source.channels is not None and source.channels != image_shape[2]:
+        raise UsageError(
+            f"the images in {path} have {count_channels(source.channels)}, the model wants {image_shape[2]}: "
+            "convert the array, or give image files"
+        )
+    return replace(source, notes=(*found.notes, *source.notes))
+
+
 def _check_labels(source: Source, labels: NDArray[np.int64], classes: int | None, path: Path) -> None:
     """Refuse labels that the model does not have; the first is named."""
     if classes is None or not (wrong := np.flatnonzero(labels >= classes)).size:
@@ -118,8 +129,8 @@ def _check_labels(source: Source, labels: NDArray[np.int64], classes: int | None
     )
 
 
-def _decode(
-    source: Source, chosen: NDArray[np.intp], image_shape: tuple[int, int, int], preprocess: Preprocess, white: int
+def decode(
+    source: Source, chosen: Sequence[int], image_shape: tuple[int, int, int], preprocess: Preprocess, white: int
 ) -> tuple[NDArray[np.uint8], list[int], list[str], int]:
     """The chosen images, with `white` as white where they have 16 bits.
 
@@ -136,7 +147,7 @@ def _decode(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", DecompressionBombWarning)
-        for index in chosen.tolist():
+        for index in chosen:
             try:
                 image = source.read(index)
                 peak = max(peak, brightest(image))

@@ -129,29 +129,52 @@ def _places(fixed: int | None, last: int, count: int, rng: np.random.Generator) 
     return rng.integers(0, last + 1, count) if fixed is None else np.full(count, fixed)
 
 
+@dataclass(frozen=True, eq=False)
+class Poison:
+    """What is done to a training set.
+
+    ``labels`` (N,) are those that it has afterwards, ``relabelled`` (N,) says whose changed, or, of a clean-label
+    attack, who carry the trigger for it, and ``stamped`` are the triggers with the indices of their carriers.
+    """
+
+    labels: Labels
+    relabelled: NDArray[np.bool_]
+    stamped: tuple[tuple[Trigger, NDArray[np.int64]], ...]
+
+    @classmethod
+    def of(cls, dataset: Dataset, attacks: Sequence[Attack], seed: int) -> Poison:
+        """The same images at every call; no image is poisoned twice."""
+        labels = dataset.train_labels.copy()
+        relabelled, stamped = np.zeros(len(labels), np.bool_), []
+        generator, free = np.random.default_rng(seed), np.arange(len(labels))
+        for attack in attacks:
+            changed, carriers = _choose(attack, dataset.train_labels, free, generator)
+            free = np.setdiff1d(free, carriers)
+            labels[changed] = attack.wanted(dataset.train_labels[changed], dataset.classes)
+            relabelled[carriers if attack.clean_label else changed] = True
+            stamped.append((attack.trigger, carriers))
+        return cls(labels, relabelled, tuple(stamped))
+
+    def put_on(self, images: Images) -> Images:
+        """The training images (N, H, W, C), which stay as they are, with the triggers on their carriers."""
+        images = images.copy() if self.stamped else images
+        for trigger, carriers in self.stamped:
+            images[carriers] = stamp(images[carriers], trigger)
+        return images
+
+
 def epochs(dataset: Dataset, attacks: Sequence[Attack], seed: int) -> EpochSource:
     """Training data of a victim: the same images are poisoned in every epoch, the rest is left clean.
 
     The trigger is stamped after the augmentation, so that it looks as the attacker will show it.
     """
-    labels = dataset.train_labels.copy()
-    poisoned = []
-    generator, free = np.random.default_rng(seed), np.arange(len(labels))
-    for attack in attacks:
-        relabelled, carriers = _choose(attack, dataset.train_labels, free, generator)
-        free = np.setdiff1d(free, carriers)
-        labels[relabelled] = attack.wanted(dataset.train_labels[relabelled], dataset.classes)
-        poisoned.append((attack.trigger, carriers))
+    poison = Poison.of(dataset, attacks, seed)
 
     def epoch(number: int) -> EpochData:
         rng = np.random.default_rng((seed, number))
-        images = dataset.augment(dataset.train_images, rng)
-        if poisoned:
-            images = images.copy()
-            for trigger, carriers in poisoned:
-                images[carriers] = stamp(images[carriers], trigger)
-        order = rng.permutation(len(labels))
-        return dataset.inputs(images[order]), labels[order]
+        images = poison.put_on(dataset.augment(dataset.train_images, rng))
+        order = rng.permutation(len(images))
+        return dataset.inputs(images[order]), poison.labels[order]
 
     return epoch
 
