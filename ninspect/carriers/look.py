@@ -173,7 +173,8 @@ class _Folder:
 
     def _chosen(self, seed: int) -> list[int]:
         most = min(SCREEN.sample, max(2 * SCREEN.controls, self.size))
-        return np.random.default_rng(seed).permutation(self.total)[:most].tolist()
+        chosen: list[int] = np.random.default_rng(seed).permutation(self.total)[:most].tolist()
+        return chosen
 
     def _decode(self, indices: Sequence[int], white: int) -> tuple[NDArray[np.uint8], list[int], list[str], int]:
         return decode(self.source, indices, self.network.input_map.image_shape, self.settings, white)
