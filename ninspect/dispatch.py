@@ -101,12 +101,12 @@ def perform(request: Request, limits: Limits | None, listener: Listener | None =
 
 
 def _beside(request: Request) -> list[Path]:
-    """What belongs to the samples or to the model and does not lie in its folder."""
+    """What belongs to the samples or to a model and does not lie in its folder."""
     from ninspect.samples import readable
 
     scanned = request.scan if isinstance(request, RepairRequest) else request
-    model = getattr(scanned, "model", None)
-    above = companions_above(model) if isinstance(model, Path) else []
+    models = (getattr(scanned, "model", None), *getattr(scanned, "reference", ()))
+    above = [path for model in models if isinstance(model, Path) for path in companions_above(model)]
     images = getattr(scanned, "samples", None) or getattr(scanned, "images", None)
     return above + (readable(images) if isinstance(images, Path) else [])
 
