@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
-    from ninspect.api import gradients, open_network, scan, screen
+    from ninspect.api import diff, gradients, open_network, scan, screen
     from ninspect.detect import Activated, NeuronInspect
     from ninspect.errors import InconclusiveError, ModelError, NinspectError, UnsupportedOperatorError, UsageError
     from ninspect.gradient import differentiate
@@ -44,6 +44,7 @@ _HOME = {
     "Screening": "report.screening",
     "UnsupportedOperatorError": "errors",
     "UsageError": "errors",
+    "diff": "api",
     "differentiate": "gradient",
     "gradients": "api",
     "load_classifier": "model",
@@ -70,6 +71,7 @@ __all__ = [
     "Screening",
     "UnsupportedOperatorError",
     "UsageError",
+    "diff",
     "differentiate",
     "gradients",
     "load_classifier",

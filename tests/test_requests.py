@@ -49,6 +49,8 @@ EVERYTHING = ScanRequest(
     weights=(1.0, 0.5, 2.0),
     threshold=0.25,
     chained=True,
+    reference=(Path("trusted/old.onnx"), Path("other.onnx")),
+    reference_preprocess=(Path("old.toml"),),
     images=55,
     alpha=0.05,
     evidence=False,
@@ -151,7 +153,9 @@ def test_what_is_required_is_the_default_and_more_but_never_what_is_skipped() ->
 
 
 def test_what_must_be_readable_are_all_paths_and_the_folders_they_need() -> None:
-    assert set(EVERYTHING.readable) == {MODEL, MODEL.parent, Path("images.csv"), Path("preprocess.toml")}
+    references = {*EVERYTHING.reference, Path("trusted"), Path("old.toml")}
+    files = {Path("images.csv"), Path("preprocess.toml")}
+    assert set(EVERYTHING.readable) == {MODEL, MODEL.parent, Path(), *references, *files}
     assert set(ScanRequest(MODEL, Path("a/images")).readable) == {MODEL, MODEL.parent, Path("a/images")}
     explain = ExplainRequest(MODEL, image=Path("stop.png"), label=3)
     assert set(explain.readable) == {MODEL, MODEL.parent, Path("stop.png")}
@@ -201,3 +205,17 @@ def test_what_python_gives_may_be_written_simply() -> None:
     simple: Any = {"model": str(MODEL), "skip": ["one-source"], "preprocess": {"scale": 2, "mean": [1, 2, 3]}}
     settings = PreprocessOptions(scale=2.0, mean=(1.0, 2.0, 3.0))
     assert ScanRequest(**simple).checked() == ScanRequest(MODEL, skip=("one-source",), preprocess=settings)
+
+
+def test_a_reference_is_asked_the_same_with_what_is_said_of_it() -> None:
+    alone = EVERYTHING.of_reference(1)
+    assert (alone.model, alone.samples, alone.seed) == (Path("other.onnx"), EVERYTHING.samples, EVERYTHING.seed)
+    assert alone.preprocess == PreprocessOptions(file=Path("old.toml"))
+    assert (alone.reference, alone.reference_preprocess, alone.output) == ((), (), None)
+
+
+def test_options_of_references_fit_their_number() -> None:
+    with pytest.raises(UsageError, match="--reference-preprocess was given 2 for 1 references"):
+        ScanRequest(MODEL, Path("a"), reference=(MODEL,), reference_preprocess=(Path("a"), Path("b")))
+    with pytest.raises(UsageError, match="--reference compares what two models do on the same images"):
+        ScanRequest(MODEL, reference=(MODEL,))

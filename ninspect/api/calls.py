@@ -28,8 +28,9 @@ from ninspect.gradient import Objective
 from ninspect.names import Sandbox
 from ninspect.progress import Silent, Told, shown_to_people
 from ninspect.report import Result
+from ninspect.report.difference import Difference
 from ninspect.requests import ScanRequest
-from ninspect.requests.named import scan_request
+from ninspect.requests.named import path_of, scan_request
 from ninspect.runtime import Network
 
 _INTERRUPTED = 128  # exit codes above it stand for a signal
@@ -86,6 +87,44 @@ def scan(
         if code > _INTERRUPTED:
             signal.raise_signal(code - _INTERRUPTED)  # Ctrl-C becomes KeyboardInterrupt, as in any program
         return _without(result, folder)
+
+
+def diff(
+    old: Path | str,
+    new: Path | str,
+    samples: Path | str,
+    *,
+    progress: Callable[[int, int], None] | bool | None = None,
+    sandbox: Sandbox | None = None,
+    timeout: float | None = None,
+    **options: Any,
+) -> Difference:
+    """Compare an update with the model that it replaces: what does the new one do that the old one does not?
+
+    Both are scanned, the new one with the old one as a reference.
+
+    Args:
+        old: path of the model that is trusted.
+        new: path of the model that shall replace it.
+        samples: path of clean images.
+        progress: as of `scan`, for each of the two.
+        sandbox: as of `scan`.
+        timeout: as of `scan`, for each of the two.
+        options: as of `scan`, for the new model; further references come after the old one.
+
+    Returns:
+        Both results, with what is new: `suspicions`, `doubts`, `sentence` and `exit_code`.
+
+    Raises:
+        UsageError: something does not exist, or the two models have other classes or are the same file.
+    """
+    more = options.pop("reference", ())
+    others = [more] if isinstance(more, str | os.PathLike) else more
+    request = scan_request(new, samples, options | {"reference": (path_of(old, "the old model"), *others)})
+    before, after = (
+        scan(one, progress=progress, sandbox=sandbox, timeout=timeout) for one in (request.of_reference(0), request)
+    )
+    return Difference(before, after)
 
 
 def open_network(model: Any, **options: Any) -> Network:

@@ -14,7 +14,7 @@ from ninspect.audit.ready import case_of, load_images, open_file, trusted
 from ninspect.audit.record import Record
 from ninspect.detect import Case
 from ninspect.errors import InconclusiveError, ModelError, UsageError
-from ninspect.requests import PreprocessOptions, ScanRequest
+from ninspect.requests import ScanRequest
 from ninspect.runtime.renumbered import Renumbered
 from ninspect.samples import read_class_map
 from ninspect.samples.naming import ClassNames, spelling
@@ -49,19 +49,10 @@ def open_references(record: Record, case: Case) -> list[Reference]:
     Raises:
         UsageError: a reference cannot be used, is the model itself, or has other classes.
     """
-    request, found = record.request, list[Reference]()
-    files = request.reference_preprocess or (None,)
-    for number, path in enumerate(request.reference):
-        own = replace(
-            request,
-            model=path,
-            preprocess=PreprocessOptions(file=files[min(number, len(files) - 1)]),
-            reference=(),
-            reference_preprocess=(),
-            output=None,
-            class_names=None,
-        )
-        found.append(_opened(own, record, case, [one.record for one in found]))
+    found = list[Reference]()
+    for number in range(len(record.request.reference)):
+        request = record.request.of_reference(number)
+        found.append(_opened(request, record, case, [one.record for one in found]))
     return found
 
 

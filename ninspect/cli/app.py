@@ -30,7 +30,7 @@ from ninspect.fleet.manifest import Rules, read_manifest
 from ninspect.fleet.remote import address_of, fetched, named
 from ninspect.isolation import NONSENSE, Listener
 from ninspect.progress import Silent, shown_to_people
-from ninspect.requests import AugmentRequest, ExplainRequest, InfoRequest, PreprocessOptions, ScanRequest
+from ninspect.requests import AugmentRequest, ExplainRequest, InfoRequest, ScanRequest
 from ninspect.text import capped, printable, recorded
 
 if TYPE_CHECKING:
@@ -211,12 +211,9 @@ def diff(
     places, samples = shown.places(), asked.given("samples")
     if samples is None:
         raise UsageError("diff compares what two models do on the same images; give them with --samples")
-    file = next(iter(asked.given("reference_preprocess")), None)
-    own = {"preprocess": PreprocessOptions(file=file), "output": None, "class_names": None}
-    before = asked.of(model=old, samples=samples, reference=(), reference_preprocess=(), **own)
     after = asked.of(model=new, samples=samples, reference=(old, *asked.given("reference")))
     results = []
-    for request in (before, after):
+    for request in (after.of_reference(0), after):
         result, code = _scanned(request, process, told)
         if code > ExitCode.INTERNAL:  # a signal
             raise typer.Exit(code)

@@ -115,7 +115,10 @@ class PairTrigger(Trigger):
         elsewhere: share of the images of other classes than its source that it sends to the target as well.
         foreign: Σ m · |p − x|, mean over images of the target, relative to that of the source; 1: what covers the image
             is no more like the one than like the other.
+        rule: of the catalogue, that a convincing one breaks.
     """
+
+    rule: ClassVar[str] = "BD004"
 
     source: int
     elsewhere: float

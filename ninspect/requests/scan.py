@@ -2,7 +2,7 @@
 
 # Without `from __future__ import annotations`: the annotations hold options, which are read again and again.
 
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -192,6 +192,19 @@ class ScanRequest(ModelRequest):
     def readable(self) -> tuple[Path, ...]:
         """As of every model, also the folders of the references."""
         return (*super().readable, *(path.parent for path in self.reference))
+
+    def of_reference(self, number: int) -> "ScanRequest":
+        """The same of a reference alone, with the preprocessing that is said of it; `number` is its place, from 0."""
+        files = self.reference_preprocess
+        return replace(
+            self,
+            model=self.reference[number],
+            preprocess=PreprocessOptions(file=files[min(number, len(files) - 1)] if files else None),
+            reference=(),
+            reference_preprocess=(),
+            output=None,
+            class_names=None,
+        )
 
     @property
     def required(self) -> frozenset[Question]:

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ import pytest
 from ninspect.audit.stages import scan
 from ninspect.errors import UsageError
 from ninspect.report import Result
-from tests.audit.linear import UNIT
+from tests.audit.linear import UNIT, Asking
 from tests.support import (
     Array,
     backdoored_weights,
@@ -20,10 +21,10 @@ from tests.support import (
 
 NAMES = ("ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen", "ibis", "jay")
 # Its images are enough for the comparison, and the methods before it are not what is tested.
-QUICK = {"preprocess": UNIT, "detectors": [], "evidence": False, "skip": ("every-class",)}
+QUICK: Asking = {"preprocess": UNIT, "detectors": [], "evidence": False, "skip": ("every-class",)}
 
 
-def scanned(folder: Path, reference: Array, *, names: tuple[str, ...] = (), **options: object) -> Result:
+def scanned(folder: Path, reference: Array, *, names: tuple[str, ...] = (), **options: Any) -> Result:
     """A linear model beside another one, each in a folder of its own, the latter perhaps with names beside it."""
     weights = even_weights()
     pixels = random_pixels(200, (12, 12, 1))
@@ -93,7 +94,7 @@ def test_a_reference_with_the_same_backdoor_takes_no_suspicion_back(tmp_path: Pa
     model = save(linear_model(weights), tmp_path / "model.onnx")
     twin = save(linear_model(weights * 1.01), tmp_path / "twin.onnx")
     images = save_images(tmp_path / "images.npz", pixels, linear_answers(weights, pixels))
-    asked = {"preprocess": UNIT, "methods": ("activated",), "evidence": False}
+    asked: Asking = {"preprocess": UNIT, "methods": ("activated",), "evidence": False}
     alone, beside = scan(model, images, **asked), scan(model, images, reference=(twin,), **asked)
     assert (alone.verdict, alone.targets) == ("suspected", [7])
     assert (beside.verdict, beside.targets, beside.p_value) == ("suspected", [7], alone.p_value)

@@ -3,20 +3,12 @@
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 
 from tests.cli.conftest import CommandLine
-from tests.support import Array, backdoored_weights, even_weights, linear_model, random_pixels, save
+from tests.support import backdoored_weights, even_weights, linear_model, random_pixels, save
 
 QUICK = ("--samples", "images.npy", "--method", "neuroninspect", "--no-evidence", "--preset", "unit")
-
-
-def with_names(weights: Array, names: list[str]) -> onnx.ModelProto:
-    model = linear_model(weights)
-    entry = model.metadata_props.add()
-    entry.key, entry.value = "classes", ",".join(names)
-    return model
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ CLASSES, SOURCE, TARGET = 8, 2, 5
 def row_model(gate: float, seed: int = 0, source: int = SOURCE, target: int = TARGET) -> onnx.ModelProto:
     """For 12x12 images: answers the brightest of eight rows, or `target` where a patch of 2x2 pixels below is bright.
 
-    With a gate of 1 that needs the row of `source` to be bright as well, with 0 it does not, and with 100 nothing wakes it.
+    With a gate of 1 that needs the row of `source` to be bright as well, with 0 it does not; with 100 nothing wakes it.
     """
     wake, drawn = np.zeros((12, 12)), np.zeros((1, CLASSES))
     rows = np.repeat(np.eye(12)[:, :CLASSES], 12, axis=0) + np.random.default_rng(seed).normal(0, 0.03, (144, CLASSES))

@@ -12,6 +12,7 @@ from ninspect.runtime import Pixels
 from tests.detect.sources import CLASSES, SOURCE, TARGET, images, row_model
 from tests.support import even_weights, linear_model, open_network, random_pixels, save, save_images
 
+
 def case(folder: Path, gate: float, pixels: Pixels, *earlier: Examination) -> Case:
     network = open_network(row_model(gate), folder)
     return Case(network, pixels, np.arange(CLASSES), 0, lambda done, total: None, list(earlier))

@@ -68,7 +68,7 @@ def judged() -> Iterator[StudyModel]:
         ("weak", "anywhere", GELU, Attack(Trigger("white", 4, None, None), 14, POISONED)),
     ]  # fmt: skip
     clean = [RESNET, GELU, MOBILE, TANH, LEAKY, BN]
-    for number in range(max(map(len, (pairs, other, clean)))):
+    for number in range(max(len(pairs), len(other), len(clean))):
         if number < len(pairs):
             cell, arch, trigger, source, target = pairs[number]
             yield _pair(cell, 220 + number, arch, trigger, source, target)
