@@ -20,7 +20,8 @@ ROOT = Path(__file__).parent.parent
 README, HOW_TO = ROOT / "README.md", ROOT / "docs" / "how-to.md"
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md")), ROOT / "models" / "README.md", ROOT / "tools" / "README.md"]
 COMMAND = re.compile(r"(?:^ {4}|^\$ |`|^Example: )(ninspect [a-z][^`#\n]*)", re.MULTILINE)
-FEW = {"NINSPECT_SCAN_MAX_IMAGES": "16"}  # enough to see that a command works
+# Enough to see that a command works.
+FEW = {"NINSPECT_SCAN_MAX_IMAGES": "16", "NINSPECT_DIFF_MAX_IMAGES": "16"}
 
 
 def commands(page: Path) -> list[str]:
@@ -84,7 +85,7 @@ def complete_commands() -> list[str]:
     """All that can be typed, once: neither the usage lines of the reference nor bare names of commands."""
     found = dict.fromkeys(re.sub(r"[\[\]]", "", command) for page in PAGES for command in commands(page))
     alone = {"doctor", "operators", "rules"}  # selftest has a test of its own, and so do the README's examples
-    found = {c: None for c in found if "OPTIONS" not in c and "models/signs" not in c}
+    found = {c: None for c in found if not re.search("OPTIONS|models/(signs|digits)", c)}
     return [c for c in found if len(c.split()) > 2 or c.split()[1] in alone]
 
 
@@ -129,7 +130,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_command_in_the_documents_runs(desk: Path, command: str) -> None:
     stand_ins = {"FORMAT": "html", "K": "5", "MODEL": "model.onnx", "RESULT": "result.json"}
     words = [stand_ins.get(word, word) for word in shlex.split(command)[1:]]
-    done = ninspect(*words, cwd=desk, **(FEW if words[0] == "scan" else {}))
+    done = ninspect(*words, cwd=desk, **FEW)
     if "require" in words and done.returncode == 2:
         pytest.skip(done.stderr)  # of this system's sandbox a layer is missing
     assert done.returncode in (0, 1, 3), done.stderr
@@ -186,6 +187,16 @@ def test_the_examples_of_the_readme_say_what_is_shown(command: str, shown: list[
     printed = iter(map(without_numbers, done.stdout.splitlines()))
     for line in map(without_numbers, shown):
         assert line in printed, line  # an iterator: the lines stand in this order
+
+
+def test_the_example_of_an_update_says_what_is_shown() -> None:
+    (block,) = blocks(ROOT / "docs" / "reference.md", "console")
+    command, *shown = block.splitlines()
+    done = ninspect(*shlex.split(command)[2:], cwd=ROOT)
+    assert done.returncode == 1
+    printed = iter(map(without_numbers, done.stdout.splitlines()))
+    for line in map(without_numbers, filter(lambda line: line.strip("… "), shown)):
+        assert line in printed, line
 
 
 def test_the_readme_begins_with_what_to_type() -> None:

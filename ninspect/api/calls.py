@@ -117,6 +117,12 @@ def diff(
 
     Raises:
         UsageError: something does not exist, or the two models have other classes or are the same file.
+
+    >>> quick = {"method": "activated", "evidence": False, "skip": "every-class", "max_images": 60}
+    >>> models, images = "models/digits", "models/digits/samples"
+    >>> found = diff(f"{models}/clean_keras.onnx", f"{models}/clean_torch.onnx", images, **quick)
+    >>> found.suspicions
+    []
     """
     more = options.pop("reference", ())
     others = [more] if isinstance(more, str | os.PathLike) else more

@@ -204,7 +204,7 @@ def diff(
     Both are scanned, the new one with the old one as a reference, and its result is shown. Exit codes: 0 nothing new,
     1 a new suspicion, 3 that cannot be told.
 
-    Example: ninspect diff old.onnx new.onnx --samples images/
+    Example: ninspect diff models/clean.onnx model.onnx --samples images/
     """
     from ninspect.report.difference import Difference
 
