@@ -89,7 +89,7 @@ def pair_score(distance: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _scaled(table: NDArray[np.float64]) -> NDArray[np.float64]:
-    return table / np.nanmedian(np.abs(table))
+    return np.asarray(table / np.nanmedian(np.abs(table)))
 
 
 def _shared(case: Case) -> dict[int, NDArray[np.int64]]:

@@ -29,6 +29,7 @@ from ninspect.detect import (
     holm,
     source_specific,
 )
+from ninspect.detect.pairs import PairSearch
 from ninspect.names import QUESTIONS, REQUIRED, Question
 from ninspect.requests import ScanRequest
 from ninspect.search.inversion import Inversion
@@ -77,9 +78,9 @@ def cases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def without_searches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Triggers take the time of all the rest together, and what they are does not matter here."""
     monkeypatch.setattr(evidence, "find_triggers", lambda case, suspects: [])
-    monkeypatch.setattr(source_specific.PairSearch, "distances", None)
+    monkeypatch.setattr(PairSearch, "distances", None)
     monkeypatch.setattr(source_specific, "_nearness", lambda distance: distance)
-    monkeypatch.setattr(source_specific.PairSearch, "best", lambda search, nearness, count: [])
+    monkeypatch.setattr(PairSearch, "best", lambda search, nearness, count: [])
 
 
 def looked(case: Case, methods: Sequence[Detector], done: dict[str, Examination]) -> list[Examination]:
