@@ -51,7 +51,7 @@ class Option:
 
 
 @cache
-def options(kind: type) -> tuple[tuple[Field[Any], Any, Option | None], ...]:
+def options(kind: Any) -> tuple[tuple[Field[Any], Any, Option | None], ...]:
     """Each field of a dataclass with its type and its option; one without is a group of options."""
     hints = get_type_hints(kind, include_extras=True)
     return tuple((each, *_type_and_option(hints[each.name])) for each in fields(kind))
@@ -88,7 +88,7 @@ def with_paths(group: T, change: Callable[[Path], Path]) -> T:
 
 
 @cache
-def adapter(kind: type[T]) -> TypeAdapter[T]:
+def adapter(kind: Any) -> TypeAdapter[Any]:
     """What pydantic knows of a dataclass; finding that out takes longer than any use of it."""
     from pydantic import TypeAdapter
 
@@ -109,7 +109,8 @@ def validated(kind: type[T], values: Mapping[str, Any], what: str) -> T:
     from pydantic import ValidationError
 
     try:
-        return adapter(kind).validate_python(dict(values))
+        checked: T = adapter(kind).validate_python(dict(values))
+        return checked
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ninspect.errors import UsageError
 from ninspect.fleet.store import saved_results
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ninspect.report import Result
 
 # What a comparison does not look at, and what takes most of the memory.
-_HEAVY = {"detectors": [], "triggers": [], "stamps": [], "pairs": [], "attention": None}
+_HEAVY: dict[str, Any] = {"detectors": [], "triggers": [], "stamps": [], "pairs": [], "attention": None}
 
 
 @dataclass(frozen=True)

@@ -248,7 +248,7 @@ SCAN_RULES = (
     ),
     Rule(
         "BD006",
-        "error",
+        "warning",
         "a class that is nearer than in the reference",
         "From the images of nearly every class, less leads to this class than in a model that the user trusts, by far "
         "more than for the other classes. What makes a class easy by nature is in both models; a backdoor is in one.",
@@ -258,7 +258,7 @@ SCAN_RULES = (
     ),
     Rule(
         "BD007",
-        "error",
+        "warning",
         "a trigger from one class to another that the reference does not have",
         "A small trigger sends images of one class to another, and leaves those of other classes where they are; in a "
         "model that the user trusts it takes far more. Classes that are alike are so in both models; a backdoor with a "

@@ -227,7 +227,7 @@ def _marks_of_samples(files: Any, inside: str) -> Marks:
 
 def _is_folder(files: Any, inside: str) -> bool:
     """Web servers have no folders, but pages of links: what is no page is not fetched to look for links."""
-    return files.info(inside).get("mimetype", "text/html") == "text/html" and files.isdir(inside)
+    return bool(files.info(inside).get("mimetype", "text/html") == "text/html" and files.isdir(inside))
 
 
 def _below_address(files: Any, folder: str) -> Iterator[Path]:

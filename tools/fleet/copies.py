@@ -63,7 +63,8 @@ def _used() -> float:
 
 def bundled_results(folder: Path) -> list[Path]:
     """The results of bundled models, as they are scanned by default."""
-    command = [*NINSPECT, "scan", *BUNDLED, "--samples", BUNDLED[0].parent / "samples", "--results", folder]
+    samples = BUNDLED[0].parent / "samples"
+    command = [*NINSPECT, "scan", *map(str, BUNDLED), "--samples", str(samples), "--results", str(folder)]
     subprocess.run([*command, "--exit-zero", "--quiet"], check=True, stdout=subprocess.DEVNULL)
     return sorted(folder.glob("*.json"))
 

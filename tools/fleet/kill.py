@@ -63,7 +63,7 @@ def cluster() -> Iterator[Any]:
     try:
         yield nodes
     finally:
-        nodes.shutdown()
+        nodes.shutdown()  # type: ignore[no-untyped-call]
 
 
 def kill_nodes(nodes: Any, rounds: int) -> Iterator[Kill]:
