@@ -109,7 +109,7 @@ def validated(kind: type[T], values: Mapping[str, Any], what: str) -> T:
     from pydantic import ValidationError
 
     try:
-        checked: T = adapter(kind).validate_python(dict(values))
+        checked: T = adapter(kind).validate_python(dict(values))  # type: ignore[arg-type]
         return checked
     except ValidationError as error:
         first = error.errors(include_url=False)[0]

@@ -36,7 +36,7 @@ class Request:
         Raises:
             UsageError: there is one.
         """
-        for each, _, option in options(type(self)):
+        for each, _, option in options(type(self)):  # type: ignore[arg-type]  # it takes types for their instances
             value = getattr(self, each.name)
             if option is not None and isinstance(value, int | float) and not option.allows(value):
                 bounds = f"at least {option.min}" if option.max is None else f"from {option.min} to {option.max}"
@@ -54,7 +54,7 @@ class Request:
 
     def facts(self) -> dict[str, Any]:
         """The fields of the request in what JSON can hold."""
-        return dict(adapter(type(self)).dump_python(self, mode="json"))
+        return dict(adapter(type(self)).dump_python(self, mode="json"))  # type: ignore[arg-type]
 
     def to_json(self) -> str:
         """The request as an object of JSON, its kind included."""
