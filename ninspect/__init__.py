@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
-    from ninspect.api import diff, gradients, open_network, scan, screen
+    from ninspect.api import diff, gradients, open_network, repair, scan, screen
     from ninspect.detect import Activated, NeuronInspect
     from ninspect.errors import InconclusiveError, ModelError, NinspectError, UnsupportedOperatorError, UsageError
     from ninspect.gradient import differentiate
     from ninspect.model import Classifier, load_classifier
     from ninspect.preprocess import Preprocess
     from ninspect.report import Result
+    from ninspect.report.repair import Repair
     from ninspect.report.screening import Screening
     from ninspect.requests import PreprocessOptions, ScanRequest
     from ninspect.runtime import Network
@@ -41,6 +42,7 @@ _HOME = {
     "Patch": "search.patch",
     "PreprocessOptions": "requests",
     "ScanRequest": "requests",
+    "Repair": "report.repair",
     "Screening": "report.screening",
     "UnsupportedOperatorError": "errors",
     "UsageError": "errors",
@@ -50,6 +52,7 @@ _HOME = {
     "load_classifier": "model",
     "load_samples": "samples",
     "open_network": "api",
+    "repair": "api",
     "scan": "api",
     "screen": "api",
 }
@@ -65,6 +68,7 @@ __all__ = [
     "Patch",
     "Preprocess",
     "PreprocessOptions",
+    "Repair",
     "Result",
     "Samples",
     "ScanRequest",
@@ -77,6 +81,7 @@ __all__ = [
     "load_classifier",
     "load_samples",
     "open_network",
+    "repair",
     "scan",
     "screen",
 ]

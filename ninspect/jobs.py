@@ -18,7 +18,7 @@ from ninspect.isolation import Listener
 from ninspect.machine import installation
 from ninspect.model import describe, read_model
 from ninspect.preprocess import settle
-from ninspect.repair.run import repair
+from ninspect.remedy.run import repair
 from ninspect.report.picture import save_overlay
 from ninspect.requests import (
     AugmentRequest,

@@ -26,7 +26,7 @@ FLOORS = (
     {"search"},
     {"detect"},
     {"audit"},
-    {"repair", "carriers"},
+    {"remedy", "carriers"},
     {"jobs"},
     {"dispatch"},
     {"fleet", "mending", "screening"},

@@ -78,7 +78,7 @@ def scan(
         if sandbox is not None:
             raise UsageError("detectors are objects of this process; name methods instead, or give sandbox='off'")
         place = "off"
-    with _request(model, samples, options) as (request, folder), shown_as(progress) as shown:
+    with request_of(model, samples, options) as (request, folder), shown_as(progress) as shown:
         if detectors is None:
             limits = limits_of(place, timeout, request.memory)
             result, code = perform_scan(request, limits, shown, lambda line: None)
@@ -148,7 +148,7 @@ def open_network(model: Any, **options: Any) -> Network:
     >>> network.classes
     10
     """
-    with _request(model, None, options) as (request, _):
+    with request_of(model, None, options) as (request, _):
         return network_of(request)
 
 
@@ -184,7 +184,7 @@ def gradients(
 
 
 @contextmanager
-def _request(model: Any, samples: Any, options: dict[str, Any]) -> Iterator[tuple[ScanRequest, str]]:
+def request_of(model: Any, samples: Any, options: dict[str, Any]) -> Iterator[tuple[ScanRequest, str]]:
     """The request, with what is no path in files of a folder that is removed in the end; and that folder."""
     with TemporaryDirectory(prefix="ninspect-") as name:
         folder = Path(name).resolve()

@@ -75,7 +75,14 @@ class Proof(Part):
 
 
 class Repair(Part):
-    """A repair from one scan to the next."""
+    """A repair from one scan to the next.
+
+    Attributes:
+        model: path of the model as it was.
+
+    >>> Repair.__name__, Proof.model_fields["agreement"].description
+    ('Repair', 'share of the images that are answered as before')
+    """
 
     schema_: Literal["ninspect/repair/1"] = Field(SCHEMA, alias="schema")
     model: Words

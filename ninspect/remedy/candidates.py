@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ninspect.repair.activity import activity
-from ninspect.repair.free import FreeNetwork
-from ninspect.repair.proof import Measured, drop, measure
-from ninspect.repair.pruning import nothing, without_dormant, without_steep
-from ninspect.repair.sites import Limits
-from ninspect.repair.threats import Examples, Threat
-from ninspect.repair.unlearn import Unlearning, unlearn
+from ninspect.remedy.activity import activity
+from ninspect.remedy.free import FreeNetwork
+from ninspect.remedy.proof import Measured, drop, measure
+from ninspect.remedy.pruning import nothing, without_dormant, without_steep
+from ninspect.remedy.sites import Limits
+from ninspect.remedy.threats import Examples, Threat
+from ninspect.remedy.unlearn import Unlearning, unlearn
 from ninspect.search.patch import Patch
 
 _AS_GOOD = 0.05  # in success of the triggers; of candidates that are as good, the one that costs least is taken

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.repair.goals import Goal
+from ninspect.remedy.goals import Goal
 from ninspect.runtime import Network, Pixels
 from ninspect.search.faint import FAINTEST, faintest
 from ninspect.search.inversion import WARM_START, invert

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.repair.free import FreeNetwork
-from ninspect.repair.sites import Limits
-from ninspect.repair.threats import Examples, Threat, find
+from ninspect.remedy.free import FreeNetwork
+from ninspect.remedy.sites import Limits
+from ninspect.remedy.threats import Examples, Threat, find
 from ninspect.runtime import Pixels
 from ninspect.search.adam import Adam
 

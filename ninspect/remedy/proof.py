@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ninspect.repair.threats import Examples, Threat
+from ninspect.remedy.threats import Examples, Threat
 from ninspect.runtime import Network
 
 

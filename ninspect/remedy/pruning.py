@@ -10,10 +10,10 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from ninspect.model import Classifier
-from ninspect.repair.activity import Activity
-from ninspect.repair.free import FreeNetwork
-from ninspect.repair.sites import Limits, Site
-from ninspect.repair.threats import Examples
+from ninspect.remedy.activity import Activity
+from ninspect.remedy.free import FreeNetwork
+from ninspect.remedy.sites import Limits, Site
+from ninspect.remedy.threats import Examples
 
 _SPREADS = (4.0, 3.0, 2.0)  # standard deviations above the mean; CLP's authors take 3
 _PARTS = 16  # of the channels of a site, which are tried one after the other

@@ -15,13 +15,13 @@ from ninspect.audit.ready import case_of, load_images, open_file, trusted
 from ninspect.audit.record import Record
 from ninspect.audit.selftest import check_same
 from ninspect.errors import InconclusiveError, UsageError
-from ninspect.repair.candidates import UNCHANGED, Candidate, best, candidates
-from ninspect.repair.free import FreeNetwork
-from ninspect.repair.goals import goals_of
-from ninspect.repair.proof import drop, measure
-from ninspect.repair.sites import with_limits
-from ninspect.repair.threats import Examples, Threat, threats_of
-from ninspect.repair.unlearn import Unlearning
+from ninspect.remedy.candidates import UNCHANGED, Candidate, best, candidates
+from ninspect.remedy.free import FreeNetwork
+from ninspect.remedy.goals import goals_of
+from ninspect.remedy.proof import drop, measure
+from ninspect.remedy.sites import with_limits
+from ninspect.remedy.threats import Examples, Threat, threats_of
+from ninspect.remedy.unlearn import Unlearning
 from ninspect.report import Result
 from ninspect.report.formats import load_result
 from ninspect.report.repair import CandidateInfo, Proof, TriggerTried

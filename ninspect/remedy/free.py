@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ninspect.gradient import CLASSES, GRADIENT, LOGITS, differentiate
 from ninspect.machine import allowed_cores
-from ninspect.repair.sites import LIMITS, Limits, Site, sites, with_free_limits, with_limits
+from ninspect.remedy.sites import LIMITS, Limits, Site, sites, with_free_limits, with_limits
 from ninspect.runtime import Network, Pixels, open_model, run
 
 

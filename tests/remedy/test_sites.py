@@ -8,13 +8,13 @@ import pytest
 
 from ninspect import open_network
 from ninspect.errors import ModelError
-from ninspect.repair.activity import activity
-from ninspect.repair.candidates import Candidate, best
-from ninspect.repair.free import FreeNetwork
-from ninspect.repair.proof import Measured
-from ninspect.repair.pruning import nothing, without_dormant, without_steep
-from ninspect.repair.sites import Limits, sites
-from ninspect.repair.threats import Examples
+from ninspect.remedy.activity import activity
+from ninspect.remedy.candidates import Candidate, best
+from ninspect.remedy.free import FreeNetwork
+from ninspect.remedy.proof import Measured
+from ninspect.remedy.pruning import nothing, without_dormant, without_steep
+from ninspect.remedy.sites import Limits, sites
+from ninspect.remedy.threats import Examples
 from ninspect.runtime import Network
 from tests.support import onnx_model
 from tests.support import open_network as opened

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from ninspect import Patch, open_network
-from ninspect.repair.activity import activity
-from ninspect.repair.free import FreeNetwork
-from ninspect.repair.goals import Goal
-from ninspect.repair.proof import measure
-from ninspect.repair.sites import Limits
-from ninspect.repair.threats import Examples, Faint, Threat, threats_of
-from ninspect.repair.unlearn import Unlearning, unlearn
+from ninspect.remedy.activity import activity
+from ninspect.remedy.free import FreeNetwork
+from ninspect.remedy.goals import Goal
+from ninspect.remedy.proof import measure
+from ninspect.remedy.sites import Limits
+from ninspect.remedy.threats import Examples, Faint, Threat, threats_of
+from ninspect.remedy.unlearn import Unlearning, unlearn
 from ninspect.samples import load_samples
 
 TARGET = 5  # of models/digits/translucent_torch.onnx

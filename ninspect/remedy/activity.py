@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ninspect.repair.sites import Site
+from ninspect.remedy.sites import Site
 from ninspect.runtime import Network, Pixels, asked_for, open_model, run
 
 

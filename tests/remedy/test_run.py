@@ -1,6 +1,7 @@
 """Repairs from end to end: as processes, on bundled models, with the triggers that were trained into them."""
 
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -10,9 +11,9 @@ import pytest
 
 from ninspect import Patch, open_network
 from ninspect.errors import UsageError
-from ninspect.repair.goals import goals_of
+from ninspect.remedy.goals import goals_of
 from ninspect.report import Result
-from ninspect.report.repair import Repair, report_format
+from ninspect.report.repair import Repair, render, report_format
 from ninspect.samples import load_samples
 from tests.support import ninspect
 
@@ -140,3 +141,15 @@ def test_a_permutation_sends_each_class_to_its_own(repaired: Repair) -> None:
             detector["scores"]["from"] = [9, 0, 1, 2, 3, 4, 5, 6, 7, 8]
     (goal,) = goals_of(Result.model_validate(facts))
     assert goal.wanted.tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 0]
+
+
+def test_the_worked_example_looks_as_it_is_shown(repaired: Repair) -> None:
+    (shown,) = re.findall(
+        r"^```text\n\$ [^\n]+\n(.*?)^```$", Path("docs/repair.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+
+    def plain(text: str) -> list[str]:
+        """Without numbers, which differ in the last digits between processors, and without the path of the file."""
+        return [" ".join(re.sub(r"[\d.]+", "#", line).split()) for line in text.splitlines()[1:]]
+
+    assert plain(render(repaired, "text")) == plain(shown)
