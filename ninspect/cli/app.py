@@ -332,7 +332,7 @@ def info(request: InfoRequest, process: opt.LimitOptions, format_: opt.InfoForma
     else:
         width = min(max(map(len, facts), default=0), 20)
         emit("".join(f"{printable(name):{width}}  {printable(_plain(value))}\n" for name, value in facts.items()))
-    if str(facts["gradient"]).startswith("none"):
+    if str(facts.get("gradient")).startswith("none"):
         raise typer.Exit(ExitCode.INCONCLUSIVE)
 
 

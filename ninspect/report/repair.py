@@ -172,14 +172,9 @@ def _lines(repair: Repair) -> Iterator[str]:
     yield f"{'REPAIRED' if repair.written else 'NOT REPAIRED'}  {repair.written or repair.model}"
     yield f"  {repair.reason[:1].upper()}{repair.reason[1:]}."
     yield ""
-    yield f"  {'':44}  {'before':>8}  {'after':>8}"
-    if proof.accuracy_before is not None and proof.accuracy_after is not None:
-        yield _row(f"accuracy on {proof.held_out} held-out images", proof.accuracy_before, proof.accuracy_after)
-    yield f"  {'answers that stay the same':44}  {'':>8}  {proof.agreement:8.1%}"
-    for one in proof.triggers:
-        yield _row(f"trigger found {one.found}: {one.goal}", one.before, one.after)
-    after = "not scanned" if repair.after is None else repair.after.verdict
-    yield f"  {'verdict of a scan':44}  {repair.before.verdict:>8}  {after:>8}"
+    rows = [("", "before", "after"), *_rows(repair)]
+    width = max(len(what) for what, _, _ in rows)
+    yield from (f"  {what:{width}}  {before:>12}  {after:>12}" for what, before, after in rows)
     yield ""
     yield f"  Method: {proof.method}; {proof.scaled} of {proof.channels} channels scaled, {proof.pruned} to nothing."
     yield f"  {proof.fit} images to repair, {proof.choice} to choose, {proof.held_out} to measure."
@@ -187,5 +182,13 @@ def _lines(repair: Repair) -> Iterator[str]:
         yield f"  The file is of opset {proof.opset_after}, and was of {proof.opset_before}."
 
 
-def _row(what: str, before: float, after: float) -> str:
-    return f"  {what:44}  {before:8.1%}  {after:8.1%}"
+def _rows(repair: Repair) -> Iterator[tuple[str, str, str]]:
+    """What, before and after."""
+    proof = repair.proof
+    if proof.accuracy_before is not None and proof.accuracy_after is not None:
+        what = f"accuracy on {proof.held_out} held-out images"
+        yield what, share(proof.accuracy_before), share(proof.accuracy_after)
+    yield "answers that stay the same", "", share(proof.agreement)
+    for one in proof.triggers:
+        yield f"trigger found {one.found}: {one.goal}", share(one.before), share(one.after)
+    yield "verdict of a scan", repair.before.verdict, "not scanned" if repair.after is None else repair.after.verdict

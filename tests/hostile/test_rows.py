@@ -16,6 +16,7 @@ import onnx
 import pytest
 from PIL import Image
 
+from ninspect.audit import ready
 from ninspect.audit import stages as audit
 from ninspect.model import read_model
 from tests.hostile.process import QUIET, Run, watched
@@ -80,7 +81,7 @@ def test_a_file_that_changes_after_it_was_read_is_scanned_as_it_was(
         path.write_bytes(b"something else")
         return file
 
-    monkeypatch.setattr(audit, "read_model", overtaken)
+    monkeypatch.setattr(ready, "read_model", overtaken)
     result = audit.scan(model, images, device="cpu")
     assert (result.verdict, result.model.sha256) == ("clean", digest)
 

@@ -129,7 +129,7 @@ def repaired(model: Attacked) -> Repaired | None:
         if before[1] < _REPRODUCED:
             return None
         given = replace(request, samples=folder / "given.npz")
-        facts: dict[str, Any] = {"model": model.path.stem, "kind": family(model.card)}
+        facts: dict[str, Any] = {"model": model.path.stem, "kind": family(model.card).replace(" ", "-")}
         facts |= dict(zip(("accuracy_before", "success_before"), before, strict=True))
         found, facts["named"] = _mended(given, model.targets, folder / "repaired.onnx")
         if isinstance(found, str):
