@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ninspect.api.calls import request_of, sandbox_of, shown_as
+from ninspect.api.screening import saved_result
 from ninspect.dispatch import limits_of
-from ninspect.files import write_file
 from ninspect.mending import mend
 from ninspect.names import Sandbox
 from ninspect.report import Result
@@ -58,11 +58,8 @@ def repair(
     ninspect.errors.UsageError: docs/badnet_result.json is the result of another model than ...
     """
     with request_of(model, samples, options) as (request, folder):
-        saved = Path(folder) / "scan.json" if isinstance(result, Result) else result
-        if isinstance(result, Result):
-            write_file(Path(folder) / "scan.json", result.to_json().encode())
         asked = RepairOptions(
-            result=None if saved is None else path_of(saved, "the result"),
+            result=None if result is None else saved_result(result, Path(folder)),
             max_drop=max_drop,
             repair_images=repair_images,
         )

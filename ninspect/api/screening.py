@@ -61,7 +61,7 @@ def screen(
     with TemporaryDirectory(prefix="ninspect-") as name, shown_as(progress) as shown:
         folder = Path(name).resolve()
         try:
-            saved = _saved(result, folder)
+            saved = saved_result(result, folder)
             request = ScreenRequest(
                 model=model_of(saved, None if model is None else path_of(model, "the model")),
                 result=saved,
@@ -81,7 +81,7 @@ def screen(
     return found.model_copy(update=places)
 
 
-def _saved(result: Any, folder: Path) -> Path:
+def saved_result(result: Any, folder: Path) -> Path:
     """A result as a file."""
     if isinstance(result, Result):
         path = folder / "result.json"

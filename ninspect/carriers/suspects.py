@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -67,17 +66,13 @@ def _named(result: Result) -> Iterator[int]:
 
 
 def _of(result: Result, label: int) -> Iterator[Suspect]:
-    shared = {name: _patch(one) for name, one in _triggers(result) if one.label == label}
+    shared = {name: Patch.from_base64(one.npz) for name, one in _triggers(result) if one.label == label}
     pairs = [pair for pair in result.pairs if pair.label == label]
     if shared or not pairs:
         yield Suspect(label, None, shared)
-    yield from (Suspect(label, pair.source, {"trigger": _patch(pair)}) for pair in pairs)
+    yield from (Suspect(label, pair.source, {"trigger": Patch.from_base64(pair.npz)}) for pair in pairs)
 
 
 def _triggers(result: Result) -> Iterator[tuple[str, TriggerInfo]]:
     yield from (("trigger", one) for one in result.triggers)
     yield from (("window", one) for one in result.stamps)
-
-
-def _patch(trigger: TriggerInfo) -> Patch:
-    return Patch.from_npz(base64.b64decode(trigger.npz))

@@ -60,9 +60,7 @@ class Cluster:
             UsageError: Ray is not installed, or the cluster does not answer.
         """
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        if (
-            _has_token()
-        ):  # a cluster on which Ray finds one asks for it; its client for ray:// does not send it by itself
+        if _has_token():  # a cluster where Ray finds one asks for it; its client for ray:// does not send it by itself
             os.environ.setdefault("RAY_AUTH_MODE", "token")
         try:
             import ray

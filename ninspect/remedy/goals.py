@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +10,6 @@ from numpy.typing import NDArray
 
 from ninspect.errors import UsageError
 from ninspect.report import Result
-from ninspect.report.pictured import TriggerInfo
 from ninspect.search.patch import Patch
 
 _TARGETS, _PERMUTATION, _PAIR = ("BD001", "BD005"), "BD002", "BD004"
@@ -74,13 +72,9 @@ def _targets(result: Result) -> list[int]:
 def _to_one(result: Result, label: int, count: int) -> Goal:
     known = [one for one in (*result.triggers, *result.stamps) if one.label == label]
     sizes = [one.control_size for one in known if one.control_size]
-    patches = tuple(_patch(one) for one in known)
+    patches = tuple(Patch.from_base64(one.npz) for one in known)
     wanted = np.full(count, label, np.int64)
     return Goal(f"any image to class {label}", wanted, patches, sizes[0] if sizes else float("nan"))
-
-
-def _patch(trigger: TriggerInfo) -> Patch:
-    return Patch.from_npz(base64.b64decode(trigger.npz))
 
 
 def _pairs(result: Result, count: int) -> Iterator[Goal]:
@@ -88,7 +82,7 @@ def _pairs(result: Result, count: int) -> Iterator[Goal]:
     for pair in [one for one in result.pairs if (one.source, one.label) in accused][:_MOST_PAIRS]:
         wanted = np.arange(count)
         wanted[pair.source] = pair.label
-        patch, size = _patch(pair), pair.control_size
+        patch, size = Patch.from_base64(pair.npz), pair.control_size
         yield Goal(f"class {pair.source} to class {pair.label}", wanted, (patch,), size or float("nan"))
 
 

@@ -117,10 +117,9 @@ def with_limits(model: ir.Model, places: Sequence[Site], limits: Limits) -> ir.M
         places: sites of it.
         limits: for all their channels.
     """
-    starts = np.cumsum([0, *(site.channels for site in places)])
 
-    def limits_at(op: Ops, number: int, site: Site, x: Tensor) -> Pair:
-        part = slice(starts[number], starts[number + 1])
+    def limits_at(op: Ops, start: int, site: Site, x: Tensor) -> Pair:
+        part = slice(start, start + site.channels)
         scale, bound = limits.scales[part], limits.bounds[part]
         most = np.minimum(bound, np.finfo(x.dtype.numpy()).max)
         return (
@@ -134,19 +133,18 @@ def with_limits(model: ir.Model, places: Sequence[Site], limits: Limits) -> ir.M
 def with_free_limits(model: ir.Model, places: Sequence[Site]) -> ir.Model:
     """The model with one more input, `ninspect/limits` `[2P]` float32: what `Limits.flat` gives."""
     total = sum(site.channels for site in places)
-    starts = np.cumsum([0, *(site.channels for site in places)])
     given = ir.Value(name=LIMITS, shape=ir.Shape([2 * total]), type=ir.TensorType(ir.DataType.FLOAT))
 
-    def limits_at(op: Ops, number: int, site: Site, x: Tensor) -> Pair:
-        def part(start: int) -> Tensor:
-            some = op.Slice(op.tensor(given), [start], [start + site.channels], [0])
+    def limits_at(op: Ops, start: int, site: Site, x: Tensor) -> Pair:
+        def part(first: int) -> Tensor:
+            some = op.Slice(op.tensor(given), [first], [first + site.channels], [0])
             some.value.shape = ir.Shape([site.channels])
             shaped = op.Reshape(some, site.shape)
             typed = op.cast(shaped, x)
             shaped.value.shape = typed.value.shape = ir.Shape(site.shape)
             return typed
 
-        return part(int(starts[number])), part(total + int(starts[number]))
+        return part(start), part(total + start)
 
     held = _held(model, places, limits_at)
     held.graph.inputs.append(given)
@@ -157,16 +155,18 @@ def _held(model: ir.Model, places: Sequence[Site], limits_at: Callable[[Ops, int
     model = model.clone()
     graph, op = model.graph, Ops("ninspect/limits/")
     values = ir.convenience.create_value_mapping(graph, include_subgraphs=False)
-    for number, site in enumerate(places):
+    start = 0
+    for site in places:
         x = op.tensor(values[site.name])
         readers = [node for node, place in x.value.uses() if place == 0 and node.op_type in _CHANNEL_AXIS]
-        scale, bound = limits_at(op, number, site, x)
+        scale, bound = limits_at(op, start, site, x)
         for operator, limit in (("Mul", scale), ("Min", bound)):
             if limit is not None:
                 (held,) = op.emit(operator, [x, limit])
                 held.value.shape, x = x.value.shape, held
         for node in readers:
             node.replace_input_with(0, x.value)
+        start += site.channels
     for constant in op.constants.values():
         graph.register_initializer(constant)
     graph.extend(op.nodes)

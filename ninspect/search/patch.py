@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import zipfile
 from dataclasses import dataclass
@@ -84,6 +85,15 @@ class Patch:
         stream = io.BytesIO()
         np.savez(stream, mask=self.mask, pattern=self.pattern)
         return stream.getvalue()
+
+    @classmethod
+    def from_base64(cls, text: str) -> Patch:
+        """What `to_npz` wrote, as a result holds it.
+
+        Raises:
+            UsageError: as `from_npz`.
+        """
+        return cls.from_npz(base64.b64decode(text))
 
     @classmethod
     def from_npz(cls, data: bytes) -> Patch:
