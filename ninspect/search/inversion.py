@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +58,31 @@ class Inversion:
 WARM_START = Inversion(steps=40, batch=64, rate=0.3)
 
 
+class Penalty(Protocol):
+    """What else a trigger shall be than small; a term of the loss."""
+
+    def __call__(
+        self,
+        network: Network,
+        images: Pixels,
+        classes: NDArray[np.int64],
+        mask: Array,
+        pattern: Array,
+        cost: NDArray[np.float64],
+    ) -> tuple[Array, Array]:
+        """Its gradients with respect to masks and patterns, of their shapes.
+
+        Args:
+            network: the classifier.
+            images: `[N, H, W, C]` of the mini-batch, without triggers.
+            classes: `[T, N]` that each trigger shall send them to.
+            mask: `[T, H, W]` in [0, 1].
+            pattern: `[T, H, W, C]` in [0, 1].
+            cost: `[T]` of ‖m‖₁ at this step.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Triggers:
     """What was found for each of S goals.
@@ -87,6 +113,7 @@ def invert(
     seed: int,
     progress: Callable[[int], None] = lambda gradients: None,
     guess: Pixels | None = None,
+    penalty: Penalty | None = None,
 ) -> Triggers:
     """Search the smallest trigger for each goal.
 
@@ -98,6 +125,7 @@ def invert(
         seed: of the starts and the order of the images.
         progress: called with the number of gradients computed since the last call.
         guess: `[S, H, W, C]`, perturbations that already lead toward each goal; its first start.
+        penalty: what else counts than success and size.
     """
     goals = _each(goals, len(images))
     rows = min(settings.batch, len(images))
@@ -106,7 +134,7 @@ def invert(
         starts = _random(len(goals[some]), settings.starts, images.shape[1:], seed)
         if guess is not None:
             starts[0][:, 0], starts[1][:, 0] = _from_perturbation(guess[some])
-        search = _Search(*starts, settings)
+        search = _Search(*starts, settings, penalty)
         order = _Order(len(images), rows, seed)
         for _ in range(settings.steps):
             chosen = [order.next() for _ in range(settings.batches)]
@@ -181,15 +209,16 @@ class _Search:
         masks: `[S, starts, H, W]`.
         patterns: `[S, starts, H, W, C]`.
         settings: of the search.
+        penalty: what else counts than success and size.
 
     Attributes:
         going: indices of the triggers that have not stopped.
     """
 
-    def __init__(self, masks: Array, patterns: Array, settings: Inversion) -> None:
+    def __init__(self, masks: Array, patterns: Array, settings: Inversion, penalty: Penalty | None = None) -> None:
         masks, patterns = (x.reshape(-1, *x.shape[2:]) for x in (masks, patterns))
         count = len(masks)
-        self._settings = settings
+        self._settings, self._penalty = settings, penalty
         self._mask, self._pattern = (Adam(_to_tanh(x), settings.rate, _BETAS) for x in (masks, patterns))
         self._cost = np.zeros(count)
         self._good, self._bad, self._stale = (np.zeros(count, np.int64) for _ in range(3))
@@ -224,6 +253,10 @@ class _Search:
         loss, gradient = network.gradients_at(stamped, classes, "cross_entropy")
         to_mask, to_pattern = trigger_gradient(images, mask, pattern, gradient.reshape(len(going), *images.shape))
         to_mask += self._cost[going, None, None].astype(np.float32)
+        if self._penalty is not None:
+            each = classes.reshape(len(going), -1)
+            more = self._penalty(network, images, each, mask, pattern, self._cost[going])
+            to_mask, to_pattern = to_mask + more[0], to_pattern + more[1]
         self._mask.move(going, 2 * mask * (1 - mask) * to_mask)
         self._pattern.move(going, 2 * pattern * (1 - pattern) * to_pattern)
         return np.asarray(reached(network, stamped, classes, loss).reshape(len(going), -1).mean(axis=1))

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -34,9 +35,10 @@ def xargs(models: list[Path], options: list[str], jobs: int) -> None:
     _run(command, input_=b"\0".join(str(model).encode() for model in models))
 
 
-def one_call(models: list[Path], options: list[str], jobs: int) -> None:
-    """One call that is given all models."""
-    _run([*NINSPECT, "scan", *map(str, models), *options, "--jobs", str(jobs)])
+def one_call(models: list[Path], options: list[str], jobs: int, results: Path | None = None) -> None:
+    """One call that is given all models; it keeps its results, where it is told to."""
+    kept = ["--results", str(results)] if results else []
+    _run([*NINSPECT, "scan", *map(str, models), *options, *kept, "--jobs", str(jobs)])
 
 
 def ray(models: list[Path], options: list[str], jobs: int) -> None:
@@ -64,22 +66,26 @@ def main(
     samples: Annotated[Path, typer.Argument(help="Clean images of all of them.")],
     jobs: Annotated[int, typer.Option(help="Scans at a time.")] = 2,
     rounds: Annotated[int, typer.Option(help="How often each way is measured.")] = 3,
+    without_ray: Annotated[bool, typer.Option("--no-ray", help="Leave Ray out.")] = False,
 ) -> None:
     """Print seconds of each way, and how many times faster than the loop it is; medians over the rounds.
 
     Example: python -m tools.bench.fleet models/digits models/digits/samples
     """
-    models = sorted(folder.glob("*.onnx"))
+    models, times = sorted(folder.glob("*.onnx")), []
     options = ["--samples", str(samples), "--quiet"]
-    times = np.array([[_seconds(way, models, options, jobs) for way in WAYS.values()] for _ in range(rounds)])
-    with tempfile.TemporaryDirectory() as results:
-        kept = [*options, "--results", results]
-        one_call(models, kept, jobs)
-        again = _seconds(one_call, models, kept, jobs)
-    medians, ratios = np.median(times, axis=0), np.median(times[:, :1] / times, axis=0)
+    with tempfile.TemporaryDirectory() as kept:
+        for number in range(rounds):
+            ways: dict[str, Way] = WAYS | {"one call": partial(one_call, results=Path(kept) / str(number))}
+            if without_ray:
+                del ways["one call, Ray"]
+            times.append([_seconds(way, models, options, jobs) for way in ways.values()])
+        again = _seconds(ways["one call"], models, options, jobs)
+    table = np.array(times)
+    medians, ratios = np.median(table, axis=0), np.median(table[:, :1] / table, axis=0)
     lines = [
         {"way": name, "seconds": f"{median:.1f}", "times as fast as the loop": f"{ratio:.2f}"}
-        for name, median, ratio in zip(WAYS, medians, ratios, strict=True)
+        for name, median, ratio in zip(ways, medians, ratios, strict=True)
     ]
     lines.append({"way": "one call, all results known", "seconds": f"{again:.2f}", "times as fast as the loop": "–"})
     print(f"{len(models)} models, {jobs} at a time\n\n{markdown(lines)}")

@@ -78,10 +78,10 @@ class Attacked:
     targets: tuple[int, ...] | None
 
 
-def attacked(folder: Path) -> Iterator[Attacked]:
-    """The models of a folder with a trigger that can be put on images."""
+def attacked(folder: Path, only: str = "*.onnx") -> Iterator[Attacked]:
+    """The models of a folder with a trigger that can be put on images; those whose file names match a pattern."""
     planned = {model.name: model for model in all_models()}
-    for path in sorted(folder.glob("*.onnx")):
+    for path in sorted(folder.glob(only)):
         card = json.loads(path.with_suffix(".json").read_text())
         if truth(card) not in ("one target", "all to all") and card.get("family") != "source-specific":
             continue
