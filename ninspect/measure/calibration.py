@@ -100,13 +100,13 @@ class Beside:
         share: the latter is at most this share of the same in the reference.
     """
 
-    candidates: int = 8
+    candidates: int = 30
     fewest_images: int = 6
     most_images: int = 12
     nearest: int = 4
-    success: float = 0.7
-    elsewhere: float = 0.2
-    foreign: float = 0.9
+    success: float = 0.8
+    elsewhere: float = 0.1
+    foreign: float = 0.75
     promising: float = 0.6
     size: float = 0.5
     share: float = 0.5
