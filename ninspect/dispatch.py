@@ -134,14 +134,10 @@ def perform_scan(
     news: dict[str, Any] = {}
 
     def tell(kind: str, value: Any) -> None:
-        if kind == "progress":
-            progress.advance(*value)
-        elif kind == "step":
-            progress.step(*value)
-        elif kind == "log":
+        if progress.hear(kind, value):
+            return
+        if kind == "log":
             log(value)
-        elif kind == "foreseen":
-            progress.say(value)
         elif kind == "partial" or kind not in news:  # only the first word on the lock is from before the file was read
             import ninspect.report  # noqa: F401  takes its time while the worker works
 

@@ -100,11 +100,7 @@ def _repair(
     with show() as progress:
 
         def tell(kind: str, value: Any) -> None:
-            if kind == "progress":
-                progress.advance(*value)
-            elif kind == "step":
-                progress.step(*value)
-            elif kind == "log":
+            if not progress.hear(kind, value) and kind == "log":
                 log(value)
 
         answer = perform(request, limits, Listener(tell, write))

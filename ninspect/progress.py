@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from ninspect.names import EFFORTS, STEPS
 from ninspect.text import printable
@@ -25,6 +26,18 @@ class Silent:
 
     def say(self, line: str) -> None:
         """What a person wants to know before the work is done."""
+
+    def hear(self, kind: str, value: Any) -> bool:
+        """Show what a worker tells, where it is of how far it is; returns whether it was."""
+        if kind == "progress":
+            self.advance(*value)
+        elif kind == "step":
+            self.step(*value)
+        elif kind == "foreseen":
+            self.say(value)
+        else:
+            return False
+        return True
 
 
 class Told(Silent):
@@ -109,13 +122,16 @@ def title(number: int, count: int, name: str) -> str:
 
 
 @contextmanager
-def shown_to_people(*, in_log: bool) -> Iterator[Silent]:
+def shown_to_people(*, in_log: bool, quiet: bool = False) -> Iterator[Silent]:
     """What suits the place: a bar on a terminal, one line in a notebook, else lines or nothing.
 
     Args:
         in_log: show lines where nobody watches.
+        quiet: show nothing anywhere.
     """
-    if sys.stderr.isatty():
+    if quiet:
+        yield Silent()
+    elif sys.stderr.isatty():
         with _bar() as bar:
             yield bar
     elif in_notebook():

@@ -143,11 +143,7 @@ def perform_screen(request: ScreenRequest, limits: Limits | None, progress: Sile
     start = time.perf_counter()
 
     def tell(kind: str, value: Any) -> None:
-        if kind == "progress":
-            progress.advance(*value)
-        elif kind == "step":
-            progress.step(*value)
-        elif kind == "partial":
+        if not progress.hear(kind, value) and kind == "partial":
             state.add(ChunkInfo.model_validate(value))
 
     def look() -> dict[str, Any]:

@@ -211,7 +211,7 @@ def shown_as(progress: Callable[[int, int], None] | bool | None) -> AbstractCont
     """What shows progress, as it was asked for."""
     if callable(progress):
         return nullcontext(Told(progress))
-    return nullcontext(Silent()) if progress is False else shown_to_people(in_log=progress is True)
+    return shown_to_people(in_log=progress is True, quiet=progress is False)
 
 
 def sandbox_of(asked: Sandbox | None, default: Sandbox = "auto") -> Sandbox:

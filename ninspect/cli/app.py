@@ -6,7 +6,6 @@ import io
 import logging
 import os
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -29,7 +28,7 @@ from ninspect.fleet.identity import is_model
 from ninspect.fleet.manifest import Rules, read_manifest
 from ninspect.fleet.remote import address_of, fetched, named
 from ninspect.isolation import NONSENSE, Listener
-from ninspect.progress import Silent, shown_to_people
+from ninspect.progress import shown_to_people
 from ninspect.requests import AugmentRequest, ExplainRequest, InfoRequest, ScanRequest
 from ninspect.text import capped, printable, recorded
 
@@ -181,7 +180,7 @@ def _scanned(
     """The result of one model, with the command that asked for it, and the exit code of its scan."""
     with (
         fetched(request, most) as here,
-        nullcontext(Silent()) if told.quiet else shown_to_people(in_log=True) as progress,
+        shown_to_people(in_log=True, quiet=told.quiet) as progress,
     ):
         log = notice if told.verbose else lambda line: None
         result, code = perform_scan(here, process.limits(request.memory), progress, log)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +15,7 @@ from ninspect.cli.output import notice, write_summary
 from ninspect.dispatch import Interrupted
 from ninspect.errors import ExitCode, UsageError
 from ninspect.machine import fair_jobs, spare_memory
-from ninspect.progress import Silent, shown_to_people
+from ninspect.progress import shown_to_people
 from ninspect.requests import ScanRequest
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def scan_many(
         engine = _engine(requests, process, fleet)
         store = Store(folder)
         pool = Pool(store, engine, Fetcher(fleet.max_download, store), force=fleet.force)
-        with nullcontext(Silent()) if pipeline.quiet else shown_to_people(in_log=True) as progress:
+        with shown_to_people(in_log=True, quiet=pipeline.quiet) as progress:
             progress.step(1, ["models"])
 
             def finished(outcome: Outcome) -> None:

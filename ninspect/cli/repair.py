@@ -2,7 +2,7 @@
 
 # Without `from __future__ import annotations`: the annotations hold options, which are read again and again.
 
-from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,7 +14,7 @@ from ninspect.cli.output import emit, notice
 from ninspect.errors import UsageError
 from ninspect.files import check_writable, write_file
 from ninspect.mending import mend
-from ninspect.progress import Silent, shown_to_people
+from ninspect.progress import shown_to_people
 from ninspect.requests import RepairOptions, ScanRequest
 from ninspect.requests.shared import OUTPUT
 
@@ -69,9 +69,7 @@ def repair(
 
     request = asked.of(model=model, samples=asked.given("samples"))
 
-    def show() -> AbstractContextManager[Silent]:
-        return nullcontext(Silent()) if told.quiet else shown_to_people(in_log=True)
-
+    show = partial(shown_to_people, in_log=True, quiet=told.quiet)
     log = notice if told.verbose else lambda line: None
     found = mend(request, options, file, process.limits(request.memory), show, log)
     if place is not None:

@@ -3,7 +3,6 @@
 # Without `from __future__ import annotations`: the annotations hold options, which are read again and again.
 
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +15,7 @@ from ninspect.cli.output import emit, notice
 from ninspect.errors import ExitCode
 from ninspect.names import SCREEN_FORMATS, ScreenFormat, screen_format_of
 from ninspect.option import Option
-from ninspect.progress import Silent, shown_to_people
+from ninspect.progress import shown_to_people
 from ninspect.requests import ScreenRequest
 from ninspect.requests.shared import GATE, INPUT, OUTPUT
 from ninspect.screening import State, model_of, perform_screen
@@ -100,7 +99,7 @@ def screen(
     state = State(_state_of(places), request)
     if state.next and not shown.quiet:
         notice(f"{state.next:,} pictures are known from a run before")
-    with nullcontext(Silent()) if shown.quiet else shown_to_people(in_log=True) as progress:
+    with shown_to_people(in_log=True, quiet=shown.quiet) as progress:
         found = perform_screen(request, process.limits(request.memory), progress, state)
     for file, format_ in places.items():
         _write(found, format_, file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -72,6 +73,20 @@ class PairSearch:
         classes = self.case.classes
         return [(self.sources[row], int(classes[column])) for row, column in zip(rows, columns, strict=True)]
 
+    def sizes(self, pairs: Sequence[Pair]) -> NDArray[np.float64]:
+        """log size of the smallest trigger of each pair, and its success on held-out images: `[2, R, S]`.
+
+        Not a number for other pairs. Those of a source are searched together.
+        """
+        found = np.full((2, len(self.sources), len(self.case.classes)), np.nan)
+        for row, source in enumerate(self.sources):
+            columns = np.isin(self.case.classes, [target for one, target in pairs if one == source])
+            if columns.any():
+                sizes, shares = self.measured(source, self.case.classes[columns])
+                found[:, row, columns] = np.log(sizes), shares
+            self.case.progress(row + 1, len(self.sources))
+        return found
+
     def trigger(self, pair: Pair) -> PairTrigger:
         """The smallest trigger from source to target, not compared yet."""
         source, target = pair
@@ -121,11 +136,23 @@ class PairSearch:
         shares = success(self.case.network, held_out, np.full(len(held_out), source), targets, found)
         return np.stack([found.norms, shares])
 
+    def felt(self, trigger: PairTrigger) -> float:
+        """How far a trigger moves held-out images of its source toward its target, as a share of the way there."""
+        held_out = self._held_out(trigger.source)
+        both = (held_out, trigger.patch.stamp(held_out))
+        before, after = (_lead(self.case.network.logits(images), trigger.label) for images in both)
+        return float((after - before).mean() / -before.mean())
+
     def _seen(self, source: int) -> Pixels:
         return self.images[source][self.swapped :: 2]
 
     def _held_out(self, source: int) -> Pixels:
         return self.images[source][1 - self.swapped :: 2]
+
+
+def _lead(logits: NDArray[np.float32], target: int) -> NDArray[np.float32]:
+    """z_t − max_{j≠t} z_j of each image, `[N]`."""
+    return np.asarray(logits[:, target] - np.delete(logits, target, axis=1).max(axis=1))
 
 
 def _foreign(patch: Patch, source: Pixels, target: Pixels) -> float:

@@ -17,7 +17,7 @@ from ninspect.detect.examination import Examination, too_few
 from ninspect.detect.interface import Detector
 from ninspect.detect.pairs import Pair, PairSearch
 from ninspect.detect.trigger import PairBeside
-from ninspect.measure.calibration import BESIDE, OUTLIERS
+from ninspect.measure.calibration import BESIDE, EVIDENCE, OUTLIERS
 from ninspect.measure.outliers import left_over, p_values, robust_z
 
 ALONE = "BD006"
@@ -33,9 +33,9 @@ class Reference(Detector):
         alone(s, t) = near in the model − near in the reference, of several references the mean
         score(s, t) = near / spread(near) + alone / spread(alone)
 
-    The pairs with the largest score get a closer look: the smallest trigger from source to target, in the model and in
-    each reference, next to those of other pairs; then again with the halves of the images exchanged. And class by
-    class,
+    Of the third of the pairs with the largest score the smallest triggers are searched in the model and in each
+    reference, on few images. Where they are smallest, in itself and next to the reference that needs least, gets a
+    closer look: on both halves of the images, and next to those of other pairs. And class by class,
 
         gain(t)    = median_s [ log d_reference(s, t) − log d_model(s, t) ],   as a robust z over the classes
 
@@ -58,7 +58,8 @@ class Reference(Detector):
         distance = np.array([one.distances for one in (search, *others)])
         gain = np.nanmedian(distance[1:] - distance[0], axis=1)  # [references, S]
         index = robust_z(gain).min(axis=0)
-        pairs = search.best(pair_score(distance), BESIDE.candidates)
+        near = search.best(pair_score(distance), round(BESIDE.near * np.isfinite(distance[0]).sum()))
+        pairs = search.best(smallness(search, others, near), BESIDE.candidates)
         found = [one for pair in pairs if (one := _beside(search, others, pair)).convincing]
         columns = {"model": -np.nanmedian(distance[0], axis=0), "reference": -np.nanmedian(distance[1:], axis=(0, 1))}
         return Examination(
@@ -86,6 +87,18 @@ def pair_score(distance: NDArray[np.float64]) -> NDArray[np.float64]:
     near = left_over(-distance[0], _POLISHED)
     alone = left_over(distance[1:].mean(axis=0) - distance[0], _POLISHED)
     return _scaled(near) + _scaled(alone)
+
+
+def smallness(search: PairSearch, others: Sequence[PairSearch], pairs: Sequence[Pair]) -> NDArray[np.float64]:
+    """How small the smallest trigger of each pair is, in itself and next to the reference that needs least, `[R, S]`.
+
+        −log size + log (size in the reference / size)
+
+    Not a number for other pairs, and where the model's own does not work on other images.
+    """
+    (size, success), *theirs = (one.sizes(pairs) for one in (search, *others))
+    needed = np.min([sizes for sizes, _ in theirs], axis=0)
+    return np.asarray(np.where(success >= EVIDENCE.works, needed - 2 * size, np.nan))
 
 
 def _scaled(table: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -135,6 +148,7 @@ def _beside(search: PairSearch, others: Sequence[PairSearch], pair: Pair) -> Pai
         reference_size=float(needed[least]),
         reference_control_size=float("nan"),
         usual_size=float(np.mean([one.size for one in triggers])),
+        felt=float(np.mean([both[least].felt(one) for one, (_, both) in zip(triggers, halves, strict=True)])),
     )
     if not beside.promising:
         return beside

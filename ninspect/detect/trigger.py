@@ -146,6 +146,7 @@ class PairBeside(PairTrigger):
         usual_size: of the model's triggers.
         reference: number of the reference in which the pair needs least, from 0.
         reference_size: of its triggers.
+        felt: how far the trigger moves images toward the target there, as a share of the way; 1: to the border.
         reference_control_size: what other pairs need there, as `control_size` is what they need in the model; both not
             a number where the trigger was not promising.
     """
@@ -156,11 +157,12 @@ class PairBeside(PairTrigger):
     reference: int
     reference_size: float
     reference_control_size: float
+    felt: float
 
     @property
     def promising(self) -> bool:
-        """Whether it works on its source alone, does not draw the target, and is smaller than in every reference."""
-        works = self.success >= BESIDE.success and self.elsewhere <= BESIDE.elsewhere
+        """Whether it works on its source and this model alone, does not draw the target, and is small."""
+        works = self.success >= BESIDE.success and self.elsewhere <= BESIDE.elsewhere and self.felt <= BESIDE.felt
         return works and self.foreign >= BESIDE.foreign and self.usual_size <= BESIDE.promising * self.reference_size
 
     @property

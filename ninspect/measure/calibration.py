@@ -89,24 +89,28 @@ class Beside:
     """When a pair of classes does something in a model that it does in no reference.
 
     Attributes:
-        candidates: pairs that are looked at closely.
+        near: share of the pairs of which the smallest triggers are searched,
+        candidates: and number of those that are looked at closely.
         fewest_images, most_images: of a class that all models agree on; half of them to search with, half held out.
         nearest: of these, on so many it is looked how far it is from class to class.
         success: the trigger sends at least this share of held-out images of the source to the target,
         elsewhere: and at most this share of the images of other classes;
         foreign: what covers the image is at least this far from the target's images, relative to the source's;
+        felt: it moves images of the source at most by this share of the way to the target in the reference;
         promising: its size is at most this share of what the reference needs,
         size: and this share of what other pairs of the model need;
         share: the latter is at most this share of the same in the reference.
     """
 
-    candidates: int = 30
+    near: float = 1 / 3
+    candidates: int = 20
     fewest_images: int = 6
     most_images: int = 12
     nearest: int = 4
     success: float = 0.8
     elsewhere: float = 0.1
     foreign: float = 0.75
+    felt: float = 0.4
     promising: float = 0.6
     size: float = 0.5
     share: float = 0.5

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
-from typing import TYPE_CHECKING, Annotated, Any
+import json
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -43,6 +44,27 @@ class Part(BaseModel):
     """What all parts of a result have in common: no unknown keys, nothing that is not a number."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Document(Part):
+    """What is written as one JSON document, and read again."""
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """What `to_json` wrote.
+
+        Raises:
+            ValueError: it is no JSON, or nothing of this schema.
+        """
+        return cls.model_validate(json.loads(text))  # Pydantic's own parser refuses names that are not UTF-8
+
+    def facts(self) -> dict[str, Any]:
+        """This in what JSON can hold."""
+        return self.model_dump(by_alias=True, mode="json")
+
+    def to_json(self) -> str:
+        """A JSON document in ASCII: any pipe passes it, and no name in it can steer a terminal."""
+        return json.dumps(self.facts(), indent=2, allow_nan=False) + "\n"
 
 
 class ExampleInfo(Part):

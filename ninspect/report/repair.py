@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field
 
 from ninspect.errors import ExitCode, UsageError
-from ninspect.report.pictured import Part, Words
+from ninspect.report.pictured import Document, Part, Words
 from ninspect.report.schema import Result
 from ninspect.text import printable
 
@@ -74,7 +73,7 @@ class Proof(Part):
         return ""
 
 
-class Repair(Part):
+class Repair(Document):
     """A repair from one scan to the next.
 
     Attributes:
@@ -103,23 +102,6 @@ class Repair(Part):
         told = "" if after is None else f"the repaired model is {_SCANS[after.verdict]} in a new scan"
         reason, model = proof.refusal or told, before.model.path
         return cls(schema=SCHEMA, model=model, written=written, reason=reason, proof=proof, before=before, after=after)
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """What `to_json` wrote.
-
-        Raises:
-            ValueError: it is no JSON, or nothing of this schema.
-        """
-        return cls.model_validate(json.loads(text))
-
-    def facts(self) -> dict[str, Any]:
-        """This repair in what JSON can hold."""
-        return self.model_dump(by_alias=True, mode="json")
-
-    def to_json(self) -> str:
-        """This repair as a JSON document in ASCII."""
-        return json.dumps(self.facts(), indent=2, allow_nan=False) + "\n"
 
     def __repr__(self) -> str:
         """The outcome in a line."""

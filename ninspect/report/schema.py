@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import io
-import json
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +16,16 @@ from ninspect.errors import ExitCode, UsageError
 from ninspect.files import write_file
 from ninspect.findings import RULES, Severity, Verdict, effect, worst
 from ninspect.names import FORMATS, QUESTIONS, REQUIRED, Format, Question, format_of
-from ninspect.report.pictured import AttentionInfo, PairInfo, Part, StampInfo, TriggerInfo, Words, recorded_texts
+from ninspect.report.pictured import (
+    AttentionInfo,
+    Document,
+    PairInfo,
+    Part,
+    StampInfo,
+    TriggerInfo,
+    Words,
+    recorded_texts,
+)
 from ninspect.report.references import ReferenceInfo
 from ninspect.requests import ScanRequest
 
@@ -187,7 +195,7 @@ class IsolationInfo(Part):
     missing: dict[str, str] = Field(description="the others, each with the reason")
 
 
-class Result(Part):
+class Result(Document):
     """The outcome of a scan.
 
     >>> import ninspect
@@ -289,23 +297,6 @@ class Result(Part):
             "suspected": ExitCode.SUSPECTED,
             "inconclusive": ExitCode.INCONCLUSIVE,
         }[self.verdict]
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """The result that `to_json` wrote.
-
-        Raises:
-            ValueError: it is no JSON, or no result of this schema.
-        """
-        return cls.model_validate(json.loads(text))  # Pydantic's own parser refuses names that are not UTF-8
-
-    def facts(self) -> dict[str, Any]:
-        """This result in what JSON can hold."""
-        return self.model_dump(by_alias=True, mode="json")
-
-    def to_json(self) -> str:
-        """This result as a JSON document in ASCII: any pipe passes it, and no name in it can steer a terminal."""
-        return json.dumps(self.facts(), indent=2, allow_nan=False) + "\n"
 
     def save(self, path: Path | str, format: Format | None = None) -> None:  # noqa: A002  as pandas and Pillow have it
         """Write the result to a file, as a whole or not at all.

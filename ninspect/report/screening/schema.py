@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Self
@@ -12,7 +11,7 @@ from pydantic import Field
 from ninspect.errors import ExitCode, UsageError
 from ninspect.files import write_file
 from ninspect.names import SCREEN_FORMATS, ScreenFormat, screen_format_of
-from ninspect.report.pictured import Part, Picture, Words
+from ninspect.report.pictured import Document, Part, Picture, Words
 
 SCREENING: Literal["ninspect/screening/1"] = "ninspect/screening/1"
 SHOWN = 48  # pictures on the contact sheet
@@ -83,7 +82,7 @@ class HeadInfo(Part):
     seed: int
 
 
-class Screening(HeadInfo):
+class Screening(HeadInfo, Document):
     """Pictures by falling score, of those that the model answers with a suspected class.
 
     >>> import ninspect
@@ -134,19 +133,6 @@ class Screening(HeadInfo):
         if self.found:
             return ExitCode.SUSPECTED
         return ExitCode.INCONCLUSIVE if self.doubts else ExitCode.CLEAN
-
-    def to_json(self) -> str:
-        """A JSON document in ASCII."""
-        return json.dumps(self.model_dump(by_alias=True, mode="json"), indent=2, allow_nan=False) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """What `to_json` wrote.
-
-        Raises:
-            ValueError: it is no JSON, or of another schema.
-        """
-        return cls.model_validate(json.loads(text))
 
     def save(self, path: Path | str, format: ScreenFormat | None = None) -> None:  # noqa: A002  as `Result` has it
         """Write it to a file, as a whole or not at all.
