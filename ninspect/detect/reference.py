@@ -60,7 +60,7 @@ class Reference(Detector):
         index = robust_z(gain).min(axis=0)
         near = search.best(pair_score(distance), round(BESIDE.near * np.isfinite(distance[0]).sum()))
         pairs = search.best(smallness(search, others, near), BESIDE.candidates)
-        found = [one for pair in pairs if (one := _beside(search, others, pair)).convincing]
+        found = [one for pair in pairs if (one := _beside(search, others, pair)) and one.convincing]
         columns = {"model": -np.nanmedian(distance[0], axis=0), "reference": -np.nanmedian(distance[1:], axis=(0, 1))}
         return Examination(
             name=self.name,
@@ -128,15 +128,17 @@ def _gap(case: Case, sources: int) -> str | None:
     return None
 
 
-def _beside(search: PairSearch, others: Sequence[PairSearch], pair: Pair) -> PairBeside:
+def _beside(search: PairSearch, others: Sequence[PairSearch], pair: Pair) -> PairBeside | None:
     """The smallest trigger of a pair, and what the pair needs in the reference that needs least.
 
-    Sizes and shares are means over both halves of the images.
+    Sizes and shares are means over both halves of the images; None where the first rules out that they are enough.
     """
     source, target = pair
+    first = search.trigger(pair)
+    if (first.success + 1) / 2 < BESIDE.success or first.elsewhere / 2 > BESIDE.elsewhere:
+        return None
     halves = [(search, others), (search.exchanged, [one.exchanged for one in others])]
-    triggers = [one.trigger(pair) for one, _ in halves]
-    first = triggers[0]
+    triggers = [first, search.exchanged.trigger(pair)]
     needed = np.array([[_needed(one, source, target) for one in both] for _, both in halves]).mean(axis=0)
     least = int(needed.argmin())
     beside = PairBeside(

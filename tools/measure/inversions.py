@@ -170,13 +170,14 @@ def _another(card: dict[str, Any]) -> int:
     return int(sources[0]) if sources else (_target(card) + 1) % int(card["classes"])
 
 
-def chosen(folders: Sequence[Path], only: str) -> list[Path]:
-    """Models with one target, or clean, and few classes."""
+def chosen(folders: Sequence[Path], only: str, dataset: str) -> list[Path]:
+    """Models with one target, or clean, and few classes; of one data set, if it is not empty."""
     found = []
     for path in sorted(path for folder in folders for path in folder.glob("*.onnx")):
         card = json.loads(path.with_suffix(".json").read_text())
-        if truth(card) in ("one target", "clean") and card["classes"] <= MOST_CLASSES:
-            found += [path] if fnmatch.fnmatch(path.stem, only) else []
+        asked = fnmatch.fnmatch(path.stem, only) and dataset in ("", card["dataset"])
+        if asked and truth(card) in ("one target", "clean") and card["classes"] <= MOST_CLASSES:
+            found.append(path)
     return found
 
 
@@ -256,16 +257,17 @@ def main(
     folders: Annotated[list[Path], typer.Argument(help="Of *.onnx with a *.json card each.")],
     file: Annotated[Path, typer.Option("--csv", help="Rows that are known, and that get more.")],
     only: Annotated[str, typer.Option(metavar="PATTERN", help="Names of models.")] = "*",
+    dataset: Annotated[str, typer.Option(help="Models of this data set; empty: all.")] = "",
     markdown_file: Annotated[
         Path | None, typer.Option("--markdown", help="Write the table into this document.")
     ] = None,
 ) -> None:
     """Print one row for each way of searching triggers.
 
-    Example: python -m tools.measure.inversions ../shared/zoo .cache/study --csv docs/inversions.csv
+    Example: python -m tools.measure.inversions ../shared/zoo --dataset mnist --csv docs/inversions.csv
     """
     found = read(file)
-    for row in rows(chosen(folders, only), found):
+    for row in rows(chosen(folders, only, dataset), found):
         found.append(row)
         write(file, found)
     text = section(found, shlex.join(["python", "-m", "tools.measure.inversions", *sys.argv[1:]]))
