@@ -150,7 +150,7 @@ def test_the_worked_example_looks_as_it_is_shown(repaired: Repair) -> None:
 
     def plain(text: str) -> list[str]:
         """Without the path of the file and what differs between processors: digits, and which of equal ways."""
-        lines = (line for line in text.splitlines()[1:] if not line.startswith("Method:"))
+        lines = (line for line in text.splitlines()[1:] if not line.strip().startswith("Method:"))
         return [" ".join(re.sub(r"[\d.]+", "#", line).split()) for line in lines]
 
     assert plain(render(repaired, "text")) == plain(shown)

@@ -117,6 +117,8 @@ def line(what: str, kills: Iterable[Kill], models: int, more: Sequence[str] = ()
     for kill in kills:
         with tempfile.TemporaryDirectory() as name:
             total.update(one_round(Path(name), models, kill, [*more]))
+        done, lost, twice = (total[name] for name in ("rounds", "lost", "with two results"))
+        typer.echo(f"{what}: {done} rounds, {lost} lost, {twice} twice", err=True)
     return {"killed": what} | {name: str(count) for name, count in total.items()}
 
 
