@@ -91,7 +91,7 @@ def measure(model: StudyModel, data: Dataset, folder: Path) -> Row:
         poisoned = ninspect.screen(saved, poison.put_on(data.train_images)[chosen], model=path, progress=False)
         clean = ninspect.screen(saved, data.test_images, model=path, progress=False)
     except NinspectError as error:
-        return Row(**known, recovered=False, says=str(error))
+        return Row(**known, recovered=False, says=str(error).replace(f"{folder}/", ""))
     carriers = np.isin(chosen, np.concatenate([who for _, who in poison.stamped]))
     return Row(
         **known,
