@@ -6,13 +6,12 @@ judged as Neural Cleanse judges them. Rows are written as they come, and what th
 
 from __future__ import annotations
 
-import csv
 import fnmatch
 import json
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,6 +28,7 @@ from ninspect.samples.drawn import drawn, spread_over_answers
 from ninspect.search.faint import faintest
 from ninspect.search.inversion import WARM_START, invert, success
 from tools.measure.cases import open_case
+from tools.measure.kept import read_kept, write_kept
 from tools.measure.penalties import Tabor, imagined
 from tools.measure.rows import truth
 from tools.measure.tables import markdown
@@ -156,10 +156,9 @@ def _place(path: Path, images: Pixels) -> NDArray[np.bool_] | None:
 
     for model in attacked(path.parent, path.name):
         changed = np.zeros(images.shape[1:3], np.bool_)
-        for put in model.triggers[:1]:
-            for shade in (np.zeros_like(images[:1]), np.ones_like(images[:1])):
-                stamped, _ = put(shade, np.array([_another(model.card)]))
-                changed |= (np.abs(stamped - shade).max(axis=-1) > 1e-3).any(axis=0)
+        for shade in (np.zeros_like(images[:1]), np.ones_like(images[:1])):
+            stamped, _ = model.triggers[0](shade, np.array([_another(model.card)]))
+            changed |= (np.abs(stamped - shade).max(axis=-1) > 1e-3).any(axis=0)
         return changed if changed.mean() < 0.5 else None
     return None
 
@@ -179,25 +178,6 @@ def chosen(folders: Sequence[Path], only: str, dataset: str) -> list[Path]:
         if asked and truth(card) in ("one target", "clean") and card["classes"] <= MOST_CLASSES:
             found.append(path)
     return found
-
-
-def read(path: Path) -> list[Row]:
-    """What `write` wrote; none where there is no file."""
-    from pydantic import TypeAdapter
-
-    if not path.exists():
-        return []
-    with path.open(newline="") as stream:
-        lines = [{name: value for name, value in line.items() if value} for line in csv.DictReader(stream)]
-    return TypeAdapter(list[Row]).validate_python(lines)
-
-
-def write(path: Path, found: Iterable[Row]) -> None:
-    """One line a row, with a head."""
-    with path.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, [field.name for field in fields(Row)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(map(asdict, found))
 
 
 def table(found: Sequence[Row]) -> str:
@@ -266,10 +246,10 @@ def main(
 
     Example: python -m tools.measure.inversions ../shared/zoo --dataset mnist --csv docs/inversions.csv
     """
-    found = read(file)
+    found = read_kept(file, Row)
     for row in rows(chosen(folders, only, dataset), found):
         found.append(row)
-        write(file, found)
+        write_kept(file, Row, found)
     text = section(found, shlex.join(["python", "-m", "tools.measure.inversions", *sys.argv[1:]]))
     print(text)
     if markdown_file:

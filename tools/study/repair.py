@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import fnmatch
 import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +22,7 @@ from ninspect.mending import mend
 from ninspect.progress import Silent
 from ninspect.requests import RepairOptions, ScanRequest
 from ninspect.samples import load_samples
+from tools.measure.kept import read_kept, write_kept
 from tools.measure.rows import card_request, family, truth
 from tools.measure.tables import markdown
 from tools.measure.triggers import Images, stamping, wanted
@@ -181,17 +181,6 @@ def _mended(request: ScanRequest, targets: tuple[int, ...] | None, output: Path)
         return str(error), True
 
 
-def read(path: Path) -> list[Repaired]:
-    """The rows of a file, none where there is none."""
-    from pydantic import TypeAdapter
-
-    if not path.exists():
-        return []
-    with path.open(newline="") as stream:
-        rows = [{key: value for key, value in line.items() if value} for line in csv.DictReader(stream)]
-    return TypeAdapter(list[Repaired]).validate_python(rows)
-
-
 def table(rows: list[Repaired]) -> str:
     """Kinds of attacks and what became of them."""
     lines = []
@@ -225,7 +214,7 @@ def main(
 
     Example: python -m tools.study.repair ../shared/zoo .cache/study --csv docs/repair.csv
     """
-    known = read(rows)
+    known = read_kept(rows, Repaired)
     done = {row.model for row in known}
     for folder in folders:
         for model in attacked(folder):
@@ -233,10 +222,7 @@ def main(
                 continue
             if (row := repaired(model)) is not None:
                 known.append(row)
-                with rows.open("w", newline="") as stream:
-                    writer = csv.DictWriter(stream, [field.name for field in fields(Repaired)], lineterminator="\n")
-                    writer.writeheader()
-                    writer.writerows(map(asdict, known))
+                write_kept(rows, Repaired, known)
     print(table(known))
 
 

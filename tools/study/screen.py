@@ -7,11 +7,10 @@ soon as it is measured, and what the CSV file holds already is not measured agai
 
 from __future__ import annotations
 
-import csv
 import fnmatch
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +22,7 @@ import ninspect
 from ninspect import NinspectError, Screening
 from ninspect.measure.calibration import SCREEN
 from ninspect.report import load_result
+from tools.measure.kept import read_kept, write_kept
 from tools.measure.rows import card_request
 from tools.measure.tables import markdown
 from tools.models.data import Dataset, Images
@@ -140,14 +140,7 @@ def chosen_models(only: str, thinned: bool) -> Iterator[StudyModel]:
 
 def read_rows(path: Path) -> dict[str, Row]:
     """Rows by the names of their models; none where there is no file."""
-    if not path.exists():
-        return {}
-    from pydantic import TypeAdapter
-
-    rows = TypeAdapter(list[Row])
-    with path.open(newline="") as stream:
-        lines = [{name: value for name, value in line.items() if value} for line in csv.DictReader(stream)]
-    return {row.model: row for row in rows.validate_python(lines)}
+    return {row.model: row for row in read_kept(path, Row)}
 
 
 def table(rows: Iterable[Row]) -> str:
@@ -198,10 +191,7 @@ def main(
         if not (folder / f"{model.name}.json").exists():
             make(model, data, folder)
         row = measure(model, data, folder)
-        with file.open("w", newline="") as stream:
-            writer = csv.DictWriter(stream, [field.name for field in fields(Row)], lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(asdict(one) for one in (*rows.values(), row))
+        write_kept(file, Row, (*rows.values(), row))
         print(f"{row.model}: {row.says or row.auc}", flush=True)
     print(table(read_rows(file).values()))
 
