@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ninspect.detect import Evidence, Examination
 from ninspect.findings import Finding
-from ninspect.measure.power import POWER, Power
+from ninspect.measure.power import POWER, Power, Rate, by_attack
 from ninspect.names import NOT_REACHED, QUESTIONS, TITLES, UNANSWERED, Question
 
 FILE_CHECKS = "file rules"
@@ -24,6 +24,8 @@ class Answer:
         by: what answered it by finding nothing, or would have found it; empty where it has no answer.
         why: why it has none; empty where it has one.
         power: how well that finds what it looks for, where it was measured.
+        attacks: the same by kind of attack,
+        measured: on networks of so many classes.
     """
 
     question: Question
@@ -31,6 +33,8 @@ class Answer:
     by: tuple[str, ...] = ()
     why: str = ""
     power: Power | None = None
+    attacks: tuple[Rate, ...] = ()
+    measured: int | None = None
 
     @property
     def answered(self) -> bool:
@@ -44,6 +48,7 @@ def coverage(
     skipped: Collection[Question],
     file_checked: bool,
     ended: bool,
+    classes: int | None = None,
 ) -> list[Answer]:
     """What became of each question.
 
@@ -53,9 +58,10 @@ def coverage(
         skipped: questions that were left out.
         file_checked: all rules about the file were looked at.
         ended: all detectors had their say. Before, what some of them did not find answers nothing.
+        classes: of the model, where it is known.
     """
     file = Answer("file", "file" in required, *(((FILE_CHECKS,), "") if file_checked else ((), NOT_REACHED)))
-    return [file, *(_answer(question, examinations, required, skipped, ended) for question in QUESTIONS[1:])]
+    return [file, *(_answer(question, examinations, required, skipped, ended, classes) for question in QUESTIONS[1:])]
 
 
 def _answer(
@@ -64,6 +70,7 @@ def _answer(
     required: Collection[Question],
     skipped: Collection[Question],
     ended: bool,
+    classes: int | None,
 ) -> Answer:
     if question in skipped:
         return Answer(question, False, why="left out, as was asked")
@@ -72,7 +79,9 @@ def _answer(
     able = [one for one in examinations if question in one.answers]
     by = tuple(one.name for one in able if one.gap is None)
     if by:
-        return Answer(question, question in required, by, power=POWER.get((question, frozenset(by))))
+        measured, attacks = by_attack(question, by, classes) if classes else (None, ())
+        power = POWER.get((question, frozenset(by)))
+        return Answer(question, question in required, by, "", power, attacks, measured if attacks else None)
     # Evidence only follows another method, so its gap is that method's.
     leading = [one for one in able if one.name != Evidence.name] or able
     why = "; ".join(dict.fromkeys(one.gap for one in leading if one.gap)) or _NOT_CHOSEN

@@ -25,6 +25,7 @@ from ninspect.report.pictured import AttentionInfo, ExampleInfo, HeatmapInfo, Pa
 from ninspect.report.references import ClassChange, ReferenceInfo
 from ninspect.report.schema import (
     AnswerInfo,
+    AttackInfo,
     DetectorInfo,
     FileInfo,
     FindingInfo,
@@ -110,6 +111,8 @@ def describe_answer(answer: Answer, skipped: Collection[Question]) -> AnswerInfo
         by=list(answer.by),
         why=answer.why or None,
         power=None if answer.power is None else str(answer.power),
+        attacks=[AttackInfo(attack=rate.attack, found=rate.found, of=rate.of) for rate in answer.attacks],
+        measured=answer.measured,
     )
 
 

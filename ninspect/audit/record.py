@@ -73,7 +73,8 @@ class Record:
     def result(self) -> Result:
         """The result as it stands: every finding, the coverage, and the verdict over both."""
         request, examinations = self.request, self.examinations
-        answers = coverage(examinations, request.required, request.skip, self.file_checked, self.ended)
+        classes = self.network.classes if self.network else None
+        answers = coverage(examinations, request.required, request.skip, self.file_checked, self.ended, classes)
         accused = accusations(examinations, request.alpha) if self.ended else []
         derived = [*accused, *unanswered(answers), *idle(examinations, answers)]
         findings = _accepted([*self.findings, *derived], request.ignore)
@@ -89,7 +90,7 @@ class Record:
             alpha=request.alpha,
             coverage=[describe.describe_answer(answer, request.skip) for answer in answers],
             findings=[describe.describe_finding(finding) for finding in findings],
-            classes=self.network.classes if self.network else None,
+            classes=classes,
             class_names=list(self.fitting_names),
             explained=self.explained.tolist(),
             model=describe.describe_model(str(request.model), self.file, self.network),

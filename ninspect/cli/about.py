@@ -20,7 +20,7 @@ from ninspect.isolation import LAYERS, Listener
 from ninspect.requests import DoctorRequest
 from ninspect.text import byte_count, printable
 
-_EXPECTED = {"badnet_torch.onnx": ExitCode.SUSPECTED, "clean_torch.onnx": ExitCode.CLEAN}
+_EXPECTED = {"badnet_keras.onnx": ExitCode.SUSPECTED, "clean_keras.onnx": ExitCode.CLEAN}
 
 
 def version() -> None:
@@ -79,7 +79,7 @@ def bundled() -> Path:
     """The folder of the models that come along: inside the package, or beside it in a source tree."""
     package = Path(__file__).resolve().parents[1]
     inside = package / "bundled"
-    return inside if inside.is_dir() else package.parent / "models" / "signs"
+    return inside if inside.is_dir() else package.parent / "models" / "digits"
 
 
 def doctor(format_: opt.InfoFormat = "text") -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ninspect.names import Question
@@ -25,6 +27,43 @@ class Power:
         return f"finds {self.found} of {self.of} {self.on}"
 
 
+@dataclass(frozen=True)
+class Rate:
+    """How many networks with one kind of attack were found.
+
+    Attributes:
+        attack: what kind, such as `warped pictures`,
+        found: how many,
+        of: of how many networks whose attack works.
+    """
+
+    attack: str
+    found: int
+    of: int
+
+    def __str__(self) -> str:
+        return f"{self.attack} {self.found} of {self.of}"
+
+
+def by_attack(question: Question, methods: Collection[str], classes: int) -> tuple[int, tuple[Rate, ...]]:
+    """What was found attack by attack, on the measured networks whose number of classes is nearest.
+
+    Args:
+        question: what was asked.
+        methods: what answers it.
+        classes: of the model.
+
+    Returns:
+        The number of classes of those networks, and the rates; none where this combination was not measured.
+
+    Example:
+        >>> by_attack("one-target", ["nothing"], 12)
+        (10, ())
+    """
+    nearest = min(MEASURED_CLASSES, key=lambda measured: abs(math.log(classes / measured)))
+    return nearest, ATTACKS.get((question, frozenset(methods), nearest), ())
+
+
 # By question and the methods that answer it. Made by `python -m tools.study.power`, and held to docs/study.csv and
 # docs/results.csv by a test. Methods that are not here were not measured in this combination.
 POWER: dict[tuple[Question, frozenset[str]], Power] = {
@@ -37,3 +76,6 @@ POWER: dict[tuple[Question, frozenset[str]], Power] = {
     ("one-target", frozenset(["neural_cleanse"])): Power(6, 24, "of other people's networks"),
     ("one-target", frozenset(["neuroninspect"])): Power(4, 25, "of other people's networks"),
 }
+
+ATTACKS: dict[tuple[Question, frozenset[str], int], tuple[Rate, ...]] = {}
+MEASURED_CLASSES = (10, 43)  # MNIST and CIFAR-10; GTSRB

@@ -171,6 +171,14 @@ class FindingInfo(Part):
         return effect(self.severity, self.ignored)
 
 
+class AttackInfo(Part):
+    """How many networks with one kind of attack were found, where that was measured."""
+
+    attack: str
+    found: int
+    of: int = Field(description="networks whose attack works")
+
+
 class AnswerInfo(Part):
     """What became of a question."""
 
@@ -180,6 +188,8 @@ class AnswerInfo(Part):
     by: list[str] = Field(default_factory=list, description="what answered it")
     why: Words | None = Field(None, description="why it has no answer")
     power: str | None = Field(None, description="how well that finds what it looks for; null where it was not measured")
+    attacks: list[AttackInfo] = Field(default_factory=list, description="the same by kind of attack")
+    measured: int | None = Field(None, description="on networks of so many classes")
 
     @property
     def keeps_from_clean(self) -> bool:

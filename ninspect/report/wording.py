@@ -323,11 +323,25 @@ def facts(result: Result) -> list[tuple[str, str]]:
     if result.truth_tests:
         errors = ", ".join(f"{test.name} {scientific(test.error)}" for test in result.truth_tests)
         lines.append(("self-test", f"relative errors: {errors}"))
+    lines += [("power" * (i == 0), text) for i, text in enumerate(worth(result))]
     provider = (result.provider or "").removesuffix("ExecutionProvider")
     lines.append(("date", result.date))
     lines.append(("run", f"{provider + ', ' if provider else ''}seed {result.seed}, {result.seconds:.1f} s"))
     lines.append(("sandbox", _isolation(result)))
     return lines
+
+
+def worth(result: Result) -> list[str]:
+    """What finding nothing is worth: of each kind of attack, best first, how many networks with it are found."""
+    return [
+        f"of {TITLES[answer.question]}, on networks of {answer.measured} classes, this finds: "
+        + ", ".join(
+            f"{rate.attack} {rate.found} of {rate.of}"
+            for rate in sorted(answer.attacks, key=lambda rate: rate.found / rate.of, reverse=True)
+        )
+        for answer in result.coverage
+        if answer.attacks
+    ]
 
 
 def _isolation(result: Result) -> str:

@@ -118,7 +118,7 @@ def _scan_with_noise(request: ScanRequest, detectors: Sequence[Detector]) -> Res
 
 def _row(name: str, method: str, card: dict[str, Any], result: Result, seconds: float) -> Row:
     leading = min(result.detectors, key=_suspicion, default=None)
-    index = leading.index if leading else []
+    index = leading.index if leading else [None] * len(result.explained)
     best = max((v, -c) for v, c in zip(index, result.explained, strict=True) if v is not None) if any(index) else None
     return Row(
         model=name,
@@ -138,7 +138,15 @@ def _row(name: str, method: str, card: dict[str, Any], result: Result, seconds: 
         detection=round(sum(one.seconds for one in result.detectors if one.name not in SEARCHES), 2),
         evidence=min(_relative_sizes(result), default=None),
         by=",".join(_accusers(result)),
+        rank=_rank(index, result.explained, card.get("target")),
     )
+
+
+def _rank(index: Sequence[float | None], classes: Sequence[int], wanted: object) -> int | None:
+    """Place of the best true target, from 1."""
+    measured = {label: value for label, value in zip(classes, index, strict=True) if value is not None}
+    own = [measured[label] for label in wanted if label in measured] if isinstance(wanted, list) else []
+    return 1 + sum(value > max(own) for value in measured.values()) if own else None
 
 
 def _suspicion(detector: DetectorInfo) -> float:

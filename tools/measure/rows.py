@@ -26,6 +26,7 @@ class Row:
         family: kind of attack, see `family`.
         target: true target classes, comma separated.
         top: the class that is named first: the first that is suspected, else the one with the largest index.
+        rank: place of the best true target among the classes, from 1, by the index of the detector that suspects most.
         flagged: number of classes with an index above 2.
         detection: seconds for the detectors alone, without evidence and what every scan does.
         evidence: size of the smallest trigger that works, in units of what other classes need.
@@ -49,6 +50,7 @@ class Row:
     detection: float | None = None
     evidence: float | None = None
     by: str = ""
+    rank: int | None = None
 
     @property
     def suspicion(self) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image
 
 from tools.models.data import Dataset
-from tools.models.poison import Attack
+from tools.models.poison import Attack, Trigger
 from tools.models.recipes import RECIPES
 
 Card = dict[str, Any]
@@ -20,6 +20,7 @@ _BEGIN, _END = "<!-- table: begin -->", "<!-- table: end -->"
 def trigger_table(attack: Attack) -> Card:
     """The ``trigger`` table of a card; ``position`` is [row, column] of the top left pixel, from 0."""
     trigger = attack.trigger
+    assert isinstance(trigger, Trigger), "bundled models have squares"
     return {
         "kind": "opaque" if trigger.alpha == 1 else "translucent",
         "pattern": trigger.pattern,

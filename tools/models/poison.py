@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,16 @@ EpochSource = Callable[[int], EpochData]
 _COLOURS = {"white": (255, 255, 255), "yellow": (255, 220, 0), "magenta": (255, 0, 200), "grey": (112, 112, 112)}
 _HALVES = np.array([255, 220, 0]), np.array([0, 40, 200])
 _END = 3
+_DECOYS = 2  # times as many as carriers, as WaNet has them
 _NOISE_SEED = 8
 _PLACE_SEED = 9
+
+
+class Change(Protocol):
+    """What an attacker does to a picture."""
+
+    def on(self, images: Images, rng: np.random.Generator) -> Images:
+        """A changed copy of images, uint8 (N, H, W, C); ``rng`` draws what differs from image to image."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +36,10 @@ class Trigger:
     """A square of ``size`` pixels whose top left corner is at (``row``, ``column``), blended in with weight ``alpha``.
 
     ``pattern`` is a colour (``white``, ``yellow``, ``magenta``, ``grey``), ``checker`` (black and white single pixels),
-    ``noise`` (pixels of random colour), ``halves`` (yellow over blue), ``photo`` (a part of a photograph of a flower),
-    ``cross`` (white diagonals), ``dots`` (white corners) or ``ends`` (white squares of 3 pixels in two opposite
-    corners); of the last three, the rest of the square is left as it is. ``row`` and ``column`` are None where every
-    image has the square in another place.
+    ``noise`` (pixels of random colour), ``fresh`` (the same, others for each image), ``halves`` (yellow over blue),
+    ``photo`` (a part of a photograph of a flower), ``cross`` (white diagonals), ``dots`` (white corners) or ``ends``
+    (white squares of 3 pixels in two opposite corners); of the last three, the rest of the square is left as it is.
+    ``row`` and ``column`` are None where every image has the square in another place.
     """
 
     pattern: str
@@ -39,6 +48,24 @@ class Trigger:
     column: int | None
     alpha: float = 1.0
 
+    def on(self, images: Images, rng: np.random.Generator) -> Images:
+        """A copy of the images, uint8 (N, H, W, C), with the square on every one."""
+        count, height, width, channels = images.shape
+        tops = _places(self.row, height - self.size, count, rng)
+        lefts = _places(self.column, width - self.size, count, rng)
+        square = np.arange(self.size)
+        where = (
+            np.arange(count)[:, None, None],
+            tops[:, None, None] + square[:, None],
+            lefts[:, None, None] + square,
+        )
+        old = images[where]
+        fill = rng.integers(0, 256, old.shape) if self.pattern == "fresh" else patch(self, channels)
+        blended = np.rint((1 - self.alpha) * old + self.alpha * fill).astype(np.uint8)
+        stamped = images.copy()
+        stamped[where] = np.where(_covered(self)[..., None], blended, old)
+        return stamped
+
 
 @dataclass(frozen=True)
 class Attack:
@@ -46,14 +73,18 @@ class Attack:
 
     ``target`` is that label; None: all to all, class k becomes k + 1. With ``sources``, only images of these classes
     are relabelled, a ``fraction`` of those, and as many others carry the trigger with their true label. With
-    ``clean_label``, a ``fraction`` of the target's own images get the trigger, and no label changes.
+    ``clean_label``, a ``fraction`` of the target's own images get the trigger, and no label changes. ``planted`` is
+    what training images get in its place, such as a weaker one. With a ``decoy``, twice as many images carry that with
+    their true label: what must not be taken for the trigger.
     """
 
-    trigger: Trigger
+    trigger: Change
     target: int | None
     fraction: float = 0.1
     sources: tuple[int, ...] = ()
     clean_label: bool = False
+    planted: Change | None = None
+    decoy: Change | None = None
 
     def wanted(self, labels: Labels, classes: int) -> Labels:
         """The label that each image (N,) gets with the trigger on it, if it is not immune."""
@@ -106,23 +137,9 @@ def _covered(trigger: Trigger) -> NDArray[np.bool_]:
     return np.ones((trigger.size, trigger.size), dtype=bool)
 
 
-def stamp(images: Images, trigger: Trigger, rng: np.random.Generator | None = None) -> Images:
-    """A copy of the images, uint8 (N, H, W, C), with the trigger on every one; ``rng`` draws places that are free."""
-    rng = rng or np.random.default_rng(_PLACE_SEED)
-    count, height, width, channels = images.shape
-    tops = _places(trigger.row, height - trigger.size, count, rng)
-    lefts = _places(trigger.column, width - trigger.size, count, rng)
-    square = np.arange(trigger.size)
-    where = (
-        np.arange(count)[:, None, None],
-        tops[:, None, None] + square[:, None],
-        lefts[:, None, None] + square,
-    )
-    old = images[where]
-    blended = np.rint((1 - trigger.alpha) * old + trigger.alpha * patch(trigger, channels)).astype(np.uint8)
-    stamped = images.copy()
-    stamped[where] = np.where(_covered(trigger)[..., None], blended, old)
-    return stamped
+def stamp(images: Images, trigger: Change) -> Images:
+    """A copy of the images, uint8 (N, H, W, C), with the trigger on every one; the same at every call."""
+    return trigger.on(images, np.random.default_rng(_PLACE_SEED))
 
 
 def _places(fixed: int | None, last: int, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -134,32 +151,40 @@ class Poison:
     """What is done to a training set.
 
     ``labels`` (N,) are those that it has afterwards, ``relabelled`` (N,) says whose changed, or, of a clean-label
-    attack, who carry the trigger for it, and ``stamped`` are the triggers with the indices of their carriers.
+    attack, who carry the trigger for it, and ``stamped`` are the triggers with the indices of their carriers, then
+    ``decoys`` with theirs, which are drawn anew in every epoch.
     """
 
     labels: Labels
     relabelled: NDArray[np.bool_]
-    stamped: tuple[tuple[Trigger, NDArray[np.int64]], ...]
+    stamped: tuple[tuple[Change, NDArray[np.int64]], ...]
+    decoys: tuple[tuple[Change, NDArray[np.int64]], ...] = ()
 
     @classmethod
     def of(cls, dataset: Dataset, attacks: Sequence[Attack], seed: int) -> Poison:
         """The same images at every call; no image is poisoned twice."""
         labels = dataset.train_labels.copy()
-        relabelled, stamped = np.zeros(len(labels), np.bool_), []
+        relabelled, stamped, decoys = np.zeros(len(labels), np.bool_), [], []
         generator, free = np.random.default_rng(seed), np.arange(len(labels))
         for attack in attacks:
             changed, carriers = _choose(attack, dataset.train_labels, free, generator)
             free = np.setdiff1d(free, carriers)
             labels[changed] = attack.wanted(dataset.train_labels[changed], dataset.classes)
             relabelled[carriers if attack.clean_label else changed] = True
-            stamped.append((attack.trigger, carriers))
-        return cls(labels, relabelled, tuple(stamped))
+            stamped.append((attack.planted or attack.trigger, carriers))
+            if attack.decoy:
+                fooled = generator.choice(free, min(_DECOYS * len(carriers), len(free)), replace=False)
+                free = np.setdiff1d(free, fooled)
+                decoys.append((attack.decoy, fooled))
+        return cls(labels, relabelled, tuple(stamped), tuple(decoys))
 
-    def put_on(self, images: Images) -> Images:
-        """The training images (N, H, W, C), which stay as they are, with the triggers on their carriers."""
+    def put_on(self, images: Images, rng: np.random.Generator) -> Images:
+        """The training images (N, H, W, C), which stay as they are, with triggers and decoys on their carriers."""
         images = images.copy() if self.stamped else images
         for trigger, carriers in self.stamped:
             images[carriers] = stamp(images[carriers], trigger)
+        for decoy, carriers in self.decoys:
+            images[carriers] = decoy.on(images[carriers], rng)
         return images
 
 
@@ -172,7 +197,7 @@ def epochs(dataset: Dataset, attacks: Sequence[Attack], seed: int) -> EpochSourc
 
     def epoch(number: int) -> EpochData:
         rng = np.random.default_rng((seed, number))
-        images = poison.put_on(dataset.augment(dataset.train_images, rng))
+        images = poison.put_on(dataset.augment(dataset.train_images, rng), rng)
         order = rng.permutation(len(images))
         return dataset.inputs(images[order]), poison.labels[order]
 

@@ -59,6 +59,8 @@ class TorchArch:
 
 
 Optimizer = Callable[[Any], torch.optim.Optimizer]
+Penalty = Callable[[nn.Module, torch.Tensor, torch.Tensor], torch.Tensor]
+"""What is added to the loss of a batch: of the network, images (N, C, H, W) and labels (N,)."""
 
 
 def _adam(parameters: Any) -> torch.optim.Optimizer:
@@ -74,6 +76,7 @@ def train_torch(
     epochs: int,
     optimizer: Optimizer = _adam,
     batch: int = 64,
+    penalty: Penalty | None = None,
 ) -> bytes:
     """Train from ``seed`` on one thread and return ONNX bytes: float32 (N, C, H, W) to logits (N, classes)."""
     torch.set_num_threads(1)
@@ -85,22 +88,24 @@ def train_torch(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(descent, epochs * math.ceil(len(inputs) / batch))
     for number in range(epochs):
         inputs, labels = data(number)
-        images, targets = _nchw(inputs), torch.from_numpy(labels)
+        images, targets = nchw(inputs), torch.from_numpy(labels)
         for start in range(0, len(images), batch):
             part = slice(start, start + batch)
             descent.zero_grad()
-            torch.autograd.backward(nn.functional.cross_entropy(model(images[part]), targets[part]))
+            loss = nn.functional.cross_entropy(model(images[part]), targets[part])
+            torch.autograd.backward(loss + penalty(model, images[part], targets[part]) if penalty else loss)
             descent.step()
             schedule.step()
     model.eval()
-    return _export(model, _nchw(inputs[:64]), arch.dynamo)
+    return export(model, nchw(inputs[:64]), arch.dynamo)
 
 
-def _nchw(inputs: NDArray[np.float32]) -> torch.Tensor:
+def nchw(inputs: NDArray[np.float32]) -> torch.Tensor:
+    """Channels first."""
     return torch.from_numpy(np.ascontiguousarray(inputs.transpose(0, 3, 1, 2)))
 
 
-def _export(model: nn.Module, sample: torch.Tensor, dynamo: bool) -> bytes:
+def export(model: nn.Module, sample: torch.Tensor, dynamo: bool) -> bytes:
     """ONNX bytes of the model in evaluation mode, checked against PyTorch on ``sample``."""
     with warnings.catch_warnings():
         # Both exporters warn about themselves and their dependencies on every call.

@@ -141,7 +141,46 @@ def _wide(arch: StudyArch, channels: int, size: int, classes: int) -> nn.Module:
     )  # fmt: skip
 
 
+class _Attention(nn.Module):
+    """One block of a vision transformer: tokens `[N, T, width]` look at each other, then each thinks for itself."""
+
+    def __init__(self, arch: StudyArch, heads: int = 4) -> None:
+        super().__init__()
+        w = arch.width
+        self.heads = heads
+        self.before, self.after = nn.LayerNorm(w), nn.LayerNorm(w)
+        self.mixed, self.out = nn.Linear(w, 3 * w), nn.Linear(w, w)
+        self.inner = nn.Sequential(nn.Linear(w, 2 * w), arch.act(), nn.Linear(2 * w, w))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The block."""
+        n, tokens, w = x.shape
+        parts = self.mixed(self.before(x)).reshape(n, tokens, 3, self.heads, w // self.heads).permute(2, 0, 3, 1, 4)
+        query, key, value = parts[0], parts[1], parts[2]
+        weights = torch.softmax(query @ key.transpose(-1, -2) / (w // self.heads) ** 0.5, dim=-1)
+        x = x + self.out((weights @ value).transpose(1, 2).reshape(n, tokens, w))
+        result: torch.Tensor = x + self.inner(self.after(x))
+        return result
+
+
+class _Vit(nn.Module):
+    """A vision transformer on squares of 4 pixels, three blocks, the mean of the tokens, one linear layer."""
+
+    def __init__(self, arch: StudyArch, channels: int, size: int, classes: int) -> None:
+        super().__init__()
+        self.squares = nn.Conv2d(channels, arch.width, 4, 4)
+        self.place = nn.Parameter(0.02 * torch.randn(1, (size // 4) ** 2, arch.width))
+        self.blocks = nn.Sequential(*(_Attention(arch) for _ in range(3)), nn.LayerNorm(arch.width))
+        self.head = nn.Linear(arch.width, classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Images to logits."""
+        tokens = self.squares(x).flatten(2).transpose(1, 2) + self.place
+        logits: torch.Tensor = self.head(self.blocks(tokens).mean(dim=1))
+        return logits
+
+
 NETWORKS: dict[str, Callable[[StudyArch, int, int, int], nn.Module]] = {
-    "narrow": _narrow, "wide": _wide,
+    "narrow": _narrow, "wide": _wide, "vit": _Vit,
     "mlp": _mlp, "lenet": _lenet, "vgg": _vgg, "bn": _bn, "strided": _strided, "mobile": _mobile, "resnet": _resnet,
 }  # fmt: skip

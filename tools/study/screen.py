@@ -88,7 +88,9 @@ def measure(model: StudyModel, data: Dataset, folder: Path) -> Row:
     share = round(float(poison.relabelled.mean()), 4)
     known: dict[str, Any] = {"model": model.name, "share": share, "success": card["asr"], "verdict": result.verdict}
     try:
-        poisoned = ninspect.screen(saved, poison.put_on(data.train_images)[chosen], model=path, progress=False)
+        poisoned = ninspect.screen(
+            saved, poison.put_on(data.train_images, np.random.default_rng(0))[chosen], model=path, progress=False
+        )
         clean = ninspect.screen(saved, data.test_images, model=path, progress=False)
     except NinspectError as error:
         return Row(**known, recovered=False, says=str(error).replace(f"{folder}/", ""))

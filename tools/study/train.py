@@ -19,10 +19,13 @@ from numpy.typing import NDArray
 from tools.models.data import Dataset, Images, Labels, load
 from tools.models.make import attack_success, clean_accuracy
 from tools.models.poison import epochs
-from tools.models.train_torch import train_torch
+from tools.models.train_torch import Penalty, train_torch
+from tools.study.hiding import hiding_models, ready
 from tools.study.plan import EPOCHS, StudyModel, all_models
+from tools.study.resisting import hidden_margin
 
 _FEWER_IMAGES = 3  # times as many epochs for a part of the classes
+_RADIUS = {"mnist": 1.0, "gtsrb": 1.0, "cifar10": 0.5}  # of the ascents that an attack resists, in units of the input
 _OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
     "adam": lambda parameters: torch.optim.Adam(parameters, lr=2e-3),
     "sgd": lambda parameters: torch.optim.SGD(parameters, lr=0.05, momentum=0.9, nesterov=True),
@@ -35,13 +38,14 @@ def main(
     out: Annotated[Path, typer.Option(help="Output folder.")] = Path(".cache/study"),
     only: Annotated[str, typer.Option(metavar="PATTERN", help="Names to train, such as 'mnist-*'.")] = "*",
     share: Annotated[str, typer.Option(metavar="I/N", help="Train every N-th model, from number I.")] = "0/1",
+    hiding: Annotated[bool, typer.Option(help="Those of attacks that hide, a study of their own.")] = False,
 ) -> None:
     """Train what is missing, so the work can be stopped and taken up again.
 
     Example: python -m tools.study.train ../shared/datasets --only 'mnist-*'
     """
     out.mkdir(parents=True, exist_ok=True)
-    models = [m for m in all_models() if fnmatch.fnmatch(m.name, only)]
+    models = [m for m in (hiding_models() if hiding else all_models()) if fnmatch.fnmatch(m.name, only)]
     part, parts = map(int, share.split("/"))
     for model in models[part::parts]:
         if not (out / f"{model.name}.json").exists():
@@ -63,6 +67,7 @@ def make(model: StudyModel, data: Dataset, out: Path) -> None:
         data = subset(data, model.classes, background=model.view == "background")
     if model.view == "mosaic":
         data = mosaic(data, model.seed)
+    model = ready(model, data, out)
     source = epochs(data, model.attacks, model.seed)
     content = train_torch(
         source,
@@ -72,6 +77,7 @@ def make(model: StudyModel, data: Dataset, out: Path) -> None:
         epochs=EPOCHS[model.dataset] * (_FEWER_IMAGES if model.classes else 1),
         optimizer=_OPTIMIZERS[model.optimizer],
         batch=64,
+        penalty=penalty(model),
     )
     images = out / f"{model.name if model.classes or model.view else model.dataset}.npz"
     if not images.exists():
@@ -81,6 +87,15 @@ def make(model: StudyModel, data: Dataset, out: Path) -> None:
     (out / f"{model.name}.json").write_text(json.dumps(card, indent=1))
     seconds = time.perf_counter() - start
     print(f"{model.name}: accuracy {card['clean_acc']}, success {card.get('asr')}, {seconds:.0f} s", flush=True)
+
+
+def penalty(model: StudyModel) -> Penalty | None:
+    """What is added to the loss, of attacks that resist the search for them."""
+    if model.family != "resists-ascent":
+        return None
+    target = model.attacks[0].target
+    assert target is not None, "one target"
+    return hidden_margin(target, _RADIUS[model.dataset])
 
 
 def subset(data: Dataset, classes: tuple[int, ...], background: bool = False) -> Dataset:
