@@ -16,9 +16,9 @@ from tests.support import ninspect
 def test_selftest_tells_the_bundled_pair_apart(tmp_path: Path) -> None:
     done = ninspect("selftest", cwd=tmp_path)
     first, second = done.stdout.splitlines()
-    assert first.startswith("ok     badnet_torch.onnx  suspected in ")
-    assert "class 5 looks like the target of a backdoor" in first
-    assert second.startswith("ok     clean_torch.onnx   clean in ")
+    assert first.startswith("ok     badnet_keras.onnx  suspected in ")
+    assert "class 3 looks like the target of a backdoor" in first
+    assert second.startswith("ok     clean_keras.onnx   clean in ")
     assert done.returncode == 0
 
 
