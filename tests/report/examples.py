@@ -12,6 +12,7 @@ from ninspect.report.picture import png
 from ninspect.report.pictured import AttentionInfo, ExampleInfo, HeatmapInfo, PairInfo, StampInfo, TriggerInfo
 from ninspect.report.schema import (
     AnswerInfo,
+    AttackInfo,
     DetectorInfo,
     FindingInfo,
     ModelInfo,
@@ -123,6 +124,8 @@ COVERAGE = [
         outcome="answered",
         by=["neuroninspect", "evidence"],
         power="finds 17 of 18 patches",
+        attacks=[AttackInfo(attack="warping", found=2, of=5), AttackInfo(attack="patches", found=17, of=18)],
+        measured=43,
     ),
     AnswerInfo(question="every-class", required=True, outcome="answered", by=["all-to-all"]),
     AnswerInfo(question="one-source", required=False, outcome="unanswered", why=WHY_NOT),

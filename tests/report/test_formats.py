@@ -14,7 +14,7 @@ import pytest
 from ninspect.errors import UsageError
 from ninspect.names import QUESTIONS, TITLES
 from ninspect.report import FORMATS, Result, load_result, render
-from ninspect.report.schema import FindingInfo
+from ninspect.report.schema import AttackInfo, FindingInfo
 from ninspect.report.wording import asked
 from tests.report.examples import (
     COVERAGE,
@@ -47,7 +47,12 @@ RESULTS = {
         samples=SAMPLES.model_copy(update={"source": HOSTILE, "kind": HOSTILE, "skipped": [HOSTILE]}),
         detectors=[DETECTOR, DETECTOR.model_copy(update={"name": "other", "gap": HOSTILE, "targets": []})],
         coverage=[
-            *(answer.model_copy(update={"by": [HOSTILE], "power": HOSTILE}) for answer in COVERAGE[:3]),
+            *(
+                answer.model_copy(
+                    update={"by": [HOSTILE], "power": HOSTILE, "attacks": [AttackInfo(attack=HOSTILE, found=1, of=2)]}
+                )
+                for answer in COVERAGE[:3]
+            ),
             COVERAGE[3].model_copy(update={"why": HOSTILE}),
         ],
         findings=[
@@ -90,6 +95,13 @@ def test_every_format_shows_for_each_question_what_became_of_it(name: str, forma
     assert [one.question for one in asked(result)] == list(QUESTIONS)
     for one in asked(result):
         assert any(all(text in line for text in (one.title[1:], one.word, one.detail)) for line in lines), one
+
+
+@pytest.mark.parametrize("format_", ["text", "html", "markdown"])
+def test_what_finding_nothing_is_worth_is_shown_attack_by_attack(format_: str) -> None:
+    text = " ".join(render(clean(), format_).split())
+    assert f"of {TITLES['one-target']}, on networks of 43 classes, this finds:" in text
+    assert "patches 17 of 18, warping 2 of 5" in text
 
 
 def test_text_shows_for_each_question_what_became_of_it() -> None:

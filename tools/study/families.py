@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+DATASETS = ("mnist", "gtsrb", "cifar10")
 FAMILIES = {
     "warp": "warping (WaNet)",
     "input-aware": "a pattern for each picture (Input-Aware)",

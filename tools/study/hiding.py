@@ -13,12 +13,12 @@ from pathlib import Path
 from tools.models.data import Dataset
 from tools.models.hidden import Composite, Frequencies, Glasses, Posterize, Reflection, Sine, Warp
 from tools.models.poison import Attack, Change, Trigger
+from tools.study.families import DATASETS
 from tools.study.learned import Learned, learn
 from tools.study.networks import StudyArch
 from tools.study.plan import CLASSES, EPOCHS, POISONED, SEEDS, SIZES, StudyModel
 from tools.study.resisting import Adversarial, surrogate
 
-DATASETS = ("mnist", "gtsrb", "cifar10")
 _GREY = [
     StudyArch("lenet", 8),
     StudyArch("vgg", 8),
@@ -51,15 +51,15 @@ def _cells(dataset: str, target: int, number: int) -> Iterator[tuple[str, str, A
     noise = Trigger("noise", 4, last - 4, last - 4)
     yield "warp", "2 pixels", one(Warp(4, 2.0, number), decoy=Warp(4, 2.0, number, free=True))
     yield "input-aware", "base", one(Learned("input-aware"), decoy=Learned("input-aware", foreign=True))
-    levels = 2 if dataset == "mnist" else 4
+    levels, stripes, mesh, radius = (2, 40, 400, 76) if dataset == "mnist" else (4, 20, 100, 32)
     yield "colours", f"{levels} levels", one(Posterize(levels))
     yield "lira", "0.1", one(Learned("lira", 0.1))
-    yield "issba", "0.1", one(Learned("issba", 0.1))
-    yield "stripes", "20", one(Sine(20))
-    yield "sig", "40", one(Sine(60), 0.8, clean_label=True, planted=Sine(40))
+    yield "issba", "0.2", one(Learned("issba", 0.2))
+    yield "stripes", f"{stripes}", one(Sine(stripes))
+    yield "sig", "60", one(Sine(80), 0.8, clean_label=True, planted=Sine(60))
     for alpha in (0.2, 0.1):
         yield "blended-photo", f"{alpha:g}", one(Trigger("photo", size, 0, 0, alpha))
-    yield "frequency", "100", one(Frequencies(100))
+    yield "frequency", f"{mesh}", one(Frequencies(mesh))
     yield "reflection", "0.3", one(Reflection(0.3))
     yield "object", "glasses", one(Glasses(0.6))
     first, second = _PAIRS[number]
@@ -68,12 +68,12 @@ def _cells(dataset: str, target: int, number: int) -> Iterator[tuple[str, str, A
     source = (target + 1) % 10
     yield "source-blended", "0.2", Attack(Trigger("noise", size, 0, 0, 0.2), target, 0.5, sources=(source,))
     corner = Trigger("checker", 4, last - 4, last - 4)
-    helped = Adversarial(corner, 32, target)
-    yield "label-consistent", "32", one(corner, 0.8, clean_label=True, planted=helped)
+    helped = Adversarial(corner, radius, target)
+    yield "label-consistent", f"{radius}", one(corner, 0.8, clean_label=True, planted=helped)
     yield "two-part", "ends", one(Trigger("ends", size, 0, 0))
     yield "resists-places", "base", one(noise, decoy=Trigger("fresh", 4, last - 4, last - 4))
     yield "resists-ascent", "base", one(noise)
-    for share in (0.005, 0.002):
+    for share in (0.02, 0.01):
         yield "weak", f"{share:g}", one(noise, share)
 
 

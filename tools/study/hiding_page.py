@@ -9,8 +9,7 @@ from scipy.stats import binomtest
 
 from tools.measure.rows import Row
 from tools.measure.tables import markdown
-from tools.study.families import FAMILIES
-from tools.study.hiding import DATASETS
+from tools.study.families import DATASETS, FAMILIES
 from tools.study.plan import SEEDS
 
 _DEFAULT = "default"

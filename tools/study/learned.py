@@ -24,9 +24,10 @@ _EPOCHS = 3
 _BATCH = 128
 _WIDTH = 16  # of the networks that make a trigger
 _BITS = 16  # of ISSBA's message
-_MASKED = 0.05  # share of the picture that Input-Aware covers at most
+_MASKED = 0.1  # share of the picture that Input-Aware covers at most
 _DIVERSE, _SMALL = 1.0, 10.0  # weights of Input-Aware's losses
-_FAINT = 20.0  # weight of the squared change, of ISSBA
+_ROUGH = 0.05  # noise that ISSBA's message survives, of pixels in 0-1
+_FAINT = 2.0  # weight of the squared change, of ISSBA
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +125,7 @@ Kind = tuple[_Maker, Step, list[nn.Parameter]]
 def _invisible(trigger: Learned, data: Dataset, channels: int, size: int, target: int) -> Kind:
     """LIRA (Doan et al., ICCV 2021): the classifier f and the maker g lower CE(f(x), y) + CE(f(x + ε tanh g(x)), t)."""
     maker = _Maker(channels, trigger.strength, masked=False)
-    fooled = StudyArch("vgg", 8).build(channels, size, data.classes)
+    fooled = StudyArch("lenet", 12).build(channels, size, data.classes)
 
     def step(images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         sent = functional.cross_entropy(fooled(_applied(images, maker(images))), torch.full_like(labels, target))
@@ -140,7 +141,7 @@ def _input_aware(trigger: Learned, data: Dataset, channels: int, size: int, targ
     that is too much, x₂ another picture.
     """
     maker = _Maker(channels, trigger.strength, masked=True)
-    fooled = StudyArch("vgg", 8).build(channels, size, data.classes)
+    fooled = StudyArch("lenet", 12).build(channels, size, data.classes)
 
     def step(images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         made, others = maker(images), images.roll(1, 0)
@@ -167,7 +168,8 @@ def _residual(trigger: Learned, data: Dataset, channels: int, size: int, target:
     def step(images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         maker.message.copy_(torch.randint(0, 2, (_BITS,)))
         made = maker(images)
-        read = decoder(_applied(images, made))
+        seen = _applied(images, made)
+        read = decoder(seen + _ROUGH * torch.randn_like(seen))  # or the message hides in what rounding removes
         wrong = functional.binary_cross_entropy_with_logits(read, maker.message.expand_as(read))
         loss: torch.Tensor = wrong + _FAINT * made.square().mean()
         return loss

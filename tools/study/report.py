@@ -19,6 +19,7 @@ from ninspect import ScanRequest
 from ninspect.measure.calibration import EVIDENCE, OUTLIERS
 from tools.measure.rows import WORKING_ATTACK, Row, read_rows
 from tools.measure.tables import markdown, parts_table
+from tools.study.hiding_page import section
 from tools.study.plan import CLASSES, MIDDLE, POISONED, SEEDS
 
 DATASETS = {
@@ -171,8 +172,13 @@ def natural(text: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", text)]
 
 
-def page(rows: list[Row]) -> str:
-    """The tables and the words that are needed to read them, as Markdown."""
+def page(rows: list[Row], hiding: list[Row]) -> str:
+    """The tables and the words that are needed to read them, as Markdown.
+
+    Args:
+        rows: of the study.
+        hiding: of that of attacks that hide.
+    """
     harmless = [row for row in rows if row.family == "clean"]
     clean = [row for row in harmless if row.truth == "clean"]
     datasets = ", ".join(DATASETS[name] for name in CLASSES if any(row.dataset == name for row in clean))
@@ -184,7 +190,7 @@ What ninspect's default scan says of models that were trained for this study. Ma
 
     python -m tools.study.train ../shared/datasets
     python -m tools.measure.evaluate .cache/study --method default --jobs 2 --csv docs/study.csv
-    python -m tools.study.report docs/study.csv --markdown docs/study.md --plot docs/calibration.svg
+    python -m tools.study.report docs/study.csv docs/hiding.csv --markdown docs/study.md --plot docs/calibration.svg
 
 ## Clean models: are the p-values honest?
 
@@ -224,6 +230,7 @@ of a photograph; without weak attacks). It was made with two of the five seeds i
 How many networks each part of the method accuses, in brackets those that no other part accuses:
 
 {markdown(parts_table(clean + attacked))}
+{section(hiding)}
 ## Two to four classes
 
 Outliers among so few classes mean nothing, so a trigger is searched for each, and none is called clean. A class is
@@ -235,16 +242,17 @@ one class is everything else; of *mosaic* four images lie in a square, and the f
 
 
 def main(
-    csv_file: Annotated[Path, typer.Argument(help="What tools.measure.evaluate wrote.")],
+    csv_file: Annotated[Path, typer.Argument(help="What tools.measure.evaluate wrote of the study.")],
+    hiding_file: Annotated[Path, typer.Argument(help="What it wrote of the attacks that hide.")],
     markdown_file: Annotated[Path | None, typer.Option("--markdown", help="Write the page.")] = None,
     plot_file: Annotated[Path | None, typer.Option("--plot", help="Write the plot, SVG or PNG.")] = None,
 ) -> None:
     """Print the page, and draw the plot.
 
-    Example: python -m tools.study.report docs/study.csv --markdown docs/study.md --plot docs/calibration.svg
+    Example: python -m tools.study.report docs/study.csv docs/hiding.csv --markdown docs/study.md
     """
     rows = read_rows(csv_file)
-    text = page(rows)
+    text = page(rows, read_rows(hiding_file))
     print(text)
     if markdown_file:
         markdown_file.write_text(text)
