@@ -77,5 +77,33 @@ POWER: dict[tuple[Question, frozenset[str]], Power] = {
     ("one-target", frozenset(["neuroninspect"])): Power(4, 25, "of other people's networks"),
 }
 
-ATTACKS: dict[tuple[Question, frozenset[str], int], tuple[Rate, ...]] = {}
+# The same by attack and number of classes, of docs/study.csv and docs/hiding.csv.
+ATTACKS: dict[tuple[Question, frozenset[str], int], tuple[Rate, ...]] = {
+    ("every-class", frozenset(["all-to-all"]), 10): (Rate("patches", 3, 3),),
+    ("one-source", frozenset(["source-specific"]), 10): (
+        Rate("halves of two classes (composite)", 0, 2),
+        Rate("patches", 7, 9),
+    ),
+    ("one-target", frozenset(["activated", "evidence", "windows"]), 10): (
+        Rate("a pattern for each picture (Input-Aware)", 0, 2),
+        Rate("blended noise", 7, 9),
+        Rate("blended photographs", 3, 5),
+        Rate("dark glasses", 0, 2),
+        Rate("fewer colours (BppAttack)", 3, 3),
+        Rate("larger patches", 32, 51),
+        Rate("patches up to a quarter of the side", 92, 96),
+        Rate("patches, trained against other fills at their place", 2, 2),
+        Rate("reflections (Refool)", 1, 2),
+        Rate("several triggers or targets", 12, 12),
+        Rate("translucent patches", 12, 12),
+        Rate("two frequencies (FTrojan)", 2, 2),
+        Rate("two squares in opposite corners", 7, 7),
+        Rate("warping (WaNet)", 0, 2),
+    ),
+    ("one-target", frozenset(["activated", "evidence", "windows"]), 43): (
+        Rate("larger patches", 0, 2),
+        Rate("patches up to a quarter of the side", 46, 59),
+        Rate("several triggers or targets", 2, 2),
+    ),
+}
 MEASURED_CLASSES = (10, 43)  # MNIST and CIFAR-10; GTSRB

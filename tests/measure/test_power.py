@@ -27,7 +27,7 @@ def test_a_model_is_compared_with_networks_of_about_as_many_classes() -> None:
     few, many = (by_attack("one-target", methods, classes) for classes in (3, 1000))
     assert (few[0], many[0]) == (10, 43)
     assert all(0 <= rate.found <= rate.of for rate in (*few[1], *many[1]))
-    assert {rate.attack for rate in few[1]} >= {"patches up to a quarter of the side", "stripes"}
+    assert {rate.attack for rate in few[1]} >= {"patches up to a quarter of the side", "warping (WaNet)"}
     assert by_attack("one-target", ["mmbd"], 10) == (10, ())
 
 

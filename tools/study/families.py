@@ -16,7 +16,7 @@ FAMILIES = {
     "reflection": "reflections (Refool)",
     "object": "dark glasses",
     "composite": "halves of two classes (composite)",
-    "source-blended": "blended noise",
+    "source-blended": "blended noise on one source class",
     "label-consistent": "clean labels with adversarial help",
     "two-part": "two squares in opposite corners",
     "resists-places": "patches, trained against other fills at their place",

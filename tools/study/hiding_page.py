@@ -73,8 +73,13 @@ def _median(values: Sequence[int]) -> str:
 
 def section(rows: Sequence[Row]) -> str:
     """The tables and the words that are needed to read them, as Markdown."""
+    others = f"""
+The same networks with other methods, as far as they looked at the same ones; *suspected* at α = 0.01:
+
+{markdown(by_method(rows))}"""
     return f"""## Attacks that hide
 
+The first {len({row.model for row in rows})} networks; most seeds and data sets that are planned are not trained yet.
 Each attack is trained from its paper's formula (`tools/models/hidden.py`, `tools/study/learned.py`,
 `tools/study/resisting.py`), with up to {SEEDS} seeds a data set: a small LeNet, VGG, ResNet, MobileNet and vision
 transformer. Its success is that of the exported file on held-out images; below 80% an attack is *weak*. Made by
@@ -82,7 +87,4 @@ transformer. Its success is that of the exported file on held-out images; below 
     python -m tools.study.train ../shared/datasets --hiding --out .cache/hiding
     python -m tools.measure.evaluate .cache/hiding --method default --jobs 2 --csv docs/hiding.csv --resume
 
-{markdown(by_attack(rows))}
-The same networks with other methods, as far as they looked at the same ones; *suspected* at α = 0.01:
-
-{markdown(by_method(rows))}"""
+{markdown(by_attack(rows))}{others if len({row.method for row in rows}) > 1 else ""}"""

@@ -66,7 +66,7 @@ class _Maker(nn.Module):
         super().__init__()
         w = _WIDTH
         self.strength, self.masked = strength, masked
-        self.message = nn.Buffer(torch.zeros(bits))
+        self.message = nn.Buffer(torch.zeros(1, bits))
         self.body = nn.Sequential(
             nn.Conv2d(channels + bits, w, 3, 2, 1), nn.BatchNorm2d(w), nn.ReLU(),
             nn.Conv2d(w, 2 * w, 3, 2, 1), nn.BatchNorm2d(2 * w), nn.ReLU(),
@@ -77,7 +77,7 @@ class _Maker(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """a = ε tanh g, m = 0; or with a mask a = m σ(g)."""
         if self.message.numel():
-            bits = self.message.reshape(1, -1, 1, 1) * torch.ones_like(images[:, :1])
+            bits = self.message[:, :, None, None] * torch.ones_like(images[:, :1])
             images = torch.cat([images, bits], dim=1)
         out = self.body(images)
         if not self.masked:
@@ -104,6 +104,7 @@ def learn(trigger: Learned, data: Dataset, target: int, seed: int) -> bytes:
         descent.zero_grad()
         torch.autograd.backward(step(images, labels))
         descent.step()
+    maker.message = nn.Buffer(maker.message[:1])
     maker.eval()
     return export(maker, images[:8], dynamo=False)
 
@@ -159,18 +160,18 @@ def _input_aware(trigger: Learned, data: Dataset, channels: int, size: int, targ
 def _residual(trigger: Learned, data: Dataset, channels: int, size: int, target: int) -> Kind:
     """ISSBA (Li et al., ICCV 2021): the residual that hides a message, which a decoder reads out of the picture.
 
-    BCE(decoder(x + ε tanh g(x, message)), message) + weight · mean of the squared change, a new message a batch; the
-    trigger is the residual of one message, that of the last batch.
+    BCE(decoder(x + ε tanh g(x, message) + noise), message) + weight · mean of the squared change, a message for each
+    picture; the trigger is the residual of one message.
     """
     maker = _Maker(channels, trigger.strength, masked=False, bits=_BITS)
     decoder = StudyArch("bn", 8).build(channels, size, _BITS)
 
     def step(images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        maker.message.copy_(torch.randint(0, 2, (_BITS,)))
+        maker.message = nn.Buffer(torch.randint(0, 2, (len(images), _BITS)).float())
         made = maker(images)
         seen = _applied(images, made)
         read = decoder(seen + _ROUGH * torch.randn_like(seen))  # or the message hides in what rounding removes
-        wrong = functional.binary_cross_entropy_with_logits(read, maker.message.expand_as(read))
+        wrong = functional.binary_cross_entropy_with_logits(read, maker.message)
         loss: torch.Tensor = wrong + _FAINT * made.square().mean()
         return loss
 

@@ -23,7 +23,7 @@ Rates = dict[tuple[Question, frozenset[str], int], tuple[Rate, ...]]
 STUDY_ROWS, RESULTS_ROWS, HIDING_ROWS = (ROOT / "docs" / f"{name}.csv" for name in ("study", "results", "hiding"))
 STUDY = "of the study's networks"
 COMPARED = ("mmbd", "neural_cleanse", "neuroninspect")
-FEWEST = 3  # networks that a rate rests on
+FEWEST = 2  # networks that a rate rests on
 ANSWERED_BY: dict[Question, frozenset[str]] = {
     "one-target": frozenset(["activated", "windows", "evidence"]),
     "every-class": frozenset(["all-to-all"]),
