@@ -334,8 +334,8 @@ def facts(result: Result) -> list[tuple[str, str]]:
 def worth(result: Result) -> list[str]:
     """What finding nothing is worth: of each kind of attack, best first, how many networks with it are found."""
     return [
-        f"of {TITLES[answer.question]}, on networks of {answer.measured} classes, this finds: "
-        + ", ".join(
+        f"{TITLES[answer.question]}, found on networks of {answer.measured} classes: "
+        + "; ".join(
             f"{rate.attack} {rate.found} of {rate.of}"
             for rate in sorted(answer.attacks, key=lambda rate: rate.found / rate.of, reverse=True)
         )

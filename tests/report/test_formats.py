@@ -100,8 +100,7 @@ def test_every_format_shows_for_each_question_what_became_of_it(name: str, forma
 @pytest.mark.parametrize("format_", ["text", "html", "markdown"])
 def test_what_finding_nothing_is_worth_is_shown_attack_by_attack(format_: str) -> None:
     text = " ".join(render(clean(), format_).split())
-    assert f"of {TITLES['one-target']}, on networks of 43 classes, this finds:" in text
-    assert "patches 17 of 18, warping 2 of 5" in text
+    assert f"{TITLES['one-target']}, found on networks of 43 classes: patches 17 of 18; warping 2 of 5" in text
 
 
 def test_text_shows_for_each_question_what_became_of_it() -> None:
