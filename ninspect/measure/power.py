@@ -41,9 +41,6 @@ class Rate:
     found: int
     of: int
 
-    def __str__(self) -> str:
-        return f"{self.attack} {self.found} of {self.of}"
-
 
 def by_attack(question: Question, methods: Collection[str], classes: int) -> tuple[int, tuple[Rate, ...]]:
     """What was found attack by attack, on the measured networks whose number of classes is nearest.
